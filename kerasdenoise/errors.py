@@ -1,0 +1,47 @@
+"""The one family of errors that people see: what was given, what is wrong, what to do."""
+
+from __future__ import annotations
+
+
+class KerasDenoiseError(Exception):
+    """An error that a user can act on.
+
+    The command line prints it as one line, `subject: cause; remedy`, and exits with
+    `exit_code`; a traceback is shown only on request.
+
+    Args:
+        subject: What was given: a file, a model's name, an option.
+        cause: What is wrong with it.
+        remedy: What to do about it; may be empty where nothing can be done.
+    """
+
+    exit_code = 1
+
+    def __init__(self, subject: object, cause: str, remedy: str = "") -> None:
+        self.subject = str(subject)
+        self.cause = cause
+        self.remedy = remedy
+        text = f"{self.subject}: {cause}"
+        super().__init__(f"{text}; {remedy}" if remedy else text)
+
+
+class InputError(KerasDenoiseError):
+    """An input that cannot be read; other inputs are still processed."""
+
+
+class OutputError(KerasDenoiseError):
+    """A result that cannot be written; nothing half-written is left behind."""
+
+
+class UsageError(KerasDenoiseError):
+    """A request that is refused before any work is done."""
+
+    exit_code = 2
+
+
+class ModelError(UsageError):
+    """A model that is unknown, incomplete or not the file that was recorded."""
+
+
+class RecipeError(UsageError):
+    """A training recipe that cannot be followed."""
