@@ -1,0 +1,23 @@
+"""Picture files to pixels and back, with everything that travels beside the pixels."""
+
+from __future__ import annotations
+
+from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
+from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.plan import Job, Plan, plan_jobs
+from kerasdenoise.images.read import read_image
+from kerasdenoise.images.write import encode_image, write_image
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Image",
+    "Job",
+    "Metadata",
+    "Plan",
+    "encode_image",
+    "format_of_suffix",
+    "plan_jobs",
+    "read_image",
+    "write_image",
+]

@@ -1,0 +1,94 @@
+"""What a picture is on its way from file to file: pixels, and all that must survive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kerasdenoise.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What travels untouched from input to output.
+
+    Attributes:
+        icc: The ICC color profile.
+        exif: The EXIF block from its TIFF header on, without the `Exif` marker that JPEG puts
+            before it. The orientation tag lives here; pixels are never rotated.
+        xmp: The XMP packet.
+        dpi: Horizontal and vertical dots per inch, where the file states them outside EXIF.
+    """
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A picture, and what is needed to write it back as it came.
+
+    Attributes:
+        pixels: float32 of shape (height, width, channels), one channel for gray or three for
+            RGB, nominally in [0, 1]. Colors are not multiplied by alpha.
+        alpha: Shape (height, width) in the file's own integer type, or None.
+        bit_depth: Bits per sample of the file it came from and goes to.
+        format: A key of `formats.FORMATS`.
+        metadata: What travels untouched.
+        lossless: Whether the file was coded without loss. It decides only where a format
+            knows both ways, as WebP does.
+
+    Raises:
+        UsageError: The arrays have other shapes or types than these.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    bit_depth: int = 8
+    format: str = "PNG"
+    metadata: Metadata = Metadata()
+    lossless: bool = False
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if len(shape) != 3 or shape[2] not in (1, 3) or 0 in shape:
+            raise UsageError("pixels", f"shape {shape} is not (height, width, 1 or 3)")
+        if self.pixels.dtype != np.float32:
+            raise UsageError("pixels", f"type {self.pixels.dtype} is not float32")
+        if self.alpha is None:
+            return
+        if self.alpha.shape != shape[:2]:
+            raise UsageError("alpha", f"shape {self.alpha.shape} is not {shape[:2]}")
+        if self.alpha.dtype.kind != "u" or self.alpha.dtype.itemsize * 8 != self.bit_depth:
+            raise UsageError("alpha", f"type {self.alpha.dtype} is not uint{self.bit_depth}")
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels."""
+        return self.pixels.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Pixels in a row."""
+        return self.pixels.shape[1]
+
+    @property
+    def gray(self) -> bool:
+        """Whether there is one channel instead of three."""
+        return self.pixels.shape[2] == 1
+
+    def with_pixels(self, pixels: np.ndarray) -> Image:
+        """Returns the same picture with other pixels.
+
+        Args:
+            pixels: float32 of this picture's shape.
+
+        Raises:
+            UsageError: The shape or the type is another one.
+        """
+        if pixels.shape != self.pixels.shape:
+            raise UsageError("pixels", f"shape {pixels.shape} is not {self.pixels.shape}")
+        return replace(self, pixels=pixels)

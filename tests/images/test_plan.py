@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasdenoise.errors import UsageError
+from kerasdenoise.images.plan import Job, Plan, plan_jobs
+
+Touch = Callable[..., list[Path]]
+
+
+@pytest.fixture
+def touch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Touch:
+    """Makes empty files in the working folder and returns their relative paths."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(*names: str) -> list[Path]:
+        paths = [Path(name) for name in names]
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        return paths
+
+    return make
+
+
+def targets(plan: Plan) -> list[str]:
+    return [job.target.as_posix() for job in plan.jobs]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "expected"),
+    [
+        (["a.jpg"], None, ["a_denoised.jpg"]),
+        (["x/a.b.JPG"], None, ["x/a.b_denoised.JPG"]),
+        (["noext"], None, ["noext_denoised"]),
+        ([".hidden.png"], None, [".hidden_denoised.png"]),
+        (["x/a.jpg", "y/a.jpg"], None, ["x/a_denoised.jpg", "y/a_denoised.jpg"]),
+        (["x/a.jpg", "a.jpg", "x/a.jpg"], None, ["x/a_denoised.jpg", "a_denoised.jpg"]),
+        (["a.jpg"], "b.png", ["b.png"]),
+        (["a.jpg"], "new/b.WEBP", ["new/b.WEBP"]),
+        (["a.jpg"], "new/", ["new/a.jpg"]),
+        (["a.jpg"], "new.jpg/", ["new.jpg/a.jpg"]),
+        (["a.jpg"], "folder", ["folder/a.jpg"]),
+        (["a.jpg", "b.png"], "new", ["new/a.jpg", "new/b.png"]),
+        (["a.jpg", "x/b.png"], "folder", ["folder/a.jpg", "folder/b.png"]),
+        (["a.jpg", "./a.jpg"], "b.jpg", ["b.jpg"]),
+        ([], "new", []),
+    ],
+)
+@pytest.mark.parametrize("exist", [True, False], ids=["inputs exist", "inputs are missing"])
+def test_where_results_go(
+    touch: Touch, inputs: list[str], output: str | None, expected: list[str], exist: bool
+) -> None:
+    Path("folder").mkdir()
+    if exist:
+        touch(*inputs)
+    if output == "new" and not inputs:
+        output = "new/"
+    plan = plan_jobs([Path(name) for name in inputs], output)
+    assert targets(plan) == expected
+    assert not plan.skipped
+
+
+def test_the_suffix_can_be_chosen(touch: Touch) -> None:
+    assert targets(plan_jobs(touch("a.jpg"), suffix="-clean")) == ["a-clean.jpg"]
+
+
+def refusal(inputs: list[Path], output: str | Path | None = None, **options: Any) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        plan_jobs(inputs, output, **options)
+    assert "\n" not in str(caught.value)
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_all_existing_targets_are_named(touch: Touch) -> None:
+    inputs = touch("a.jpg", "b.jpg", "c.jpg")
+    touch("a_denoised.jpg", "c_denoised.jpg")
+    error = refusal(inputs)
+    assert error.subject == "a_denoised.jpg, c_denoised.jpg"
+    assert error.cause == "exist already"
+    assert "--overwrite" in error.remedy
+    assert "--skip-existing" in error.remedy
+
+
+def test_existing_targets_are_overwritten_or_skipped_on_request(touch: Touch) -> None:
+    inputs = touch("a.jpg", "b.jpg")
+    touch("a_denoised.jpg")
+    plan = plan_jobs(inputs, overwrite=True)
+    assert targets(plan) == ["a_denoised.jpg", "b_denoised.jpg"]
+    plan = plan_jobs(inputs, skip_existing=True)
+    assert targets(plan) == ["b_denoised.jpg"]
+    assert plan.skipped == (Job(Path("a.jpg"), Path("a_denoised.jpg")),)
+
+
+def test_a_folder_is_never_overwritten(touch: Touch) -> None:
+    Path("a_denoised.jpg").mkdir()
+    inputs = touch("a.jpg")
+    assert "exists already; move the folder away" in str(refusal(inputs, overwrite=True))
+
+
+def test_overwriting_contradicts_skipping(touch: Touch) -> None:
+    error = refusal(touch("a.jpg"), overwrite=True, skip_existing=True)
+    assert "contradicts --skip-existing" in str(error)
+
+
+def test_folders_are_refused(touch: Touch) -> None:
+    inputs = touch("a.jpg", "x/b.jpg", "y/c.jpg")
+    assert str(refusal([Path("x")])) == "x: is a folder; name the files in it"
+    assert refusal([inputs[0], Path("x"), Path("y")]).subject == "x, y"
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        ("b.tif", "the suffix .tif is unknown"),
+        ("b", "has no suffix"),
+        ("b.tif", ".jpg, .jpeg, .jpe, .jfif, .png and .webp are known"),
+        ("b", f"write b{os.sep} for a folder"),
+    ],
+)
+def test_an_output_that_names_no_known_format(touch: Touch, output: str, text: str) -> None:
+    assert text in str(refusal(touch("a.jpg"), output))
+
+
+def test_several_inputs_need_a_folder(touch: Touch) -> None:
+    inputs = touch("a.jpg", "b.jpg")
+    assert "is one file's name, for 2 inputs" in str(refusal(inputs, "out.jpg"))
+    touch("file")
+    assert "is a file, not a folder" in str(refusal(inputs, "file"))
+    assert "is a file, not a folder" in str(refusal(inputs[:1], "file/"))
+
+
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"skip_existing": True}])
+class TestTargetIsAnInput:
+    def test_itself(self, touch: Touch, options: dict[str, Any]) -> None:
+        inputs = touch("a.jpg")
+        assert "is also an input" in str(refusal(inputs, "a.jpg", **options))
+        assert "is also an input" in str(refusal(inputs, ".", **options))
+
+    def test_another(self, touch: Touch, options: dict[str, Any]) -> None:
+        inputs = touch("a.jpg", "a_denoised.jpg", "b.jpg", "b_denoised.jpg")
+        error = refusal(inputs, **options)
+        assert error.subject == "a_denoised.jpg, b_denoised.jpg"
+        assert error.cause == "are also inputs"
+
+    def test_missing(self, touch: Touch, options: dict[str, Any]) -> None:
+        touch()
+        assert "is also an input" in str(refusal([Path("a.jpg")], "./A.JPG", **options))
+        if sys.platform != "win32":
+            Path("b.jpg").symlink_to("a.jpg")
+            assert "is also an input" in str(refusal([Path("a.jpg")], "b.jpg", **options))
+
+    def test_by_hard_link(self, touch: Touch, options: dict[str, Any]) -> None:
+        inputs = touch("a.jpg")
+        Path("b.jpg").hardlink_to("a.jpg")
+        assert "b.jpg: is also an input" in str(refusal(inputs, "b.jpg", **options))
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+    def test_by_link(self, touch: Touch, options: dict[str, Any]) -> None:
+        inputs = touch("x/a.jpg")
+        Path("b.jpg").symlink_to("x/a.jpg")
+        Path("y").symlink_to("x", target_is_directory=True)
+        assert "is also an input" in str(refusal(inputs, "b.jpg", **options))
+        assert "is also an input" in str(refusal(inputs, "y", **options))
+        assert "is also an input" in str(refusal(inputs, "y/../x/a.jpg", **options))
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+    def test_input_is_the_link(self, touch: Touch, options: dict[str, Any]) -> None:
+        touch("a.jpg")
+        Path("b.jpg").symlink_to("a.jpg")
+        assert "is also an input" in str(refusal([Path("b.jpg")], "a.jpg", **options))
+
+
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"skip_existing": True}])
+@pytest.mark.parametrize(
+    "names", [("x/a.jpg", "y/a.jpg"), ("x/a.jpg", "y/A.JPG"), ("x/ü.jpg", "y/u\u0308.jpg")]
+)
+def test_two_inputs_with_one_target(
+    touch: Touch, names: tuple[str, str], options: dict[str, Any]
+) -> None:
+    inputs = [*touch(*names), *touch("b.jpg")]
+    error = refusal(inputs, "out", **options)
+    assert error.subject == ", ".join(map(str, inputs[:2]))
+    assert "would be written to the same file" in error.cause
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_file_under_two_names_is_done_under_both(touch: Touch) -> None:
+    touch("a.jpg")
+    Path("b.jpg").symlink_to("a.jpg")
+    Path("c.jpg").hardlink_to("a.jpg")
+    plan = plan_jobs([Path("b.jpg"), Path("a.jpg"), Path("c.jpg")])
+    assert targets(plan) == ["b_denoised.jpg", "a_denoised.jpg", "c_denoised.jpg"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_file_through_two_folders_is_done_once(touch: Touch) -> None:
+    touch("x/a.jpg")
+    Path("y").symlink_to("x", target_is_directory=True)
+    assert targets(plan_jobs([Path("x/a.jpg"), Path("y/a.jpg")])) == ["x/a_denoised.jpg"]
+
+
+NAMES = [
+    f"{folder}{stem}{suffix}"
+    for folder in ("", "x/", "y/")
+    for stem in ("a", "A", "b", "a_denoised")
+    for suffix in (".jpg", ".png")
+]
+OUTPUTS = [None, "out/", "out", "x", "x/", ".", "a.jpg", "x/b.png", "new.webp", "b", "y/a.jpg/"]
+# How a name comes to exist: as a file or a folder, or as a link to another name.
+KINDS = st.one_of(
+    st.sampled_from(["file", "file", "file", "folder"]),
+    st.tuples(st.sampled_from(["hard", "soft"]), st.sampled_from(NAMES)),
+)
+
+
+def _populate(root: Path, tree: dict[str, str | tuple[str, str]]) -> None:
+    for folder in ("x", "y"):
+        (root / folder).mkdir()
+    # Files first: a hard link needs what it links to.
+    for name, kind in sorted(tree.items(), key=lambda item: isinstance(item[1], tuple)):
+        path = root / name
+        if os.path.lexists(path):
+            continue
+        if kind == "file":
+            path.touch()
+        elif kind == "folder":
+            path.mkdir()
+        elif isinstance(kind, tuple) and kind[0] == "soft" and sys.platform != "win32":
+            path.symlink_to(root / kind[1])
+        elif isinstance(kind, tuple) and (root / kind[1]).is_file():
+            path.hardlink_to(root / kind[1])
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    tree=st.dictionaries(st.sampled_from(NAMES), KINDS, max_size=8),
+    names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4),
+    output=st.sampled_from(OUTPUTS),
+    option=st.sampled_from(["", "overwrite", "skip_existing"]),
+)
+def test_no_plan_can_lose_a_file(
+    tree: dict[str, str | tuple[str, str]],
+    names: list[str],
+    output: str | None,
+    option: str,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        _populate(root, tree)
+        before = sorted(root.rglob("*"))
+        inputs = [root / name for name in names]
+        options: dict[str, Any] = {option: True} if option else {}
+        try:
+            plan = plan_jobs(
+                inputs,
+                None if output is None else f"{root}/{output}",
+                **options,
+            )
+        except UsageError:
+            return
+        finally:
+            assert sorted(root.rglob("*")) == before
+
+        jobs = [*plan.jobs, *plan.skipped]
+        for job in jobs:
+            for source in inputs:
+                assert os.path.realpath(job.target) != os.path.realpath(source)
+                if job.target.exists() and source.exists():
+                    assert not job.target.samefile(source)
+        written = [os.path.realpath(job.target.parent) + job.target.name for job in jobs]
+        assert len({name.casefold() for name in written}) == len(jobs)
+        assert {job.source for job in jobs} == set(inputs)
+        assert len({job.source for job in jobs}) == len(jobs)
+        assert all(os.path.lexists(job.target) for job in plan.skipped)
+        assert option == "overwrite" or not any(os.path.lexists(job.target) for job in plan.jobs)
+        assert option == "skip_existing" or not plan.skipped

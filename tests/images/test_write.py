@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+from PIL import JpegImagePlugin
+
+from kerasdenoise.errors import OutputError
+from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.read import read_image
+from kerasdenoise.images.write import encode_image, write_image
+
+MakeImage = Callable[..., Image]
+
+
+def decoded(data: bytes) -> PillowImage.Image:
+    picture = PillowImage.open(io.BytesIO(data))
+    picture.load()
+    return picture
+
+
+def gray_row(*values: float) -> Image:
+    return Image(np.array(values, np.float32).reshape(1, -1, 1))
+
+
+def test_values_are_clipped_and_rounded() -> None:
+    values = [-3, -0.001, 0, 0.49 / 255, 0.51 / 255, 100.4 / 255, 254.6 / 255, 1, 1.001, 7]
+    written = np.asarray(decoded(encode_image(gray_row(*values))))
+    assert written.tolist() == [[0, 0, 0, 0, 1, 100, 255, 255, 255, 255]]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
+def test_what_is_no_number_is_an_error(
+    make_image: MakeImage, tmp_path: Path, file_format: str, value: float
+) -> None:
+    image = make_image((600, 700), format=file_format)
+    image.pixels[599, 699, 2] = value
+    with pytest.raises(OutputError, match="not numbers"):
+        write_image(image, tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("size", "channels"), [((700, 800), 3), ((3, 300_000), 1)])
+def test_bands_join_without_a_seam(
+    make_image: MakeImage, size: tuple[int, int], channels: int
+) -> None:
+    image = make_image(size, channels=channels, alpha=True)
+    again = read_image(encode_image(image))
+    np.testing.assert_array_equal(again.pixels, image.pixels)
+    np.testing.assert_array_equal(again.alpha, image.alpha)
+
+
+def test_jpeg_is_quality_95_without_subsampling(make_image: MakeImage) -> None:
+    picture = decoded(encode_image(make_image((40, 40), format="JPEG")))
+    assert isinstance(picture, JpegImagePlugin.JpegImageFile)
+    assert JpegImagePlugin.get_sampling(picture) == 0
+    stream = io.BytesIO()
+    PillowImage.new("RGB", (40, 40)).save(stream, "JPEG", quality=95)
+    reference = decoded(stream.getvalue())
+    assert isinstance(reference, JpegImagePlugin.JpegImageFile)
+    assert picture.quantization == reference.quantization
+
+
+@pytest.mark.parametrize(
+    ("target", "file_format"),
+    [
+        ("a.jpg", "JPEG"),
+        ("a.JPEG", "JPEG"),
+        ("a.png", "PNG"),
+        ("a.webp", "WEBP"),
+        ("a.dat", "WEBP"),
+        ("a", "WEBP"),
+    ],
+)
+def test_the_suffix_decides_the_format(
+    make_image: MakeImage, tmp_path: Path, target: str, file_format: str
+) -> None:
+    write_image(make_image(format="WEBP"), tmp_path / target)
+    assert decoded((tmp_path / target).read_bytes()).format == file_format
+
+
+@pytest.mark.parametrize(
+    ("image", "fields", "text"),
+    [
+        ({"alpha": True}, {"format": "JPEG"}, "JPEG cannot carry the picture's transparency"),
+        ({"size": (1, 65501)}, {"format": "JPEG"}, "too many for JPEG, whose limit is 65500"),
+        ({"size": (16384, 1)}, {"format": "WEBP"}, "too many for WebP, whose limit is 16383"),
+        ({}, {"bit_depth": 16}, "PNG files of 16 bits cannot be written"),
+        (
+            {"channels": 1},
+            {"format": "WEBP", "metadata": Metadata(icc=b"\0" * 16 + b"GRAY" + b"\0" * 108)},
+            "WebP has no gray pictures",
+        ),
+        ({}, {"format": "JPEG", "metadata": Metadata(xmp=b"x" * 70_000)}, "XMP data is too long"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused(
+    make_image: MakeImage, image: dict[str, Any], fields: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(OutputError, match=text) as caught:
+        encode_image(make_image(**image, **fields))
+    assert caught.value.remedy
+    assert "\n" not in str(caught.value)
+
+
+def test_rounding_takes_no_second_float_copy() -> None:
+    image = Image(np.full((1500, 2000, 3), 0.5, np.float32), format="JPEG")
+    tracemalloc.start()
+    encode_image(image)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.9 * image.pixels.nbytes
+
+
+def test_missing_folders_are_made(make_image: MakeImage, tmp_path: Path) -> None:
+    target = tmp_path / "x" / "y" / "a.png"
+    write_image(make_image(), target)
+    assert [path.name for path in target.parent.iterdir()] == ["a.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_permissions_follow_the_umask(
+    make_image: MakeImage, tmp_path: Path, overwrite: bool
+) -> None:
+    before = os.umask(0o027)
+    try:
+        write_image(make_image(), tmp_path / "a.png", overwrite=overwrite)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_long_name_is_no_obstacle(make_image: MakeImage, tmp_path: Path) -> None:
+    target = tmp_path / f"{'ü' * 120}.png"
+    write_image(make_image(), target)
+    assert target.is_file()
+    with pytest.raises(OutputError, match="the file name is too long"):
+        write_image(make_image(), tmp_path / f"{'a' * 300}.png")
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["hard links", "no hard links"])
+def test_an_existing_file_stays_unless_overwriting(
+    make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", _fail(OSError(errno.EPERM, "no links here")))
+    target = tmp_path / "a.png"
+    write_image(make_image(), target)
+    first = target.read_bytes()
+    with pytest.raises(OutputError, match="exists already; add --overwrite"):
+        write_image(make_image((9, 9)), target)
+    assert target.read_bytes() == first
+    write_image(make_image((9, 9)), target, overwrite=True)
+    assert read_image(target).pixels.shape == (9, 9, 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["hard links", "no hard links"])
+def test_a_file_that_appears_meanwhile_is_not_replaced(
+    make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    target = tmp_path / "a.png"
+    monkeypatch.setattr(os, "fsync", lambda _: target.write_bytes(b"somebody else's"))
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", _fail(OSError(errno.EPERM, "no links here")))
+    with pytest.raises(OutputError, match="exists already"):
+        write_image(make_image(), target)
+    assert target.read_bytes() == b"somebody else's"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def _fail(error: BaseException) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "text"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), OutputError, "no space left on the device; free"),
+        (OSError(errno.EDQUOT, "Quota"), OutputError, "disk quota exceeded"),
+        (OSError(errno.EIO, "I/O error"), OutputError, r"cannot be written \(I/O error\)"),
+        (KeyboardInterrupt("stop"), KeyboardInterrupt, "stop"),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("place", ["fsync", "rename"])
+def test_a_failure_leaves_nothing_behind(
+    make_image: MakeImage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    overwrite: bool,
+    error: BaseException,
+    raised: type[BaseException],
+    text: str,
+) -> None:
+    target = tmp_path / "a.png"
+    if overwrite:
+        target.write_bytes(b"old")
+    if place == "fsync":
+        monkeypatch.setattr(os, "fsync", _fail(error))
+    else:
+        monkeypatch.setattr(Path, "hardlink_to", _fail(OSError(errno.EPERM, "no links here")))
+        monkeypatch.setattr(Path, "replace", _fail(error))
+    with pytest.raises(raised, match=text):
+        write_image(make_image(), target, overwrite=overwrite)
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert left == ({"a.png": b"old"} if overwrite else {})
+
+
+def test_a_picture_that_cannot_be_coded_makes_no_folder(
+    make_image: MakeImage, tmp_path: Path
+) -> None:
+    with pytest.raises(OutputError, match="transparency"):
+        write_image(make_image(alpha=True), tmp_path / "new" / "a.jpg")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_may_not_be_written(
+    make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr(os, "open", _fail(OSError(code, os.strerror(code))))
+    with pytest.raises(OutputError, match=r"permission denied|read-only") as caught:
+        write_image(make_image(), tmp_path / "a.png")
+    assert "-o" in caught.value.remedy
+
+
+@pytest.mark.parametrize("target", ["file/a.png", "file/deeper/a.png"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_where_the_folder_should_be(
+    make_image: MakeImage, tmp_path: Path, target: str, overwrite: bool
+) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(OutputError, match="a file stands where its folder should be"):
+        write_image(make_image(), tmp_path / target, overwrite=overwrite)
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_where_the_file_should_be(
+    make_image: MakeImage, tmp_path: Path, overwrite: bool
+) -> None:
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(OutputError):
+        write_image(make_image(), tmp_path / "a.png", overwrite=overwrite)
+    assert [path.name for path in tmp_path.rglob("*")] == ["a.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need rights on Windows")
+def test_overwriting_a_link_leaves_what_it_points_to(make_image: MakeImage, tmp_path: Path) -> None:
+    original = tmp_path / "original.png"
+    original.write_bytes(b"original")
+    link = tmp_path / "a.png"
+    link.symlink_to(original)
+    write_image(make_image(), link, overwrite=True)
+    assert original.read_bytes() == b"original"
+    assert read_image(link).format == "PNG"
