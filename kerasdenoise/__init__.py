@@ -1,0 +1,40 @@
+"""Removes noise from photographs, and builds the networks that do it, with Keras.
+
+>>> import kerasdenoise
+>>> kerasdenoise.denoise("photo.jpg")
+'photo_denoised.jpg'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from kerasdenoise._version import __version__
+
+if TYPE_CHECKING:
+    from kerasdenoise.export.saved_model import load_model
+    from kerasdenoise.inference.denoiser import Denoiser, denoise
+    from kerasdenoise.zoo import list_models
+
+__all__ = ["Denoiser", "__version__", "denoise", "list_models", "load_model"]
+
+# Imported on use: denoising needs no Keras, and asking for the version needs nothing.
+_HOMES = {
+    "Denoiser": "kerasdenoise.inference.denoiser",
+    "denoise": "kerasdenoise.inference.denoiser",
+    "list_models": "kerasdenoise.zoo",
+    "load_model": "kerasdenoise.export.saved_model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

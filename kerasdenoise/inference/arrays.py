@@ -1,0 +1,100 @@
+"""Arrays and Pillow images in the caller's own type <-> pixels of the road."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from kerasdenoise.errors import UsageError
+
+Denoise = Callable[[np.ndarray, float], np.ndarray]
+
+_DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
+_PIL_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
+
+
+def denoise_array(noisy: np.ndarray, denoise: Denoise, strength: float) -> np.ndarray:
+    """Denoises an array of any supported type.
+
+    Args:
+        noisy: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), the fourth channel being alpha,
+            which is copied. Of type uint8 or uint16, on their whole range, or float16,
+            float32 or float64, nominally on [0, 1].
+        denoise: From float32 pixels (H, W, 1 or 3) and a strength to denoised pixels.
+        strength: 0 returns the very same values, whatever their type.
+
+    Returns:
+        An array of the same shape and type. Integers are rounded and clipped to their
+        range; floats are not clipped, and are computed in float32.
+
+    Raises:
+        UsageError: The array has another type or shape.
+    """
+    if noisy.dtype.name not in _DTYPES:
+        raise UsageError(
+            f"array of {noisy.dtype}", "not an image's type", f"convert to {', '.join(_DTYPES)}"
+        )
+    if not (noisy.ndim == 2 or (noisy.ndim == 3 and noisy.shape[2] in (1, 3, 4))) or not noisy.size:
+        raise UsageError(
+            f"array of shape {noisy.shape}",
+            "not an image's shape",
+            "give (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)",
+        )
+    denoised = noisy.copy()
+    if strength == 0.0:
+        return denoised
+    layered = denoised[..., np.newaxis] if noisy.ndim == 2 else denoised
+    colors = layered[..., :3]
+    colors[...] = _to_type(denoise(_to_pixels(colors), strength), noisy.dtype)
+    return denoised
+
+
+def denoise_pil(noisy: Image.Image, denoise: Denoise, strength: float) -> Image.Image:
+    """Denoises a Pillow image.
+
+    Args:
+        noisy: An image of mode L, LA, RGB, RGBA or I;16.
+        denoise: From float32 pixels (H, W, 1 or 3) and a strength to denoised pixels.
+        strength: 0 returns the very same values, whatever their type.
+
+    Returns:
+        A new image of the same mode, size and `info`.
+
+    Raises:
+        UsageError: The image has another mode, or a transparent color.
+    """
+    if noisy.mode not in _PIL_MODES:
+        raise UsageError(
+            f"image of mode {noisy.mode}", "this mode is not supported", 'use .convert("RGB")'
+        )
+    if "transparency" in noisy.info:
+        # Denoising changes every color, so that none would be the transparent one.
+        raise UsageError(
+            f"image of mode {noisy.mode}", "it has a transparent color", 'use .convert("RGBA")'
+        )
+    pixels = np.asarray(noisy)
+    if noisy.mode == "LA":
+        color = denoise_array(pixels[..., 0], denoise, strength)
+        denoised = Image.merge(
+            "LA", (Image.fromarray(color), Image.fromarray(np.ascontiguousarray(pixels[..., 1])))
+        )
+    else:
+        denoised = Image.fromarray(denoise_array(pixels, denoise, strength))
+    denoised.info = dict(noisy.info)
+    return denoised
+
+
+def _to_pixels(values: np.ndarray) -> np.ndarray:
+    pixels = values.astype(np.float32)
+    if values.dtype.kind == "u":
+        pixels /= np.float32(np.iinfo(values.dtype).max)
+    return pixels
+
+
+def _to_type(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if dtype.kind == "u":
+        top = np.iinfo(dtype).max
+        pixels = np.rint(np.clip(pixels, 0.0, 1.0) * np.float32(top))
+    return pixels.astype(dtype)

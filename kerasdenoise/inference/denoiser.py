@@ -1,0 +1,238 @@
+"""The public face of denoising: one model, ready for any number of images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from kerasdenoise.errors import InputError, UsageError
+from kerasdenoise.images.image import Image
+from kerasdenoise.images.plan import plan_jobs
+from kerasdenoise.images.read import read_image
+from kerasdenoise.images.write import encode_image, write_image
+from kerasdenoise.inference.arrays import denoise_array, denoise_pil
+from kerasdenoise.inference.blend import blend, check_strength
+from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.tiles import TileGrid, reflect, tile_grid
+from kerasdenoise.zoo import default_model, find_model, verify_model
+
+Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
+
+
+class Denoiser:
+    """A saved model, loaded once and used for any number of images.
+
+    Args:
+        model: A model's name, or the path of its folder; the default model if None.
+        threads: Threads to use; all usable cores by default.
+        tile: Largest edge of a tile in pixels, its overlap included, or "auto". The result
+            does not depend on it; memory and speed do.
+
+    Attributes:
+        info: What is known about the model.
+        threads: The number of threads it uses.
+
+    Raises:
+        ModelError: The model is unknown, damaged, or not a denoiser.
+        UsageError: The tile is too small for the model.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        threads: int | None = None,
+        tile: int | Literal["auto"] = "auto",
+    ) -> None:
+        self.info = find_model(default_model() if model is None else model)
+        self._tile: int | Literal["auto"] = tile
+        self.tile_count(1, 1)  # refuses a tile that is too small before anything is loaded
+        verify_model(self.info, only=[self.info.litert_path.name])
+        self._engine = LiteRTEngine(self.info.litert_path, threads)
+        self.threads = self._engine.threads
+
+    def __call__(self, noisy: Source, strength: float = 1.0) -> Source:
+        """Denoises an image and returns it as what it was given.
+
+        Args:
+            noisy: A path: the result is written beside it, as `photo_denoised.jpg`. Bytes of
+                an image file: encoded in the same format. A Pillow image: mode and info are
+                kept. An array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4 with alpha): shape and
+                type are kept; integers use their whole range, floats [0, 1] nominally.
+            strength: 0 for no change, 1 for all of the denoising.
+
+        Returns:
+            The path of the file that was written, or what was given, denoised.
+
+        Raises:
+            InputError: The image cannot be read, or holds values that are not finite.
+            OutputError: The result cannot be written.
+            UsageError: The result's file exists, or `noisy` is of a type that is not known.
+        """
+        return denoise(noisy, model=self, strength=strength)
+
+    def tile_count(self, height: int, width: int) -> int:
+        """The number of tiles, and of calls of `on_tile`, for an image of this size."""
+        return len(self._grid(height, width).tiles)
+
+    def denoise_image(
+        self,
+        noisy: Image,
+        strength: float = 1.0,
+        *,
+        on_tile: Callable[[], None] | None = None,
+        name: object = "image",
+    ) -> Image:
+        """Denoises the pixels of an image; all else stays.
+
+        Args:
+            noisy: The image.
+            strength: 0 for no change, 1 for all of the denoising.
+            on_tile: Called after each tile.
+            name: What to call the image in errors.
+
+        Raises:
+            InputError: The image holds values that are not finite.
+        """
+        return noisy.with_pixels(
+            self.denoise_pixels(noisy.pixels, strength, on_tile=on_tile, name=name)
+        )
+
+    def denoise_pixels(
+        self,
+        pixels: np.ndarray,
+        strength: float = 1.0,
+        *,
+        on_tile: Callable[[], None] | None = None,
+        name: object = "image",
+    ) -> np.ndarray:
+        """Denoises pixels, tile by tile.
+
+        A gray image is shown to an RGB model as three equal channels, of which the results
+        are averaged, so that it stays gray; an RGB image is shown to a gray model channel by
+        channel.
+
+        Args:
+            pixels: Float32 (H, W, 1 or 3), nominally in [0, 1].
+            strength: 0 for no change (the model is not run), 1 for all of the denoising.
+            on_tile: Called after each tile.
+            name: What to call the image in errors.
+
+        Returns:
+            Float32 of the same shape, not clipped.
+
+        Raises:
+            InputError: The pixels, or the model's result, hold values that are not finite.
+            UsageError: The strength is not in [0, 1].
+        """
+        if check_strength(strength) == 0.0:
+            return pixels.copy()
+        height, width, _ = pixels.shape
+        denoised = np.empty_like(pixels)
+        for tile in self._grid(height, width).tiles:
+            rows, columns = tile.read
+            noisy = pixels[np.ix_(reflect(rows, height), reflect(columns, width))]
+            result = blend(noisy[tile.keep], self._run(noisy)[tile.keep], strength)
+            if not np.isfinite(result).all():
+                raise _not_finite(name, noisy)
+            denoised[tile.place] = result
+            if on_tile is not None:
+                on_tile()
+        return denoised
+
+    def _grid(self, height: int, width: int) -> TileGrid:
+        return tile_grid(
+            height, width, tile=self._tile, radius=self.info.radius, stride=self.info.stride
+        )
+
+    def _run(self, noisy: np.ndarray) -> np.ndarray:
+        """Runs the model on a tile (H, W, 1 or 3), whichever of the two it was made for."""
+        channels = noisy.shape[2]
+        if channels == self.info.channels:
+            return self._engine(noisy[np.newaxis])[0]
+        if channels == 1:
+            color = self._engine(np.repeat(noisy[np.newaxis], 3, axis=3))[0]
+            return color.mean(axis=2, keepdims=True)
+        parts = [noisy[np.newaxis, ..., channel : channel + 1] for channel in range(channels)]
+        return np.concatenate([self._engine(part)[0] for part in parts], axis=2)
+
+
+def denoise(
+    noisy: Source,
+    *,
+    model: str | Path | Denoiser | None = None,
+    strength: float = 1.0,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+) -> Source:
+    """Denoises an image and returns it as what it was given.
+
+    Args:
+        noisy: A path, the bytes of an image file, a Pillow image or an array; see
+            `Denoiser.__call__`.
+        model: A model's name, the path of its folder, or a `Denoiser`, which spares loading
+            it again; the default model if None.
+        strength: 0 for no change, 1 for all of the denoising.
+        output: For a path only: the file or folder to write to.
+        overwrite: For a path only: replace a file that is there.
+
+    Returns:
+        The path of the file that was written, or what was given, denoised.
+
+    Raises:
+        InputError: The image cannot be read, or holds values that are not finite.
+        OutputError: The result cannot be written.
+        ModelError: The model is unknown or damaged.
+        UsageError: The result's file exists, or `noisy` is of a type that is not known.
+
+    Example:
+        >>> denoise("photo.jpg", strength=0.8)
+        'photo_denoised.jpg'
+    """
+    check_strength(strength)
+    given: Any = noisy  # a checker cannot follow the type of each branch to that of the result
+    if output is not None and not isinstance(given, str | os.PathLike):
+        raise UsageError(f"output {output}", "only an image given as a path is written to a file")
+    denoiser = model if isinstance(model, Denoiser) else Denoiser(model)
+
+    if isinstance(given, str | os.PathLike):
+        target = _denoise_file(denoiser, Path(given), strength, output, overwrite)
+        denoised: Any = str(target) if isinstance(given, str) else target
+    elif isinstance(given, bytes):
+        denoised = encode_image(denoiser.denoise_image(read_image(given), strength))
+    elif isinstance(given, np.ndarray):
+        denoised = denoise_array(given, denoiser.denoise_pixels, strength)
+    elif isinstance(given, PillowImage.Image):
+        denoised = denoise_pil(given, denoiser.denoise_pixels, strength)
+    else:
+        raise UsageError(
+            f"{type(given).__name__} object",
+            "not an image",
+            "give a path, bytes, a Pillow image or a NumPy array",
+        )
+    return denoised
+
+
+def _denoise_file(
+    denoiser: Denoiser, source: Path, strength: float, output: str | Path | None, overwrite: bool
+) -> Path:
+    plan = plan_jobs([source], output, overwrite=overwrite)
+    (job,) = plan.jobs
+    image = denoiser.denoise_image(read_image(job.source), strength, name=job.source)
+    write_image(image, job.target, overwrite=overwrite)
+    return job.target
+
+
+def _not_finite(name: object, noisy: np.ndarray) -> InputError:
+    if not np.isfinite(noisy).all():
+        return InputError(name, "holds values that are not finite (NaN or infinity)", "repair it")
+    return InputError(
+        name,
+        "the model's result is not finite, so that nothing was written",
+        "try another model, and check this one with `kerasdenoise models verify`",
+    )

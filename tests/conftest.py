@@ -1,0 +1,126 @@
+"""Two tiny saved models with random weights, which every test that denoises shares."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+# What a pixel of `_tiny_net` sees at most: a 2x2 cell of the output comes from 3x3 cells of
+# half the size, of which each comes from 3x3 pixels: from 3 pixels before to 4 after.
+RADIUS = 4
+STRIDE = 2
+
+CLI = Path(__file__).parents[1] / "cli.py"
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of saved models: `tiny` (RGB, the default) and `tiny_gray`."""
+    folder = tmp_path_factory.mktemp("saved_models")
+    index = {"default": "tiny", "models": {}}
+    for name, channels in (("tiny", 3), ("tiny_gray", 1)):
+        _save_model(folder / name, channels)
+        index["models"][name] = {
+            "summary": f"Random weights, {channels} channels",
+            "files": {path.name: _record(path) for path in sorted((folder / name).iterdir())},
+        }
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def models(models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Makes the tiny models those that are found by name."""
+    monkeypatch.setenv("KERASDENOISE_MODELS", str(models_folder))
+    monkeypatch.delenv("KERASDENOISE_MODEL", raising=False)
+    return models_folder
+
+
+@pytest.fixture
+def write_photo(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a noisy picture: `write_photo("a.jpg", (height, width))`."""
+
+    def write(name: str, size: tuple[int, int] = (40, 56), mode: str = "RGB") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        bands = len(mode)
+        noise = np.random.default_rng(0).normal(128, 40, (*size, bands)).clip(0, 255)
+        pixels = noise.astype(np.uint8)
+        Image.fromarray(pixels[..., 0] if bands == 1 else pixels).save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def cli_environment(models_folder: Path) -> dict[str, str]:
+    """The environment for a process that finds the tiny models."""
+    clean = {key: value for key, value in os.environ.items() if key != "KERASDENOISE_MODEL"}
+    return {**clean, "KERASDENOISE_MODELS": str(models_folder), "PYTHONIOENCODING": "utf-8"}
+
+
+@pytest.fixture
+def run_cli(
+    cli_environment: dict[str, str], tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess]:
+    """Runs the command line in a process of its own, in the test's folder."""
+
+    def run(*args: object, python: Sequence[str] = ()) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, *python, str(CLI), *map(str, args)],
+            cwd=tmp_path,
+            env=cli_environment,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=120,
+        )
+
+    return run
+
+
+def _save_model(folder: Path, channels: int) -> None:
+    folder.mkdir()
+    _tiny_net(channels, folder / "model.tflite")
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    metadata = {
+        "name": folder.name,
+        "architecture": "tiny_net",
+        "summary": f"Random weights, {channels} channels",
+        "channels": channels,
+        "stride": STRIDE,
+        "radius": RADIUS,
+        "license": "Apache-2.0",
+    }
+    (folder / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+
+
+def _tiny_net(channels: int, path: Path) -> None:
+    from kerasdenoise.runtime import prepare_keras, quiet_stderr
+
+    prepare_keras()
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(channels)
+    noisy = keras.Input((None, None, channels), name="noisy")
+    hidden = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(noisy)
+    hidden = layers.Conv2D(8, 3, padding="same", activation="relu")(hidden)
+    noise = layers.Conv2DTranspose(channels, 2, strides=2, use_bias=False)(hidden)
+    model = keras.Model(noisy, layers.Subtract()([noisy, noise]))
+    with quiet_stderr():
+        model.export(path, format="litert", verbose=False)
+
+
+def _record(path: Path) -> dict[str, object]:
+    content = path.read_bytes()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kerasdenoise.errors import UsageError
+from kerasdenoise.inference import tiles
+from kerasdenoise.inference.tiles import TileGrid, reflect, tile_grid
+
+SIZES = st.integers(1, 400)
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> tuple[int, int, int, int, TileGrid]:
+    """An image's height and width, a model's radius and stride, and a grid for them."""
+    height, width = draw(SIZES), draw(SIZES)
+    radius, stride = draw(st.integers(0, 30)), draw(st.sampled_from([1, 2, 3, 4, 8]))
+    smallest = 2 * -(-radius // stride) * stride + stride
+    tile = draw(st.just("auto") | st.integers(smallest, smallest + 100))
+    return (
+        height,
+        width,
+        radius,
+        stride,
+        tile_grid(height, width, tile=tile, radius=radius, stride=stride),
+    )
+
+
+@given(grids())
+def test_every_pixel_is_placed_exactly_once(case):
+    height, width, _, _, grid = case
+    placed = np.zeros((height, width), int)
+    for tile in grid.tiles:
+        placed[tile.place] += 1
+    assert (placed == 1).all()
+
+
+@given(grids())
+def test_what_is_kept_is_read_from_where_it_is_placed_and_sees_no_edge(case):
+    _, _, radius, _, grid = case
+    for tile in grid.tiles:
+        for read, keep, place in zip(tile.read, tile.keep, tile.place, strict=True):
+            assert list(read[keep]) == list(range(place.start, place.stop))
+            assert keep.start >= radius
+            assert keep.stop <= len(read) - radius
+
+
+@given(grids())
+def test_tiles_are_of_one_size_and_aligned_to_the_stride(case):
+    _, _, _, stride, grid = case
+    assert grid.tile_size[0] % stride == grid.tile_size[1] % stride == 0
+    for tile in grid.tiles:
+        assert tuple(map(len, tile.read)) == grid.tile_size
+        assert tile.read[0].start % stride == tile.read[1].start % stride == 0
+
+
+@given(grids(), st.integers(0, 40))
+def test_no_tile_is_larger_than_asked_for(case, extra):
+    height, width, radius, stride, _ = case
+    tile = 2 * -(-radius // stride) * stride + stride + extra
+    grid = tile_grid(height, width, tile=tile, radius=radius, stride=stride)
+    assert max(grid.tile_size) <= tile
+
+
+@given(SIZES, st.integers(-900, 900), st.integers(1, 900))
+def test_reflect_is_what_numpy_pads(size, start, count):
+    before, after = max(-start, 0), max(start + count - size, 0)
+    padded = np.pad(np.arange(size), (before, after), mode="reflect")
+    expected = padded[start + before :][:count]
+    np.testing.assert_array_equal(reflect(range(start, start + count), size), expected)
+
+
+def test_a_small_image_is_one_tile_just_big_enough():
+    grid = tile_grid(17, 23, tile="auto", radius=9, stride=8)
+    assert grid.tile_size == (24 + 32, 24 + 32)
+    assert len(grid.tiles) == 1
+
+
+def test_auto_wastes_little_and_stays_in_its_limit():
+    height, width, radius = 4000, 6000, 72
+    grid = tile_grid(height, width, tile="auto", radius=radius, stride=8)
+    area = grid.tile_size[0] * grid.tile_size[1]
+    assert area <= (tiles.AUTO_INTERIOR + 2 * radius) ** 2
+    assert len(grid.tiles) * area / (height * width) < 1.35
+
+
+def test_auto_makes_long_tiles_of_a_long_image():
+    grid = tile_grid(16, 20_000, tile="auto", radius=72, stride=8)
+    assert len(grid.tiles) <= 3
+
+
+def test_tiles_are_balanced():
+    grid = tile_grid(8, 1001, tile=1000, radius=0, stride=8)
+    assert grid.tile_size == (8, 504)
+
+
+def test_a_model_without_a_radius_sees_the_whole_image_in_one_tile():
+    grid = tile_grid(3000, 5, tile=64, radius=None, stride=8)
+    assert grid.tile_size == (3000, 8)
+    assert grid.tiles[0].read == (range(3000), range(8))
+
+
+@pytest.mark.parametrize("tile", [0, 1, 151])
+def test_a_tile_without_an_interior_is_refused_and_the_least_is_named(tile):
+    with pytest.raises(UsageError, match="use 152 or more"):
+        tile_grid(500, 500, tile=tile, radius=70, stride=8)
+    assert tile_grid(500, 500, tile=152, radius=70, stride=8).tile_size == (152, 152)
