@@ -1,0 +1,76 @@
+"""The command line: one command a file, imported when it is asked for."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import NoReturn
+
+import click
+
+from kerasdenoise._version import __version__
+from kerasdenoise.cli.lazy import LazyGroup
+from kerasdenoise.cli.report import Report, print_error
+from kerasdenoise.errors import KerasDenoiseError
+
+# The module of each command, and what `--help` says of it without importing it.
+COMMANDS = {
+    "denoise": "Remove the noise from photos.",
+    "models": "List, show and verify the saved models.",
+    "train": "Train a model by a recipe.",
+    "export": "Turn a training run into a saved model.",
+    "evaluate": "Measure a model on a folder of images.",
+    "noise": "Add noise to an image.",
+}
+
+INTERRUPTED = 130
+
+
+@click.group(
+    cls=LazyGroup,
+    package=__name__,
+    summaries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="kerasdenoise")
+def group() -> None:
+    """Remove noise from photographs, and build the networks that do it."""
+
+
+def main() -> NoReturn:
+    """Runs the command line and exits: 0 done, 1 failed, 2 refused, 130 interrupted."""
+    report = Report()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a letter is no reason to fail.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = group.main(prog_name="kerasdenoise", obj=report, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = error.exit_code
+    except click.ClickException as error:
+        print_error(_one_line(error))
+        code = error.exit_code
+    except click.Abort:
+        print_error("interrupted")
+        code = INTERRUPTED
+    except KerasDenoiseError as error:
+        report.traceback(error)
+        print_error(error)
+        code = error.exit_code
+    except Exception as error:
+        report.traceback(error)
+        print_error(
+            f"unexpected {type(error).__name__}: {error}; "
+            "run it again with -vv and report what it prints"
+        )
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(error: click.ClickException) -> str:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    return f"{message.rstrip('.')}; see {context.command_path} --help"

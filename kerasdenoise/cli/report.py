@@ -1,0 +1,69 @@
+"""What the command line tells people, on standard error, and how much of it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Report:
+    """How much to tell.
+
+    Attributes:
+        verbosity: 0 the usual, 1 with details, 2 with tracebacks too.
+    """
+
+    def __init__(self) -> None:
+        self.verbosity = 0
+
+    def traceback(self, error: BaseException) -> None:
+        """Prints where an error came from, for those who asked for it."""
+        if self.verbosity >= 2:
+            traceback.print_exception(error)
+
+
+def verbose_option(command: Command) -> Command:
+    """Adds `-v` and `-vv` to a command."""
+
+    def store(ctx: click.Context, param: click.Parameter, value: int) -> None:
+        ctx.ensure_object(Report).verbosity = value
+
+    return click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        callback=store,
+        help="Say more: -v details, -vv tracebacks.",
+    )(command)
+
+
+def say(text: str) -> None:
+    """Prints a line on standard error, if there is one."""
+    if sys.stderr is not None:  # else print() would choose standard output
+        print(text, file=sys.stderr, flush=True)
+
+
+def print_error(error: object) -> None:
+    """Prints an error as one line."""
+    say(f"kerasdenoise: {' '.join(str(error).splitlines())}")
+
+
+def is_terminal() -> bool:
+    """Whether somebody may be looking at standard error."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def arrow() -> str:
+    """An arrow that standard error can show."""
+    try:
+        "→".encode(getattr(sys.stderr, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return "->"
+    return "→"

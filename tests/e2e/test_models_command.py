@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kerasdenoise.cli import group
+from kerasdenoise.zoo import find
+
+Cli = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture
+def copied(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of models that a test may damage; the only one that is searched."""
+    folder = shutil.copytree(models, tmp_path / "copied")
+    monkeypatch.setenv("KERASDENOISE_MODELS", str(folder))
+    monkeypatch.setattr(find, "_PACKAGE", tmp_path / "nowhere" / "package")
+    return folder
+
+
+@pytest.mark.usefixtures("copied")
+@pytest.mark.parametrize("arguments", [["models"], ["models", "list"]])
+def test_list_marks_the_default(arguments: list[str]):
+    result = CliRunner().invoke(group, arguments)
+    assert result.stdout.splitlines() == [
+        "* tiny       Random weights, 3 channels",
+        "  tiny_gray  Random weights, 1 channels",
+    ]
+
+
+@pytest.mark.usefixtures("copied")
+def test_show_prints_the_metadata_as_json(copied: Path):
+    result = CliRunner().invoke(group, ["models", "show", "tiny_gray"])
+    shown = json.loads(result.stdout)
+    assert (shown["name"], shown["radius"]) == ("tiny_gray", 4)
+    assert shown["folder"] == str(copied / "tiny_gray")
+
+
+@pytest.mark.usefixtures("copied")
+def test_verify_says_what_is_intact():
+    result = CliRunner().invoke(group, ["models", "verify"])
+    assert (result.exit_code, result.stdout) == (0, "tiny: intact\ntiny_gray: intact\n")
+
+
+@pytest.mark.parametrize("broken", ["model.tflite", "metadata.json"])
+def test_verify_names_what_is_damaged_and_checks_the_rest(copied: Path, broken: str):
+    (copied / "tiny" / broken).write_text("damaged")
+    result = CliRunner().invoke(group, ["models", "verify"])
+    assert (result.exit_code, result.stdout) == (1, "tiny_gray: intact\n")
+    assert f"{broken}: " in result.stderr
+    assert result.stderr.endswith("kerasdenoise: damaged: tiny\n")
+
+
+def test_a_damaged_model_is_not_run(
+    run_cli: Cli, copied: Path, write_photo: Callable[..., Path], cli_environment: dict[str, str]
+):
+    # The environment is one dictionary, shared with `run_cli`.
+    cli_environment["KERASDENOISE_MODELS"] = str(copied)
+    with (copied / "tiny" / "model.tflite").open("ab") as file:
+        file.write(b"!")
+    write_photo("a.png")
+    result = run_cli("denoise", "a.png")
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "model.tflite: not the file that was recorded in index.json" in result.stderr
+    assert run_cli("models", "verify", "tiny").returncode == 1
+    assert run_cli("models", "verify", "tiny_gray").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_an_unknown_model_is_a_wrong_request(run_cli: Cli, command: str):
+    result = run_cli("models", command, "tinny")
+    assert result.returncode == 2
+    assert result.stderr == "kerasdenoise: model tinny: unknown; did you mean tiny?\n"
