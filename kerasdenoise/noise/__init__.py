@@ -1,0 +1,29 @@
+"""Corruptions of images; one kind a file, all drawn with `keras.ops`."""
+
+from __future__ import annotations
+
+import difflib
+
+from kerasdenoise.errors import UsageError
+from kerasdenoise.noise.base import Noise
+from kerasdenoise.noise.camera import Camera
+from kerasdenoise.noise.gaussian import Gaussian
+from kerasdenoise.noise.mixture import Mixture
+
+__all__ = ["KINDS", "Camera", "Gaussian", "Mixture", "Noise", "parse_noise"]
+
+KINDS: dict[str, type[Noise]] = {noise.kind: noise for noise in (Gaussian, Camera)}
+
+
+def parse_noise(text: str) -> Noise:
+    """Builds a corruption from `kind` or `kind:argument`, as in `gaussian:25`.
+
+    Raises:
+        UsageError: If the kind is unknown or its argument unusable.
+    """
+    kind, _, argument = text.partition(":")
+    if kind not in KINDS:
+        near = difflib.get_close_matches(kind, KINDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known kinds: {', '.join(KINDS)}"
+        raise UsageError(text, "no such kind of noise", hint)
+    return KINDS[kind].parse(argument)

@@ -1,0 +1,69 @@
+"""What every corruption is: a seedable map from clean to noisy images."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import keras
+
+from kerasdenoise.errors import UsageError
+
+# A backend's tensor. Keras defines no public type for it.
+Tensor = Any
+
+
+class Noise:
+    """A corruption of images, drawn with the operations of the active Keras backend.
+
+    Subclasses are frozen dataclasses whose fields are the ranges of the random parameters.
+    Each image of a batch draws its own parameters.
+    """
+
+    kind: ClassVar[str]
+
+    @classmethod
+    def parse(cls, argument: str) -> Self:
+        """Builds the corruption from the text after the colon of `kind:argument`.
+
+        Raises:
+            UsageError: If the text is not what this kind takes.
+        """
+        raise UsageError(f"{cls.kind}:{argument}", "takes no argument", f"write {cls.kind!r}")
+
+    def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Draws one noisy version of each image.
+
+        Args:
+            clean: Float32 images (batch, height, width, channels) in [0, 1].
+            seed: Where the random numbers come from; its state advances.
+
+        Returns:
+            Float32 images of the same shape.
+        """
+        raise TypeError(f"{type(self).__name__} does not define how noise is drawn")
+
+
+def per_image(clean: Tensor, low: float, high: float, seed: keras.random.SeedGenerator) -> Tensor:
+    """Draws one number in [low, high] for each image, shaped (batch, 1, 1, 1)."""
+    batch = keras.ops.shape(clean)[0]
+    return keras.random.uniform((batch, 1, 1, 1), low, high, dtype="float32", seed=seed)
+
+
+def parse_range(kind: str, argument: str, upper: float) -> tuple[float, float]:
+    """Reads `N` or `LOW-HIGH` as two numbers with 0 <= low <= high <= upper.
+
+    Raises:
+        UsageError: If the text is neither, or out of range.
+    """
+    try:
+        numbers = [float(part) for part in argument.split("-")]
+    except ValueError:
+        numbers = []
+    low, high = (numbers[0], numbers[-1]) if len(numbers) in (1, 2) else (1.0, 0.0)
+    if not 0 <= low <= high <= upper:
+        raise UsageError(
+            f"{kind}:{argument}",
+            f"needs one number or a range within 0-{upper:g}",
+            f"write for example '{kind}:{upper / 4:g}' or '{kind}:0-{upper / 2:g}'",
+        )
+    return low, high

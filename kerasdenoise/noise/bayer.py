@@ -1,0 +1,95 @@
+"""The color filter array: sampling through it, and the interpolation that undoes it."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from kerasdenoise.noise.base import Tensor
+
+# RGGB: the color that each of the four places of a 2x2 cell measures, row by row.
+_CELL = (0, 1, 1, 2)
+
+
+def to_mosaic(images: Tensor) -> Tensor:
+    """Keeps of each pixel the one color that an RGGB sensor measures there.
+
+    Args:
+        images: (batch, height, width, 3) RGB with even sides.
+
+    Returns:
+        (batch, height / 2, width / 2, 4): red, the two greens and blue of each 2x2 cell.
+    """
+    cells = keras.ops.space_to_depth(images, 2)
+    places = [3 * place + color for place, color in enumerate(_CELL)]
+    return keras.ops.concatenate([cells[..., p : p + 1] for p in places], axis=-1)
+
+
+def demosaic(mosaic: Tensor, correction: Tensor) -> Tensor:
+    """Interpolates the two colors that each pixel did not measure, linearly.
+
+    Args:
+        mosaic: (batch, height, width, 4) as `to_mosaic` returns it.
+        correction: (batch, 1, 1, 1) in [0, 1]: 0 is bilinear, 1 adds the whole gradient
+            correction of Malvar, He and Cutler, "High-quality linear interpolation for
+            demosaicing of Bayer-patterned color images", ICASSP 2004.
+
+    Returns:
+        (batch, 2 * height, 2 * width, 3) RGB.
+    """
+    cells = keras.ops.conv(mosaic, _KERNEL, padding="same")
+    cells = cells[..., :12] + correction * cells[..., 12:]
+    return keras.ops.depth_to_space(cells, 2)
+
+
+def _filters() -> tuple[dict[tuple[str, int], np.ndarray], ...]:
+    """The 5x5 filters by the place's kind, twice: bilinear, and what Malvar adds to it.
+
+    Keys are ("green", c) for a color c that stands beside a green place in its row (0) or
+    column (1), and ("color", 0) for green, ("color", 1) for the opposite color, at a red or
+    blue place.
+    """
+    bilinear = {key: np.zeros((5, 5)) for key in (("green", 0), ("color", 0), ("color", 1))}
+    bilinear["green", 0][2, [1, 3]] = 1 / 2
+    bilinear["color", 0][[1, 3, 2, 2], [2, 2, 1, 3]] = 1 / 4
+    bilinear["color", 1][[1, 1, 3, 3], [1, 3, 1, 3]] = 1 / 4
+
+    added = {key: np.zeros((5, 5)) for key in bilinear}
+    far = ([0, 4, 2, 2], [2, 2, 0, 4])
+    added["green", 0][2, 2] = 5 / 8
+    added["green", 0][[1, 1, 3, 3], [1, 3, 1, 3]] = -1 / 8
+    added["green", 0][far] = [1 / 16, 1 / 16, -1 / 8, -1 / 8]
+    added["color", 0][2, 2] = 4 / 8
+    added["color", 0][far] = -1 / 8
+    added["color", 1][2, 2] = 6 / 8
+    added["color", 1][far] = -3 / 16
+    for filters in (bilinear, added):
+        filters["green", 1] = filters["green", 0].T
+    return bilinear, added
+
+
+def _kernel() -> np.ndarray:
+    """Both demosaics as one convolution of 2x2 cells: (3, 3, 4, 2 * 12)."""
+    kernel = np.zeros((3, 3, 4, 2, 4, 3), np.float32)
+    identity = np.zeros((5, 5))
+    identity[2, 2] = 1.0
+    for version, filters in enumerate(_filters()):
+        for place in range(4):
+            y, x = divmod(place, 2)
+            for color in range(3):
+                if _CELL[place] == color:
+                    taps = identity if version == 0 else np.zeros((5, 5))
+                elif _CELL[place] == 1:
+                    # The first row of cells holds red, the second blue.
+                    taps = filters["green", int((color == 0) != (y == 0))]
+                else:
+                    taps = filters["color", int(color != 1)]
+                for dy, dx in np.argwhere(taps):
+                    source_y, source_x = y + dy - 2, x + dx - 2
+                    source = 2 * (source_y % 2) + source_x % 2
+                    cell = (source_y // 2 + 1, source_x // 2 + 1)
+                    kernel[(*cell, source, version, place, color)] += taps[dy, dx]
+    return kernel.reshape(3, 3, 4, 24)
+
+
+_KERNEL = _kernel()

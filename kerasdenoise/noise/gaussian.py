@@ -1,0 +1,39 @@
+"""Additive white Gaussian noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import keras
+
+from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
+
+
+@dataclass(frozen=True)
+class Gaussian(Noise):
+    """Independent Gaussian noise of one level for each image, not clipped.
+
+    `noisy = clean + sigma * n` with `n` ~ N(0, 1) for each pixel and channel. The field's
+    tables are made without clipping, which would make the noise depend on the image.
+
+    Attributes:
+        low: The smallest standard deviation, on the [0, 1] scale.
+        high: The largest; each image's level is uniform between the two.
+    """
+
+    kind: ClassVar[str] = "gaussian"
+
+    low: float = 0.0
+    high: float = 55 / 255
+
+    @classmethod
+    def parse(cls, argument: str) -> Self:
+        """Reads `25` or `0-55`: standard deviations on the 0-255 scale."""
+        low, high = parse_range(cls.kind, argument, 255.0)
+        return cls(low / 255, high / 255)
+
+    def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Adds the noise; see `Noise.__call__`."""
+        sigma = per_image(clean, self.low, self.high, seed)
+        return clean + sigma * keras.random.normal(keras.ops.shape(clean), seed=seed)

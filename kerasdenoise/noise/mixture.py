@@ -1,0 +1,38 @@
+"""Several corruptions in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from kerasdenoise.noise.base import Noise, Tensor
+
+
+class Mixture(Noise):
+    """Gives each corruption its fixed share of every batch.
+
+    The split is by position, so that each corruption is computed for its own images only;
+    a batch whose images come in random order loses nothing by it.
+
+    Args:
+        noises: The corruptions.
+        shares: Their positive shares, of any sum.
+    """
+
+    def __init__(self, noises: Sequence[Noise], shares: Sequence[float]) -> None:
+        self.noises = tuple(noises)
+        self.shares = tuple(shares)
+
+    def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Draws the noise of each part; the batch size is static. See `Noise.__call__`."""
+        batch = clean.shape[0]
+        stops = np.round(np.cumsum(self.shares) / np.sum(self.shares) * batch).astype(int)
+        starts = [0, *stops[:-1]]
+        parts = [
+            noise(clean[start:stop], seed)
+            for noise, start, stop in zip(self.noises, starts, stops, strict=True)
+            if stop > start
+        ]
+        return keras.ops.concatenate(parts, axis=0)
