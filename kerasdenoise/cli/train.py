@@ -1,0 +1,68 @@
+"""`kerasdenoise train`: a recipe in, a trained network out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kerasdenoise.cli.report import say, verbose_option
+
+if TYPE_CHECKING:
+    from kerasdenoise.training.run import Progress
+
+
+@click.command("train", short_help="Train a model by a recipe.")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    help="Folder of the run; one that is there goes on.  [default: runs/<recipe's name>]",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder that holds the recipe's data folders.  [default: the recipe's data root]",
+)
+@click.option(
+    "--stop-at",
+    type=click.IntRange(min=1),
+    metavar="STEP",
+    help="Stop at this step, to go on later.",
+)
+@verbose_option
+def command(recipe: Path, run: Path | None, data: Path | None, stop_at: int | None) -> None:
+    """Train a model by a recipe.
+
+    The run goes on from its last checkpoint if it was stopped, and ends at the recipe's last
+    step. Progress is printed at each checkpoint; curves.png in the run's folder shows it all.
+    """
+    from kerasdenoise.runtime import prepare_keras
+
+    prepare_keras()
+    from kerasdenoise.training.recipe import read_recipe
+    from kerasdenoise.training.run import train
+
+    plan = read_recipe(recipe)
+    folder = run or Path("runs") / plan.name
+    last = train(
+        plan, folder, data or Path(plan.data.root), stop_at=stop_at, report=_print_progress
+    )
+    if last is None:
+        say(f"{folder}: nothing left to do")
+    else:
+        say(f"{folder}: step {last.step} of {last.steps}; next: kerasdenoise export {folder}")
+
+
+def _print_progress(progress: Progress) -> None:
+    figures = "  ".join(f"{kind} {psnr:.2f} dB" for kind, psnr in progress.psnr.items())
+    say(
+        f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  {figures}  "
+        f"{1000 * progress.seconds_per_step:.0f} ms/step  {_duration(progress.seconds_left)} left"
+    )
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

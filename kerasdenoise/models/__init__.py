@@ -1,0 +1,94 @@
+"""Architectures: one a file, listed by its file name.
+
+A module here is an architecture if its name has no leading underscore. It defines `Config`
+(a frozen dataclass), `PRESETS` (name to `Config`) and `build(config) -> keras.Model`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kerasdenoise.errors import ModelError
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Config(Protocol):
+    """What every architecture's `Config` says about its network."""
+
+    channels: int
+
+    @property
+    def stride(self) -> int:
+        """Height and width of an input are multiples of this."""
+        ...
+
+    @property
+    def radius(self) -> int | None:
+        """Pixels further away than this, in rows or columns, have no influence.
+
+        None for a network with global context.
+        """
+        ...
+
+
+class Architecture(Protocol):
+    """The module of an architecture."""
+
+    Config: type[Any]
+    PRESETS: dict[str, Any]
+
+    def build(self, config: Any) -> keras.Model:
+        """Builds the functional model that a configuration describes."""
+        ...
+
+
+def list_architectures() -> list[str]:
+    """Names all architectures, without importing any."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def get_architecture(name: str) -> Architecture:
+    """Imports an architecture's module by its name.
+
+    Raises:
+        ModelError: If there is none of that name.
+    """
+    names = list_architectures()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+        raise ModelError(name, "no such architecture", hint)
+    return importlib.import_module(f"{__name__}.{name}")  # pyright: ignore[reportReturnType]
+
+
+def make_config(architecture: str, values: dict[str, Any]) -> Config:
+    """Makes an architecture's `Config` from plain values, as read from JSON or TOML.
+
+    Args:
+        architecture: The architecture's name.
+        values: Field values; lists stand for tuples. `preset` may name a preset to start from.
+
+    Raises:
+        ModelError: If a field or preset is unknown or a value is refused.
+    """
+    module = get_architecture(architecture)
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    preset = values.pop("preset", None)
+    if preset is not None and preset not in module.PRESETS:
+        raise ModelError(
+            f"{architecture} preset {preset!r}", "is unknown", f"known: {', '.join(module.PRESETS)}"
+        )
+    known = [field.name for field in dataclasses.fields(module.Config)]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ModelError(
+            f"{architecture} setting {unknown[0]!r}", "is unknown", f"known: {', '.join(known)}"
+        )
+    base = module.PRESETS[preset] if preset else module.Config()
+    return dataclasses.replace(base, **values)

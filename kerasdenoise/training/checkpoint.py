@@ -1,0 +1,87 @@
+"""All of a run's state in one file, written so that a kill at any moment loses none."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasdenoise.errors import RecipeError
+from kerasdenoise.training.recipe import Recipe, parse_recipe
+
+_FILE = "checkpoint.npz"
+
+
+def save_checkpoint(
+    run: Path, recipe: Recipe, step: int, task: keras.Model, optimizer: keras.optimizers.Optimizer
+) -> None:
+    """Writes the state after `step` steps, replacing the last checkpoint in one move.
+
+    It holds plain arrays, so that a run can go on under another Keras backend.
+    """
+    arrays = {f"task/{i}": np.asarray(v) for i, v in enumerate(_values(task.variables))}
+    arrays |= {f"optimizer/{i}": np.asarray(v) for i, v in enumerate(_values(optimizer.variables))}
+    arrays["meta"] = np.array(json.dumps({"step": step, "recipe": recipe.source}))
+    temporary = run / f".{_FILE}.tmp"
+    with temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(run / _FILE)
+
+
+def read_run(run: Path) -> Recipe:
+    """Returns the recipe that a run follows.
+
+    Raises:
+        RecipeError: If the folder holds no checkpoint or an unreadable one.
+    """
+    if not (run / _FILE).exists():
+        raise RecipeError(run, "holds no training run", "name the folder that `train` wrote")
+    return parse_recipe(_read_meta(run)["recipe"], str(run))
+
+
+def restore_checkpoint(
+    run: Path, recipe: Recipe, task: keras.Model, optimizer: keras.optimizers.Optimizer
+) -> int:
+    """Sets all variables to the checkpoint's and returns its step; 0 without one.
+
+    Raises:
+        RecipeError: If the checkpoint is of another recipe or cannot be read.
+    """
+    if not (run / _FILE).exists():
+        return 0
+    meta = _read_meta(run)
+    if parse_recipe(meta["recipe"], str(run)).identity() != recipe.identity():
+        raise RecipeError(
+            run, "holds a run of a different recipe", "name another folder with --run"
+        )
+    with np.load(run / _FILE) as arrays:
+        for group, variables in (("task", task.variables), ("optimizer", optimizer.variables)):
+            for index, variable in enumerate(variables):
+                variable.assign(arrays[f"{group}/{index}"])
+    return meta["step"]
+
+
+def averaged_variables(optimizer: keras.optimizers.Optimizer) -> list[Any]:
+    """The moving averages that an optimizer with `use_ema=True` keeps, one per weight."""
+    return [v for v in optimizer.variables if v.path.endswith("_average")]
+
+
+def _values(variables: list[Any]) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def _read_meta(run: Path) -> dict[str, Any]:
+    try:
+        with np.load(run / _FILE) as arrays:
+            return json.loads(str(arrays["meta"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RecipeError(
+            run / _FILE, f"is not a checkpoint ({error})", "delete it to start over"
+        ) from error

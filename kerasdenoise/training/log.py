@@ -1,0 +1,43 @@
+"""A run's record: one JSON line for each checkpoint, and the same as curves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+_FILE = "log.jsonl"
+
+
+def read_log(run: Path, step: int) -> list[dict[str, Any]]:
+    """Returns the entries up to a step; what a killed run wrote after it is dropped."""
+    file = run / _FILE
+    if not file.exists():
+        return []
+    entries = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    return [entry for entry in entries if entry["step"] <= step]
+
+
+def write_log(run: Path, entries: list[dict[str, Any]]) -> None:
+    """Replaces the record in one move."""
+    temporary = run / f".{_FILE}.tmp"
+    temporary.write_text("".join(json.dumps(entry) + "\n" for entry in entries), "utf-8")
+    temporary.replace(run / _FILE)
+
+
+def draw_curves(entries: list[dict[str, Any]], target: Path) -> None:
+    """Draws loss and validation PSNR over the steps as a PNG."""
+    from matplotlib.figure import Figure  # not pyplot, which would look for a display
+
+    steps = [entry["step"] for entry in entries]
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    loss_axes, psnr_axes = figure.subplots(1, 2)
+    loss_axes.semilogy(steps, [entry["loss"] for entry in entries])
+    loss_axes.set(xlabel="step", ylabel="training loss")
+    for kind in entries[-1]["psnr"]:
+        psnr_axes.plot(steps, [entry["psnr"][kind] for entry in entries], label=kind)
+    psnr_axes.set(xlabel="step", ylabel="validation PSNR, dB")
+    psnr_axes.legend()
+    for axes in (loss_axes, psnr_axes):
+        axes.grid(alpha=0.3)
+    figure.savefig(target, dpi=120)

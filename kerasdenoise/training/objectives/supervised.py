@@ -1,0 +1,24 @@
+"""Training on noisy and clean pairs."""
+
+from __future__ import annotations
+
+import keras
+
+from kerasdenoise.noise import Noise
+from kerasdenoise.noise.base import Tensor
+
+
+def supervised(
+    clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator
+) -> tuple[Tensor, Tensor]:
+    """Gives the network a noisy image and compares with the clean one.
+
+    Args:
+        clean: Float32 images (batch, height, width, channels) in [0, 1].
+        noise: The corruption.
+        seed: Where its random numbers come from.
+
+    Returns:
+        The network's input and its target, shaped as `clean`.
+    """
+    return noise(clean, seed), clean

@@ -1,0 +1,211 @@
+"""Training recipes: TOML files that say all of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasdenoise.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class ModelSection:
+    """What is trained: an architecture and the fields of its `Config`."""
+
+    architecture: str
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class DataSection:
+    """What it is trained on.
+
+    Attributes:
+        root: Folder that the others are relative to; itself relative to the working folder.
+        train: Folders of clean photos.
+        validation: Folders of clean photos that training never sees.
+        license: What the photos' licenses permit; copied to the model's card.
+        scales: Sizes at which each photo is used.
+        exclude: File names that are left out, such as pictures shown in the documentation.
+        patch: Side in pixels of what the network is given.
+        margin: Extra pixels that are drawn with each patch and cut off at random after the
+            noise is added, so that the grids of sensor and JPEG lie anywhere.
+        batch: Patches per step.
+    """
+
+    root: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    license: str
+    scales: tuple[float, ...] = (1.0,)
+    exclude: tuple[str, ...] = ()
+    patch: int = 64
+    margin: int = 16
+    batch: int = 16
+
+
+@dataclass(frozen=True)
+class NoiseSection:
+    """One corruption, as `kind:argument`, and its share of each batch."""
+
+    kind: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class OptimizationSection:
+    """How it is trained.
+
+    Attributes:
+        steps: Length of the run.
+        peak: Highest learning rate.
+        warmup: Steps of linear rise to it.
+        decay: Share of the steps, at the end, over which it falls to zero.
+        beta_2: Adam's second-moment decay.
+        average: Decay of the moving average of the weights, which is what is kept.
+        loss: Name of the loss.
+        objective: Name of the training mode.
+        clip: Global gradient norm above which gradients are scaled down.
+    """
+
+    steps: int
+    peak: float = 1e-3
+    warmup: int = 500
+    decay: float = 0.3
+    beta_2: float = 0.99
+    average: float = 0.999
+    loss: str = "l1"
+    objective: str = "supervised"
+    clip: float = 1.0
+
+
+@dataclass(frozen=True)
+class ReportSection:
+    """When progress is measured and kept.
+
+    Attributes:
+        interval: Steps between checkpoints.
+        images: Validation images, center-cropped, that are denoised at each checkpoint.
+        crop: Side of those crops.
+        noises: The corruptions they get, each with a fixed seed.
+    """
+
+    interval: int = 1000
+    images: int = 16
+    crop: int = 192
+    noises: tuple[str, ...] = ("gaussian:25",)
+
+
+@dataclass(frozen=True)
+class BenchmarkSection:
+    """A test set that the finished model is measured on, and nothing else.
+
+    Attributes:
+        name: What tables call it.
+        folder: Where it is, relative to the data root.
+        noises: The corruptions to remove; none if the folder holds noisy and clean pairs.
+    """
+
+    name: str
+    folder: str
+    noises: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole run.
+
+    Attributes:
+        name: What the model is called.
+        summary: One line: what it is for.
+        seed: Seed of patches, noise and first weights.
+        model: What is trained.
+        data: What it is trained on.
+        noise: What is removed.
+        optimization: How it is trained.
+        report: When progress is measured.
+        benchmark: What the result is measured on.
+        source: The text that this was read from.
+    """
+
+    name: str
+    summary: str
+    seed: int
+    model: ModelSection
+    data: DataSection
+    noise: tuple[NoiseSection, ...]
+    optimization: OptimizationSection
+    report: ReportSection
+    benchmark: tuple[BenchmarkSection, ...] = ()
+    source: str = ""
+
+    def identity(self) -> dict[str, Any]:
+        """What must not change between the parts of a run; length and place may."""
+        content = dataclasses.asdict(self)
+        del content["optimization"]["steps"], content["data"]["root"]
+        for part in ("report", "summary", "benchmark", "source"):
+            del content[part]
+        return content
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Reads and checks a recipe.
+
+    Raises:
+        RecipeError: If the file cannot be read, is not TOML, or has a missing, unknown or
+            unusable entry.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(path, f"cannot be read ({error})", "name a recipe file") from error
+    return parse_recipe(text, str(path))
+
+
+def parse_recipe(text: str, name: str = "recipe") -> Recipe:
+    """Reads a recipe from TOML text; see `read_recipe`."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(name, f"is not TOML ({error})", "mend that line") from error
+    sections: dict[str, Any] = {
+        "model": ModelSection,
+        "data": DataSection,
+        "optimization": OptimizationSection,
+        "report": ReportSection,
+    }
+    values = dict(content)
+    for section, kind in sections.items():
+        values[section] = _make(kind, values.get(section, {}), f"{name} [{section}]")
+    for table, kind in (("noise", NoiseSection), ("benchmark", BenchmarkSection)):
+        rows = values.get(table, [])
+        values[table] = tuple(_make(kind, row, f"{name} [[{table}]]") for row in rows)
+    recipe: Recipe = _make(Recipe, values | {"source": text}, name)
+    if not recipe.noise:
+        raise RecipeError(f"{name} [[noise]]", "is missing", "give at least one kind of noise")
+    if recipe.optimization.steps < 1 or recipe.report.interval < 1:
+        raise RecipeError(name, "has steps or interval below 1", "give positive numbers")
+    return recipe
+
+
+def _make(kind: Any, values: Any, where: str) -> Any:
+    if not isinstance(values, dict):
+        raise RecipeError(where, "is not a table", "see recipes/photo.toml")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise RecipeError(f"{where} {unknown[0]}", "is unknown", f"known: {', '.join(fields)}")
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in values
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise RecipeError(f"{where} {missing[0]}", "is missing", "see recipes/photo.toml")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
