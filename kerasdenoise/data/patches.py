@@ -58,5 +58,5 @@ class PatchSampler:
         top = rng.integers(photo.shape[0] - self._patch + 1)
         left = rng.integers(photo.shape[1] - self._patch + 1)
         cut = photo[top : top + self._patch, left : left + self._patch]
-        cut = np.rot90(cut, rng.integers(4))
+        cut = np.rot90(cut, int(rng.integers(4)))
         return cut[:, ::-1] if rng.random() < 0.5 else cut

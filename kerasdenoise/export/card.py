@@ -1,0 +1,62 @@
+"""The card of a saved model: its metadata as a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def render_card(metadata: dict[str, Any]) -> str:
+    """Renders `metadata.json` as Markdown.
+
+    Args:
+        metadata: What `write_saved_model` knows of the model; `figures` is a list of rows
+            with the keys `set`, `noise`, `images`, `noisy_psnr`, `psnr`, `psnr_error` and
+            `ssim`.
+
+    Returns:
+        The text of the model's README.md.
+    """
+    training = metadata["training"]
+    radius = metadata["radius"]
+    sight = "the whole image" if radius is None else f"{radius} pixels"
+    facts = [
+        ("Architecture", f"`{metadata['architecture']}`, see `config.json`"),
+        ("Parameters", f"{metadata['parameters']:,}"),
+        ("Multiply-accumulates per pixel", f"{metadata['mac_per_pixel']:,}"),
+        ("Sees", f"{sight} around each pixel"),
+        ("Input and output", (f"float32, 1 x H x W x {metadata['channels']}, nominally in [0, 1], "
+         f"sides multiples of {metadata['stride']}; the output is not clipped")),
+        ("Trained", (f"{training['steps']:,} steps by `recipe.toml`, at commit "
+         f"`{training['commit'][:12]}`, version {training['version']}")),
+        ("Noise in training", ", ".join(f"`{kind}`" for kind in training["noise"])),
+        ("Data", ", ".join(f"`{folder}`" for folder in training["data"])),
+        ("License of the data", training["data_license"]),
+        ("License of the weights", metadata["license"]),
+        ("LiteRT against Keras", f"largest difference {metadata['litert_difference']:.1e}"),
+    ]  # fmt: skip
+    lines = [f"# {metadata['name']}", "", f"{metadata['summary']}.", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in facts]
+    lines += ["", *_figures(metadata["figures"])]
+    lines += ["This page is written by `python cli.py export`; edit the recipe instead.", ""]
+    return "\n".join(lines)
+
+
+def _figures(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return ["Not measured: none of the recipe's test sets was there.", ""]
+    lines = [
+        (
+            "Measured from `model.tflite`, blind, mean over images with its standard error; the "
+            "noisy input is not clipped, the denoised image is:"
+        ),
+        "",
+        "| set | images | noise | noisy, dB | denoised, dB | SSIM |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['set']} | {row['images']} | {row['noise'] or 'its own'} "
+            f"| {row['noisy_psnr']:.2f} | {row['psnr']:.2f} ± {row['psnr_error']:.2f} "
+            f"| {row['ssim']:.4f} |"
+        )
+    return [*lines, ""]

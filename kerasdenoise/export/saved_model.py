@@ -1,0 +1,157 @@
+"""Writing a trained network as a saved model, and loading one back into Keras."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasdenoise._version import __version__
+from kerasdenoise.errors import UsageError
+from kerasdenoise.export.card import render_card
+from kerasdenoise.models import make_config
+from kerasdenoise.runtime import prepare_keras
+from kerasdenoise.zoo import find_model, verify_model
+from kerasdenoise.zoo.find import INDEX
+from kerasdenoise.zoo.info import read_json
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasdenoise.training.recipe import Recipe
+
+
+def load_model(name: str | Path) -> keras.Model:
+    """Loads a saved model into Keras, for evaluation, fine-tuning or inspection.
+
+    Args:
+        name: A model's name, or the path of its folder.
+
+    Returns:
+        A functional model from noisy images (batch, height, width, channels), float32 and
+        nominally in [0, 1], to denoised ones that are not clipped. It is not compiled.
+
+    Raises:
+        ModelError: If the model is unknown or damaged.
+    """
+    info = find_model(name)
+    verify_model(info, only=["model.keras"])
+    prepare_keras()
+    import keras
+
+    return keras.models.load_model(info.folder / "model.keras", compile=False)
+
+
+def write_saved_model(
+    denoiser: keras.Model,
+    recipe: Recipe,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    measure: Callable[[Path], list[dict[str, Any]]] = lambda folder: [],
+) -> None:
+    """Writes a denoiser with all that is known of it, and records it in the index.
+
+    The folder appears in one move when it is complete; a failure leaves everything as it was.
+
+    Args:
+        denoiser: The network, with its final weights.
+        recipe: How it was trained.
+        target: The model's folder, inside the folder of the index.
+        overwrite: Whether a model that is there is replaced.
+        measure: Measures the finished files in a folder and returns figures for the card.
+
+    Raises:
+        UsageError: If there is a model of that name already.
+        ModelError: If the exported file does not compute what the network does.
+    """
+    if target.exists() and not overwrite:
+        raise UsageError(target, "exists", "give another --name, or --overwrite to replace it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
+        folder = Path(temporary) / target.name
+        folder.mkdir()
+        metadata = _write_files(denoiser, recipe, folder, target.name)
+        metadata["figures"] = measure(folder)
+        _write_json(folder / "metadata.json", metadata)
+        (folder / "README.md").write_text(render_card(metadata), "utf-8")
+        if target.exists():
+            target.rename(Path(temporary) / "replaced")
+        folder.rename(target)
+    _record(target, metadata["summary"])
+
+
+def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str) -> dict[str, Any]:
+    """Writes all files but the card, and returns the metadata without figures."""
+    from kerasdenoise.export.cost import mac_per_pixel
+    from kerasdenoise.export.litert import check_parity, export_litert
+
+    config = make_config(recipe.model.architecture, recipe.model.config)
+    values = dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]
+    _write_json(
+        folder / "config.json", {"architecture": recipe.model.architecture, "config": values}
+    )
+    (folder / "recipe.toml").write_text(recipe.source, "utf-8")
+    denoiser.save(folder / "model.keras")
+    denoiser.export(folder / "saved_model", format="tf_saved_model", verbose=False)
+    export_litert(denoiser, folder / "model.tflite")
+    difference = check_parity(denoiser, folder / "model.tflite", config.stride)
+    metadata = {
+        "name": name,
+        "summary": recipe.summary,
+        "architecture": recipe.model.architecture,
+        "channels": config.channels,
+        "stride": config.stride,
+        "radius": config.radius,
+        "parameters": denoiser.count_params(),
+        "mac_per_pixel": mac_per_pixel(denoiser, config.stride),
+        "litert_difference": difference,
+        "license": "Apache-2.0",
+        "training": {
+            "recipe": "recipe.toml",
+            "steps": recipe.optimization.steps,
+            "data": list(recipe.data.train),
+            "data_license": recipe.data.license,
+            "noise": [section.kind for section in recipe.noise],
+            "commit": _commit(),
+            "version": __version__,
+        },
+    }
+    _write_json(folder / "metadata.json", metadata)
+    return metadata
+
+
+def _record(target: Path, summary: str) -> None:
+    """Enters a model's files and their checksums into the index beside its folder."""
+    path = target.parent / INDEX
+    index = read_json(path) if path.exists() else {"default": target.name, "models": {}}
+    files = sorted(file for file in target.rglob("*") if file.is_file())
+    index["models"][target.name] = {
+        "summary": summary,
+        "files": {
+            file.relative_to(target).as_posix(): {
+                "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+                "bytes": file.stat().st_size,
+            }
+            for file in files
+        },
+    }
+    temporary = path.with_name(f".{INDEX}.tmp")
+    _write_json(temporary, index)
+    temporary.replace(path)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def _commit() -> str:
+    """The checkout's commit, or "unknown" for an installed package."""
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    result = subprocess.run(git, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"
