@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-_WINDOW = 11
+# Side of the window of SSIM, the smallest side that it can measure.
+WINDOW = 11
 _SIGMA = 1.5
 
 
@@ -48,8 +49,8 @@ def ssim(clean: np.ndarray, denoised: np.ndarray, *, peak: float = 1.0) -> float
         ValueError: If the shapes differ or a side is shorter than the window.
     """
     _check(clean, denoised)
-    if min(clean.shape[:2]) < _WINDOW:
-        raise ValueError(f"SSIM needs sides of at least {_WINDOW} pixels, not {clean.shape[:2]}")
+    if min(clean.shape[:2]) < WINDOW:
+        raise ValueError(f"SSIM needs sides of at least {WINDOW} pixels, not {clean.shape[:2]}")
     x, y = clean.astype(np.float64), denoised.astype(np.float64)
     mean_x, mean_y = _blur(x), _blur(y)
     variance_x = _blur(x * x) - mean_x**2
@@ -69,10 +70,10 @@ def _check(clean: np.ndarray, denoised: np.ndarray) -> None:
 
 def _blur(image: np.ndarray) -> np.ndarray:
     """Averages with the Gaussian window, along rows and then columns, where it fits."""
-    offsets = np.arange(_WINDOW) - _WINDOW // 2
+    offsets = np.arange(WINDOW) - WINDOW // 2
     weights = np.exp(-0.5 * (offsets / _SIGMA) ** 2)
     weights /= weights.sum()
     for axis in (0, 1):
-        windows = np.lib.stride_tricks.sliding_window_view(image, _WINDOW, axis=axis)
+        windows = np.lib.stride_tricks.sliding_window_view(image, WINDOW, axis=axis)
         image = windows @ weights
     return image

@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "Train a model by a recipe.",
     "export": "Turn a training run into a saved model.",
     "evaluate": "Measure a model on a folder of images.",
+    "compare": "Put pictures side by side and measure them.",
     "noise": "Add noise to an image.",
 }
 

@@ -1,0 +1,71 @@
+"""`kerasdenoise compare`: two pictures, or three, beside each other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from kerasdenoise.cli.report import say, verbose_option
+
+
+@click.command("compare", short_help="Put pictures side by side and measure them.")
+@click.argument("pictures", nargs=2, type=click.Path(path_type=Path))
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    help="The clean picture, to measure both against.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Picture to write, side by side."
+)
+@click.option("--overwrite", is_flag=True, help="Replace a picture that is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
+@verbose_option
+def command(
+    pictures: tuple[Path, Path],
+    reference: Path | None,
+    output: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Put pictures side by side and measure them.
+
+    Prints PSNR in dB and SSIM: of each picture against the reference, or of the second
+    against the first.
+    """
+    import numpy as np
+
+    from kerasdenoise.errors import InputError
+    from kerasdenoise.images.image import Image
+    from kerasdenoise.images.read import read_image
+    from kerasdenoise.images.write import write_image
+    from kerasdenoise.metrics import WINDOW, psnr, ssim
+
+    files = [*pictures, *([reference] if reference else [])]
+    images = [read_image(file) for file in files]
+    for file, image in zip(files, images, strict=True):
+        if image.pixels.shape != images[0].pixels.shape:
+            size, expected = (
+                f"{i.width}x{i.height}x{i.pixels.shape[2]}" for i in (image, images[0])
+            )
+            raise InputError(file, f"is {size}, {files[0].name} is {expected}", "make them alike")
+    clean = images[-1] if reference else images[0]
+    rows = []
+    for file, image in zip(files, images, strict=True):
+        if image is clean:
+            continue
+        row: dict[str, object] = {"picture": str(file), "psnr": psnr(clean.pixels, image.pixels)}
+        if min(image.width, image.height) >= WINDOW:
+            row["ssim"] = ssim(clean.pixels, image.pixels)
+        rows.append(row)
+    if output:
+        strip = Image(np.concatenate([image.pixels for image in images], axis=1))
+        write_image(strip, output, overwrite=overwrite)
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        similarity = f"  SSIM {row['ssim']:.4f}" if "ssim" in row else ""
+        say(f"{row['picture']}: {row['psnr']:.2f} dB{similarity}")

@@ -1,0 +1,176 @@
+"""`kerasdenoise evaluate`: how good a model is on a folder of images."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kerasdenoise.cli.report import Report, is_terminal, print_error, verbose_option
+
+if TYPE_CHECKING:
+    from kerasdenoise.evaluation.benchmark import Failure, Figures, Result
+    from kerasdenoise.evaluation.samples import Samples
+    from kerasdenoise.inference.denoiser import Denoiser
+
+
+@click.command("evaluate", short_help="Measure a model on a folder of images.")
+@click.argument("model")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--noise",
+    "noises",
+    multiple=True,
+    metavar="KIND",
+    help="Noise to add to clean images, as gaussian:25 or camera:0.004; may be repeated.",
+)
+@click.option(
+    "--pairs",
+    is_flag=True,
+    help="The folder holds noisy photos and clean ones: NAME_real.* and NAME_mean.*, or the "
+    "same names in the folders noisy and clean.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="The same seed gives the same noise.",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Measure the first N images only."
+)
+@click.option("--gray", is_flag=True, help="Turn the images to gray first.")
+@click.option(
+    "--json",
+    "json_path",
+    metavar="PATH|-",
+    help="Write all figures as JSON; - prints them, and the table to standard error.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a JSON file that is there.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all cores]"
+)
+@verbose_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    model: str,
+    folder: Path,
+    noises: tuple[str, ...],
+    pairs: bool,
+    seed: int,
+    limit: int | None,
+    gray: bool,
+    json_path: str | None,
+    overwrite: bool,
+    threads: int | None,
+) -> None:
+    """Measure a model on a folder of images.
+
+    Prints PSNR and SSIM as mean ± standard error over images. Gaussian noise is not clipped,
+    as in published tables; the denoised image is. Camera noise needs sides that are multiples
+    of 16: images are cropped to such at the right and the bottom. An image's noise depends on
+    the seed and its position in the folder alone.
+    """
+    from kerasdenoise._version import __version__
+    from kerasdenoise.evaluation.report import print_table, save, to_json
+    from kerasdenoise.inference.denoiser import Denoiser
+
+    if bool(noises) == pairs:
+        raise click.UsageError("Give either --noise or --pairs.", ctx)
+    target = None if json_path in (None, "-") else Path(json_path)
+    if target is not None:
+        _check_target(target, overwrite=overwrite)
+    sets = _sets(folder, noises, pairs=pairs, seed=seed, limit=limit, gray=gray)
+    denoiser = Denoiser(model, threads=threads)
+    results = _measure(denoiser, sets, verbose=ctx.ensure_object(Report).verbosity > 0)
+
+    stream = sys.stderr if json_path == "-" else sys.stdout
+    print_table(results, f"{denoiser.info.name} on {folder}", stream)
+    if json_path is not None:
+        text = to_json(
+            results,
+            kerasdenoise=__version__,
+            model={"name": denoiser.info.name, "sha256": _sha256(denoiser.info.litert_path)},
+            folder=str(folder),
+            seed=None if pairs else seed,
+            gray=gray,
+            threads=denoiser.threads,
+        )
+        if target is None:
+            click.echo(text, nl=False)
+        else:
+            save(text, target)
+    failures = [failure for result in results for failure in result.failures]
+    for failure in failures:
+        print_error(failure.error)
+    ctx.exit(1 if failures else 0)
+
+
+def _sets(
+    folder: Path,
+    noises: Sequence[str],
+    *,
+    pairs: bool,
+    seed: int,
+    limit: int | None,
+    gray: bool,
+) -> Sequence[Samples]:
+    from kerasdenoise.evaluation.corruption import Corruption
+    from kerasdenoise.evaluation.samples import Corrupted, Pairs, find_images, find_pairs
+
+    if pairs:
+        return [Pairs(find_pairs(folder)[:limit], gray=gray)]
+    files = find_images(folder)[:limit]
+    return [Corrupted(files, Corruption(noise), seed, gray) for noise in dict.fromkeys(noises)]
+
+
+def _measure(denoiser: Denoiser, sets: Sequence[Samples], *, verbose: bool) -> list[Result]:
+    from kerasdenoise.cli.progress import Progress
+    from kerasdenoise.evaluation.benchmark import measure
+
+    images = [1 for samples in sets for _ in samples.names]
+    with Progress(images if is_terminal() else None, quiet=not verbose) as progress:
+
+        def end(outcome: Figures | Failure) -> None:
+            progress.end_file()
+            progress.line(_line(outcome))
+
+        return [
+            measure(denoiser, samples, on_start=progress.start_file, on_end=end) for samples in sets
+        ]
+
+
+def _line(outcome: Figures | Failure) -> str:
+    from kerasdenoise.evaluation.benchmark import Failure
+
+    if isinstance(outcome, Failure):
+        return f"{outcome.name}: failed"
+    return (
+        f"{outcome.name}: noisy {outcome.noisy_psnr:.2f} dB, denoised {outcome.psnr:.2f} dB, "
+        f"SSIM {outcome.ssim:.4f} ({outcome.seconds:.2f} s)"
+    )
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    """Refuses before the measuring what would fail after it."""
+    from kerasdenoise.errors import UsageError
+
+    if target.is_dir():
+        raise UsageError(target, "is a folder", "give a file name with --json")
+    if target.exists() and not overwrite:
+        raise UsageError(target, "exists already", "add --overwrite")
+    if not target.parent.is_dir():
+        raise UsageError(target.parent, "no such folder", "make it, or give another with --json")

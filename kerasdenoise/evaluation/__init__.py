@@ -1,0 +1,1 @@
+"""How good a model is: figures on folders of images, with their uncertainty."""
