@@ -1,33 +1,35 @@
 # `make denoise` and `make test` work from a bare checkout: each makes what it needs first.
 PYTHON ?= python3
-PHOTO ?= docs/images/sample_noisy.jpg
+SAMPLE := docs/images/sample_noisy.jpg
+PHOTO ?= $(SAMPLE)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+TOOLS := .venv/.tools
 
 .PHONY: denoise setup check test test-all bench pictures clean
 
 denoise: $(INSTALLED)  ## Denoise the sample photo, or PHOTO=path
-	@$(BIN)/python cli.py denoise "$(PHOTO)" --overwrite
+	@$(BIN)/python cli.py denoise "$(PHOTO)" $(if $(filter $(SAMPLE),$(PHOTO)),--overwrite)
 
-setup: $(INSTALLED)  ## Make .venv with the package and the development tools
+setup: $(TOOLS)  ## Make .venv with the package and the development tools
 
-check: $(INSTALLED)  ## Lint, types, import directions
+check: $(TOOLS)  ## Lint, types, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-test: $(INSTALLED)  ## The tests that take minutes
+test: $(TOOLS)  ## The tests that take minutes
 	$(BIN)/python -m pytest
 
-test-all: $(INSTALLED)  ## Those that take longer as well
+test-all: $(TOOLS)  ## Those that take longer as well
 	$(BIN)/python -m pytest -m "slow or not slow"
 
 pictures: $(INSTALLED)  ## The pictures in the documentation
 	$(BIN)/python cli.py noise docs/images/sample_clean.png --kind camera:0.006 --seed 0 \
-		-o docs/images/sample_noisy.jpg --overwrite
-	$(BIN)/python cli.py denoise docs/images/sample_noisy.jpg -o build/denoised.png --overwrite
-	$(BIN)/python cli.py compare docs/images/sample_noisy.jpg build/denoised.png \
+		-o $(SAMPLE) --overwrite
+	$(BIN)/python cli.py denoise $(SAMPLE) -o build/denoised.png --overwrite
+	$(BIN)/python cli.py compare $(SAMPLE) build/denoised.png \
 		-o docs/images/before_after.jpg --overwrite
 
 bench: $(INSTALLED)  ## Speed and memory
@@ -38,7 +40,12 @@ clean:
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"kerasdenoise needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}; run make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@echo "Installing into .venv; this takes some minutes once."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(TOOLS): $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --group dev
 	@touch $@

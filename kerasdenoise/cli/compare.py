@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from kerasdenoise.cli.report import say, verbose_option
+from kerasdenoise.cli.target import check_target
 
 
 @click.command("compare", short_help="Put pictures side by side and measure them.")
@@ -43,6 +44,8 @@ def command(
     from kerasdenoise.images.write import write_image
     from kerasdenoise.metrics import WINDOW, psnr, ssim
 
+    if output:
+        check_target(output, overwrite=overwrite)
     files = [*pictures, *([reference] if reference else [])]
     images = [read_image(file) for file in files]
     for file, image in zip(files, images, strict=True):

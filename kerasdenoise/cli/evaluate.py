@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kerasdenoise.cli.report import Report, is_terminal, print_error, verbose_option
+from kerasdenoise.cli.target import check_target
 
 if TYPE_CHECKING:
     from kerasdenoise.evaluation.benchmark import Failure, Figures, Result
@@ -85,7 +86,7 @@ def command(
         raise click.UsageError("Give either --noise or --pairs.", ctx)
     target = None if json_path in (None, "-") else Path(json_path)
     if target is not None:
-        _check_target(target, overwrite=overwrite)
+        check_target(target, overwrite=overwrite)
     sets = _sets(folder, noises, pairs=pairs, seed=seed, limit=limit, gray=gray)
     denoiser = Denoiser(model, threads=threads)
     results = _measure(denoiser, sets, verbose=ctx.ensure_object(Report).verbosity > 0)
@@ -162,15 +163,3 @@ def _sha256(path: Path) -> str:
 
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_target(target: Path, *, overwrite: bool) -> None:
-    """Refuses before the measuring what would fail after it."""
-    from kerasdenoise.errors import UsageError
-
-    if target.is_dir():
-        raise UsageError(target, "is a folder", "give a file name with --json")
-    if target.exists() and not overwrite:
-        raise UsageError(target, "exists already", "add --overwrite")
-    if not target.parent.is_dir():
-        raise UsageError(target.parent, "no such folder", "make it, or give another with --json")

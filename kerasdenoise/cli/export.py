@@ -78,6 +78,7 @@ def _measure(model: Path, recipe: Recipe, root: Path) -> list[dict[str, Any]]:
                 raise UsageError(section.name, result.failures[0].error, "mend the test set")
             row = {
                 "set": section.name,
+                "folder": section.folder,
                 "noise": result.noise if section.noises else None,
                 "images": len(result.images),
                 "noisy_psnr": result.mean("noisy_psnr"),

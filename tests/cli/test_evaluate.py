@@ -85,16 +85,15 @@ def test_figures_depend_on_nothing_but_seed_and_image(command: Command, photos: 
     evaluate = ["evaluate", "tiny", "set", "--json", "-", "--noise"]
     noises = ["gaussian:25", "--noise", "camera"]
     full = without_time(measured(command(*evaluate, *noises)))
-    assert without_time(measured(command(*evaluate, *noises))) == full
     turned = without_time(measured(command(*evaluate, "camera", "--noise", "gaussian:25")))
     assert turned["results"] == full["results"][::-1]
     first = without_time(measured(command(*evaluate, *noises, "--limit", 1)))
     for part, whole in zip(first["results"], full["results"], strict=True):
         assert part["images"] == whole["images"][:1]
         assert part["standard_error"]["psnr"] is None
-    other = without_time(measured(command(*evaluate, *noises, "--seed", 1)))
-    for mine, theirs in zip(other["results"], full["results"], strict=True):
-        assert mine["mean"] != theirs["mean"]
+    other = without_time(measured(command(*evaluate, *noises, "--limit", 1, "--seed", 1)))
+    for mine, theirs in zip(other["results"], first["results"], strict=True):
+        assert mine["mean"]["psnr"] != theirs["mean"]["psnr"]
 
 
 def test_camera_noise_is_measured_on_a_crop(command: Command, photos: Path):
@@ -132,8 +131,10 @@ def test_json_is_written_to_a_file_but_over_none(command: Command, photos: Path,
 
 @pytest.mark.parametrize(
     "names",
-    [("1_real.png", "1_mean.jpg", "2_real.png", "2_mean.png")]
-    + [("noisy/1.png", "clean/1.png", "noisy/2.jpg", "clean/2.jpg")],
+    [
+        ("1_real.png", "1_mean.jpg", "2_real.png", "2_mean.png"),
+        ("noisy/1.png", "clean/1.png", "noisy/2.jpg", "clean/2.jpg"),
+    ],
     ids=["polyu", "folders"],
 )
 def test_pairs_import_no_tensorflow(

@@ -1,0 +1,25 @@
+"""Refusing a result's file before the work, where writing would fail after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kerasdenoise.errors import UsageError
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Checks that a file can be written.
+
+    Args:
+        target: The file.
+        overwrite: Whether one that is there may be replaced.
+
+    Raises:
+        UsageError: It is a folder, exists and may not be replaced, or has no folder.
+    """
+    if target.is_dir():
+        raise UsageError(target, "is a folder", "give a file name")
+    if target.exists() and not overwrite:
+        raise UsageError(target, "exists already", "add --overwrite")
+    if not target.parent.is_dir():
+        raise UsageError(target.parent, "no such folder", "make it, or give another")

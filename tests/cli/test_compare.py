@@ -1,0 +1,69 @@
+"""The compare command: figures and pictures of two files, or three."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    """Gray levels 100, 110 and 130 as three PNG files."""
+    files = []
+    for name, level in (("a.png", 100), ("b.png", 110), ("c.png", 130)):
+        Image.fromarray(np.full((16, 20, 3), level, np.uint8)).save(tmp_path / name)
+        files.append(tmp_path / name)
+    return files
+
+
+def level_psnr(difference: int) -> float:
+    return 20 * np.log10(255 / difference)
+
+
+def test_second_is_measured_against_first(command: Callable, pictures: list[Path]):
+    result = command("compare", "a.png", "b.png", "--json")
+    (row,) = json.loads(result.out)
+    assert result.code == 0
+    assert row["picture"] == "b.png"
+    assert row["psnr"] == pytest.approx(level_psnr(10), abs=1e-3)
+    assert 0 < row["ssim"] < 1
+
+
+def test_both_are_measured_against_the_reference(command: Callable, pictures: list[Path]):
+    result = command("compare", "a.png", "b.png", "--reference", "c.png", "--json")
+    rows = {row["picture"]: row["psnr"] for row in json.loads(result.out)}
+    assert rows == {
+        "a.png": pytest.approx(level_psnr(30), abs=1e-3),
+        "b.png": pytest.approx(level_psnr(20), abs=1e-3),
+    }
+
+
+def test_output_shows_them_in_order(command: Callable, pictures: list[Path], tmp_path: Path):
+    result = command("compare", "a.png", "b.png", "--reference", "c.png", "-o", "side.png")
+    assert result.code == 0, result.err
+    with Image.open(tmp_path / "side.png") as side:
+        assert side.size == (60, 16)
+        assert [side.getpixel((x, 8)) for x in (0, 20, 40)] == [
+            (level,) * 3 for level in (100, 110, 130)
+        ]
+
+
+def test_existing_output_stays(command: Callable, pictures: list[Path], tmp_path: Path):
+    before = (tmp_path / "c.png").read_bytes()
+    result = command("compare", "a.png", "b.png", "-o", "c.png")
+    assert result.code == 2
+    assert "c.png" in result.only_error
+    assert (tmp_path / "c.png").read_bytes() == before
+
+
+def test_different_sizes_are_refused(command: Callable, pictures: list[Path], tmp_path: Path):
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "small.png")
+    result = command("compare", "a.png", "small.png")
+    assert result.code == 1
+    assert "small.png" in result.only_error
+    assert "8x8x1" in result.only_error

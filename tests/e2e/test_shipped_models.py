@@ -1,0 +1,68 @@
+"""The models that ship: intact, true to their cards, and useful on the sample photo."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasdenoise.images.read import read_image
+from kerasdenoise.inference.denoiser import Denoiser
+from kerasdenoise.metrics import psnr
+from kerasdenoise.zoo import ModelInfo, find_model, verify_model
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("KERASDENOISE_DATA", ROOT.parent / "shared" / "data"))
+SAMPLES = ROOT / "docs" / "images"
+SHIPPED = ROOT / "saved_models"
+MODELS = sorted(json.loads((SHIPPED / "index.json").read_text("utf-8"))["models"])
+
+
+@pytest.fixture(params=MODELS)
+def info(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModelInfo:
+    monkeypatch.setenv("KERASDENOISE_MODELS", str(SHIPPED))
+    return find_model(request.param)
+
+
+def test_every_file_is_the_one_that_was_recorded(info: ModelInfo):
+    verify_model(info)
+    assert info.files is not None
+    assert {"model.keras", "model.tflite", "README.md", "recipe.toml"} <= set(info.files)
+
+
+def test_the_sample_photo_gains(info: ModelInfo):
+    noisy = read_image(SAMPLES / "sample_noisy.jpg").pixels
+    clean = read_image(SAMPLES / "sample_clean.png").pixels
+    denoised = np.clip(Denoiser(info.name).denoise_pixels(noisy), 0, 1)
+    assert psnr(clean, denoised) > psnr(clean, noisy) + 7.5
+
+
+@pytest.mark.parametrize("level", [16, 128, 240])
+@pytest.mark.parametrize("shape", [(33, 47, 3), (64, 64, 1)])
+def test_a_flat_gray_stays_as_it_is(info: ModelInfo, level: int, shape: tuple[int, ...]):
+    flat = np.full(shape, level / 255, np.float32)
+    assert np.abs(Denoiser(info.name).denoise_pixels(flat) - flat).max() < 1 / 255
+
+
+def test_the_card_tells_the_truth(info: ModelInfo):
+    """Measures the first test set that is there again; all others take the same road."""
+    pytest.importorskip("tensorflow")
+    from kerasdenoise.evaluation.benchmark import measure
+    from kerasdenoise.evaluation.corruption import Corruption
+    from kerasdenoise.evaluation.samples import Corrupted, Pairs, find_images, find_pairs
+
+    rows = [row for row in info.metadata["figures"] if (DATA / row["folder"]).is_dir()]
+    if not rows:
+        pytest.skip(f"none of the test sets is in {DATA}")
+    for row in (rows[0], rows[-1]):
+        folder = DATA / row["folder"]
+        noise = row["noise"]
+        samples = (
+            Corrupted(find_images(folder), Corruption(noise))
+            if noise
+            else Pairs(find_pairs(folder))
+        )
+        assert measure(Denoiser(info.name), samples).mean("psnr") >= row["psnr"] - 0.05
