@@ -6,9 +6,6 @@ import numpy as np
 
 from kerasdenoise.errors import InputError
 
-# The sides that a camera's picture must be multiples of: blocks of half-resolution chroma.
-_CAMERA_MULTIPLE = 16
-
 
 class Corruption:
     """A kind of noise, ready for one image at a time.
@@ -30,12 +27,11 @@ class Corruption:
         from kerasdenoise.runtime import prepare_keras
 
         prepare_keras()
-        from kerasdenoise.noise import Camera, parse_noise
+        from kerasdenoise.noise import parse_noise
 
         self.label = text
         self._noise = parse_noise(text)
-        self._camera = isinstance(self._noise, Camera)
-        self.multiple = _CAMERA_MULTIPLE if self._camera else 1
+        self.multiple = self._noise.multiple
 
     def __call__(self, clean: np.ndarray, seed: int, *, name: object = "image") -> np.ndarray:
         """Draws one noisy version of an image.
@@ -54,10 +50,10 @@ class Corruption:
         """
         import keras
 
-        if self._camera and clean.shape[2] != 3:
+        if self._noise.color_only and clean.shape[2] != 3:
             raise InputError(
                 name,
-                "is gray, and a camera's noise is made of three colors",
+                f"is gray, and {self._noise.kind} noise is made of three colors",
                 "use gaussian noise, or convert the image to RGB first",
             )
         noisy = self._noise(clean[np.newaxis], keras.random.SeedGenerator(seed))

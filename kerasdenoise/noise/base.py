@@ -17,9 +17,16 @@ class Noise:
 
     Subclasses are frozen dataclasses whose fields are the ranges of the random parameters.
     Each image of a batch draws its own parameters.
+
+    Attributes:
+        kind: What the command line and recipes call it.
+        multiple: What height and width of the images must be multiples of.
+        color_only: Whether images must be RGB.
     """
 
     kind: ClassVar[str]
+    multiple: ClassVar[int] = 1
+    color_only: ClassVar[bool] = False
 
     @classmethod
     def parse(cls, argument: str) -> Self:
@@ -30,11 +37,17 @@ class Noise:
         """
         raise UsageError(f"{cls.kind}:{argument}", "takes no argument", f"write {cls.kind!r}")
 
+    @property
+    def zero_mean(self) -> bool:
+        """Whether the mean over many noisy versions of an image is the clean image."""
+        return False
+
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Draws one noisy version of each image.
 
         Args:
-            clean: Float32 images (batch, height, width, channels) in [0, 1].
+            clean: Float32 images (batch, height, width, channels) in [0, 1], as `multiple` and
+                `color_only` say.
             seed: Where the random numbers come from; its state advances.
 
         Returns:

@@ -13,11 +13,11 @@ from kerasdenoise.errors import UsageError
 from kerasdenoise.noise.base import Noise, Tensor, per_image
 from kerasdenoise.noise.bayer import demosaic, to_mosaic
 from kerasdenoise.noise.jpeg import jpeg
-from kerasdenoise.noise.resample import along_axes, enlargement, reduction
+from kerasdenoise.noise.resample import enlargement, reduction
 
 # Luma in all three channels: one product, where broadcasting a single one is slower.
 _TO_GRAY = np.repeat(np.array([[0.25], [0.6], [0.15]], np.float32), 3, axis=1)
-_TINY = 1e-6
+_BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Camera(Noise):
     """
 
     kind: ClassVar[str] = "camera"
+    multiple: ClassVar[int] = 16  # two blocks of JPEG, for half-resolution chroma
+    color_only: ClassVar[bool] = True
 
     shot: tuple[float, float] = (2e-4, 1.2e-2)
     gamma: tuple[float, float] = (1.8, 2.4)
@@ -82,8 +84,7 @@ class Camera(Noise):
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Takes a noisy picture of each image; see `Noise.__call__`.
 
-        The result is clipped to [0, 1], as a camera's file is. Height and width are multiples
-        of 16; images are RGB.
+        The result is clipped to [0, 1], as a camera's file is.
         """
         ops = keras.ops
         gamma = per_image(clean, *self.gamma, seed)
@@ -151,25 +152,20 @@ def _tone_to_linear(picture: Tensor, gamma: Tensor, contrast: Tensor) -> Tensor:
 
 def _power(base: Tensor, exponent: Tensor) -> Tensor:
     # Backends vectorize exp and log but not pow, which took a third of a training step.
-    return keras.ops.exp(exponent * keras.ops.log(keras.ops.maximum(base, _TINY)))
+    return keras.ops.exp(exponent * keras.ops.log(keras.ops.maximum(base, 1e-10)))
 
 
 def _s_curve(tone: Tensor, contrast: Tensor) -> Tensor:
     """`t^c / (t^c + (1 - t)^c)`, whose inverse has the exponent `1 / c`."""
     ops = keras.ops
-    tone = ops.clip(tone, _TINY, 1.0 - _TINY)
+    tone = ops.clip(tone, 1e-6, 1.0 - 1e-6)
     return ops.sigmoid(contrast * (ops.log(tone) - ops.log(1.0 - tone)))
 
 
 def _smooth(noise: Tensor) -> Tensor:
     """Convolves each channel with the 5x5 binomial window, zero beyond the borders."""
     _, height, width, _ = keras.ops.shape(noise)
-    return along_axes(noise, _binomial(height), _binomial(width))
-
-
-def _binomial(size: int) -> np.ndarray:
-    band = sum(
-        weight * np.eye(size, k=offset, dtype=np.float32)
-        for offset, weight in zip(range(-2, 3), (1, 4, 6, 4, 1), strict=True)
-    )
-    return np.asarray(band, np.float32) / 16
+    tall = keras.ops.pad(noise, ((0, 0), (2, 2), (0, 0), (0, 0)))
+    noise = sum(weight * tall[:, i : i + height] for i, weight in enumerate(_BINOMIAL))
+    wide = keras.ops.pad(noise, ((0, 0), (0, 0), (2, 2), (0, 0)))
+    return sum(weight * wide[:, :, i : i + width] for i, weight in enumerate(_BINOMIAL))

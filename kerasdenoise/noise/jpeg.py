@@ -6,7 +6,6 @@ import keras
 import numpy as np
 
 from kerasdenoise.noise.base import Tensor
-from kerasdenoise.noise.resample import along_axes
 
 # Annex K of the JPEG standard (ITU-T T.81): the tables that encoders scale by quality.
 _LUMA_TABLE = np.array(
@@ -24,6 +23,10 @@ _LUMA_TABLE = np.array(
 )
 _CHROMA_TABLE = np.full((8, 8), 99, np.float32)
 _CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+
+# One product with a matrix of moderate size runs faster than many with tiny ones; sides longer
+# than this are cut into single blocks.
+_LONGEST = 128
 
 # JFIF's full-range YCbCr.
 _TO_YCC = np.array(
@@ -46,7 +49,7 @@ def jpeg(images: Tensor, quality: Tensor, subsample: Tensor) -> Tensor:
         Float32 images of the same shape in [0, 1].
     """
     ops = keras.ops
-    ycc = ops.matmul(ops.round(images * 255.0), _TO_YCC.T)
+    ycc = ops.round(ops.matmul(ops.round(images * 255.0), _TO_YCC.T))
     ycc = ycc - np.array([128.0, 0.0, 0.0], np.float32)
     luma, chroma = ycc[..., :1], ycc[..., 1:]
     scale = ops.where(quality < 50, 50.0 / quality, 2.0 - quality / 50.0)
@@ -55,27 +58,31 @@ def jpeg(images: Tensor, quality: Tensor, subsample: Tensor) -> Tensor:
     half = ops.repeat(ops.repeat(half, 2, axis=1), 2, axis=2)
     chroma = ops.where(subsample > 0.5, half, full)
     ycc = ops.concatenate([_quantize(luma, _LUMA_TABLE, scale) + 128.0, chroma], axis=-1)
-    rgb = ops.matmul(ycc, np.linalg.inv(_TO_YCC).T.astype(np.float32))
+    rgb = ops.matmul(ops.round(ycc), np.linalg.inv(_TO_YCC).T.astype(np.float32))
     return ops.clip(ops.round(rgb), 0.0, 255.0) / 255.0
 
 
 def _quantize(planes: Tensor, table: np.ndarray, scale: Tensor) -> Tensor:
     """Rounds the 8x8 cosine coefficients of planes (batch, height, width, channels)."""
     ops = keras.ops
-    _, height, width, _ = ops.shape(planes)
-    steps = np.tile(table, (height // 8, width // 8))[None, :, :, None]
-    steps = ops.clip(ops.round(steps * scale), 1.0, 255.0)
-    rows, columns = _block_cosines(height), _block_cosines(width)
-    coefficients = along_axes(planes, rows, columns)
+    batch, height, width, channels = ops.shape(planes)
+    tall, wide = (side if side <= _LONGEST else 8 for side in (height, width))
+    rows, columns = _block_cosines(tall), _block_cosines(wide)
+    # Encoders round half up.
+    steps = ops.floor(table * ops.reshape(scale, (-1, 1, 1, 1, 1, 1)) + 0.5)
+    steps = ops.tile(ops.clip(steps, 1.0, 255.0), (1, 1, 1, 1, tall // 8, wide // 8))
+
+    pieces = ops.reshape(planes, (batch, height // tall, tall, width // wide, wide, channels))
+    pieces = ops.transpose(pieces, (0, 1, 3, 5, 2, 4))
+    coefficients = ops.matmul(ops.matmul(rows, pieces), columns.T)
     coefficients = ops.round(coefficients / steps) * steps
-    return along_axes(coefficients, rows.T, columns.T)
+    pieces = ops.matmul(ops.matmul(rows.T, coefficients), columns)
+    pieces = ops.transpose(pieces, (0, 1, 4, 2, 5, 3))
+    return ops.reshape(pieces, (batch, height, width, channels))
 
 
 def _block_cosines(size: int) -> np.ndarray:
-    """The 8-point cosine transforms of a whole axis as one block-diagonal matrix.
-
-    One product with a matrix of moderate size runs faster than many with tiny ones.
-    """
+    """The 8-point cosine transforms of several blocks as one block-diagonal matrix."""
     frequency, place = np.meshgrid(np.arange(8), np.arange(8), indexing="ij")
     cosines = np.cos((2 * place + 1) * frequency * np.pi / 16) / 2
     cosines[0] /= np.sqrt(2)

@@ -186,7 +186,7 @@ def test_camera_noise_on_gray_and_small_images_says_what_to_do(
     outcome = command("evaluate", "tiny", "set", "--noise", "camera")
     assert outcome.code == 1
     lines = outcome.err.splitlines()
-    assert "gray.png: is gray, and a camera's noise is made of three colors; use gau" in lines[0]
+    assert "gray.png: is gray, and camera noise is made of three colors; use gau" in lines[0]
     assert "small.png: is smaller than 16 x 16 pixels, which camera needs" in lines[1]
     assert re.search(r"camera\s+│\s+0 │\s+- │\s+- │\s+- │\s+- │", outcome.out)
 

@@ -80,7 +80,7 @@ def test_a_camera_has_no_gray_noise(command: Command, write_photo: Write):
     outcome = command("noise", "gray.png", "--kind", "camera")
     assert outcome.code == 1
     assert outcome.only_error == (
-        "kerasdenoise: gray.png: is gray, and a camera's noise is made of three colors; "
+        "kerasdenoise: gray.png: is gray, and camera noise is made of three colors; "
         "use gaussian noise, or convert the image to RGB first"
     )
     assert not source.with_stem("gray_noisy").exists()

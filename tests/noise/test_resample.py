@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasdenoise.noise.resample import along_axes, enlargement, reduction
+
+SCALES = [0.5, 0.62, 0.95, 1.0]
+
+
+def factor(scale: float) -> np.ndarray:
+    return np.full((1, 1, 1, 1), scale, np.float32)
+
+
+def reduced(image: np.ndarray, scale: float, height: int, width: int) -> np.ndarray:
+    result = reduction(image[None, ..., None], factor(scale), height, width)
+    return keras.ops.convert_to_numpy(result)[0, ..., 0]
+
+
+def test_matrices_work_along_their_axes():
+    rng = np.random.default_rng(0)
+    images, rows, columns = (
+        rng.normal(size=shape).astype(np.float32) for shape in ((2, 5, 7, 3), (4, 5), (6, 7))
+    )
+    expected = np.einsum("hy,wx,byxc->bhwc", rows, columns, images)
+    result = keras.ops.convert_to_numpy(along_axes(images, rows, columns))
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_constant_stays(scale: float):
+    np.testing.assert_allclose(
+        reduced(np.full((64, 80), 0.7, np.float32), scale, 30, 40), 0.7, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_ramp_stays_a_ramp(scale: float):
+    # Up to the ripple of a sampled kernel that is stretched by no whole number.
+    y, x = np.indices((64, 80))
+    ramp = (0.2 + 0.004 * y - 0.002 * x).astype(np.float32)
+    centers_y, centers_x = ((np.arange(size) + 0.5) / scale - 0.5 for size in (30, 38))
+    expected = 0.2 + 0.004 * centers_y[:, None] - 0.002 * centers_x
+    border = slice(4, -4)
+    np.testing.assert_allclose(
+        reduced(ramp, scale, 30, 38)[border, border], expected[border, border], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_it_is_what_pillow_does(scale: float):
+    image = np.random.default_rng(0).random((64, 80)).astype(np.float32)
+    height, width = 30, 36
+    expected = Image.fromarray(image).resize(
+        (width, height), Image.Resampling.BICUBIC, box=(0, 0, width / scale, height / scale)
+    )
+    np.testing.assert_allclose(reduced(image, scale, height, width), expected, atol=1e-4)
+
+
+def test_each_image_has_its_own_scale():
+    image = np.random.default_rng(0).random((64, 64)).astype(np.float32)
+    both = np.stack([image, image])[..., None]
+    scales = np.array([0.5, 0.9], np.float32).reshape(2, 1, 1, 1)
+    result = keras.ops.convert_to_numpy(reduction(both, scales, 30, 30))
+    for index, scale in enumerate((0.5, 0.9)):
+        np.testing.assert_allclose(result[index, ..., 0], reduced(image, scale, 30, 30), atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_enlarging_and_reducing_leads_back(scale: float):
+    y, x = np.indices((32, 48))
+    smooth = (0.5 + 0.2 * np.sin(y / 6) * np.cos(x / 7)).astype(np.float32)
+    size = [2 * int(np.ceil(side / scale / 2)) for side in smooth.shape]
+    large = enlargement(smooth[None, ..., None], factor(scale), *size)
+    assert tuple(large.shape) == (1, *size, 1)
+    back = keras.ops.convert_to_numpy(reduction(large, factor(scale), 32, 48))[0, ..., 0]
+    np.testing.assert_allclose(back[4:-4, 4:-4], smooth[4:-4, 4:-4], atol=0.01)
