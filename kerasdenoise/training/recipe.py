@@ -144,9 +144,11 @@ class Recipe:
     source: str = ""
 
     def identity(self) -> dict[str, Any]:
-        """What must not change between the parts of a run; length and place may."""
+        """What must not change between the parts of a run; its end and place may."""
         content = dataclasses.asdict(self)
-        del content["optimization"]["steps"], content["data"]["root"]
+        for part in ("steps", "decay"):
+            del content["optimization"][part]
+        del content["data"]["root"]
         for part in ("report", "summary", "benchmark", "source"):
             del content[part]
         return content
