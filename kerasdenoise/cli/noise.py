@@ -14,8 +14,8 @@ from kerasdenoise.cli.report import arrow, say, verbose_option
 @click.option(
     "--kind",
     required=True,
-    help="The noise: gaussian:25 (standard deviation of 0-255), camera:0.004 (shot noise "
-    "factor), camera (any).",
+    help="The noise, such as gaussian:25 (standard deviation of 0-255), camera:0.004 (shot noise "
+    "factor), poisson:5.5 or salt_and_pepper:0.05; see docs/noise.md.",
 )
 @click.option(
     "--seed",

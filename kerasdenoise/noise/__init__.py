@@ -6,13 +6,35 @@ import difflib
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.noise.base import Noise
+from kerasdenoise.noise.blur import Blur
 from kerasdenoise.noise.camera import Camera
 from kerasdenoise.noise.gaussian import Gaussian
+from kerasdenoise.noise.inpainting import Inpainting
 from kerasdenoise.noise.mixture import Mixture
+from kerasdenoise.noise.pixelate import Pixelate
+from kerasdenoise.noise.poisson import Poisson
+from kerasdenoise.noise.salt_and_pepper import SaltAndPepper
+from kerasdenoise.noise.speckle import Speckle
 
-__all__ = ["KINDS", "Camera", "Gaussian", "Mixture", "Noise", "parse_noise"]
+__all__ = [
+    "KINDS",
+    "Blur",
+    "Camera",
+    "Gaussian",
+    "Inpainting",
+    "Mixture",
+    "Noise",
+    "Pixelate",
+    "Poisson",
+    "SaltAndPepper",
+    "Speckle",
+    "parse_noise",
+]
 
-KINDS: dict[str, type[Noise]] = {noise.kind: noise for noise in (Gaussian, Camera)}
+KINDS: dict[str, type[Noise]] = {
+    noise.kind: noise
+    for noise in (Gaussian, Camera, Poisson, Speckle, SaltAndPepper, Blur, Inpainting, Pixelate)
+}
 
 
 def parse_noise(text: str) -> Noise:

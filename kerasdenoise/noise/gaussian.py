@@ -33,6 +33,11 @@ class Gaussian(Noise):
         low, high = parse_range(cls.kind, argument, 255.0)
         return cls(low / 255, high / 255)
 
+    @property
+    def zero_mean(self) -> bool:
+        """True, for nothing is clipped."""
+        return True
+
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Adds the noise; see `Noise.__call__`."""
         sigma = per_image(clean, self.low, self.high, seed)

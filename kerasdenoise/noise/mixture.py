@@ -25,6 +25,11 @@ class Mixture(Noise):
         self.noises = tuple(noises)
         self.shares = tuple(shares)
 
+    @property
+    def zero_mean(self) -> bool:
+        """Whether that holds for each of the corruptions."""
+        return all(noise.zero_mean for noise in self.noises)
+
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Draws the noise of each part; the batch size is static. See `Noise.__call__`."""
         batch = clean.shape[0]

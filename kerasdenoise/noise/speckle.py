@@ -1,0 +1,40 @@
+"""Multiplicative noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import keras
+
+from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
+
+
+@dataclass(frozen=True)
+class Speckle(Noise):
+    """Gaussian noise in proportion to the pixel, clipped to [0, 1].
+
+    `noisy = clip(clean + clean * n, 0, 1)` with `n` ~ N(0, v) for each pixel and channel. The
+    clipping makes bright pixels darker on average.
+
+    Attributes:
+        low: The smallest variance v.
+        high: The largest; each image's variance is uniform between the two.
+    """
+
+    kind: ClassVar[str] = "speckle"
+
+    low: float = 0.1
+    high: float = 0.1
+
+    @classmethod
+    def parse(cls, argument: str) -> Self:
+        """Reads nothing, `0.1` or `0.05-0.2`: variances."""
+        return cls(*parse_range(cls.kind, argument, 1.0)) if argument else cls()
+
+    def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Multiplies the noise; see `Noise.__call__`."""
+        ops = keras.ops
+        deviation = ops.sqrt(per_image(clean, self.low, self.high, seed))
+        factor = 1.0 + deviation * keras.random.normal(ops.shape(clean), seed=seed)
+        return ops.clip(clean * factor, 0.0, 1.0)

@@ -1,0 +1,127 @@
+"""What holds for every kind of noise that a text can name."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from kerasdenoise.noise import KINDS, Camera, Gaussian, Mixture, parse_noise
+
+TEXTS = [
+    "gaussian:25",
+    "poisson",
+    "poisson:1-8",
+    "poisson:additive",
+    "poisson:halved",
+    "speckle:0.05-0.2",
+    "salt_and_pepper",
+    "salt_and_pepper:pixel:0.3",
+    "blur",
+    "blur:gaussian:1-5",
+    "inpainting",
+    "pixelate:3",
+]
+RANDOM = [text for text in TEXTS if text not in ("blur", "pixelate:3")]
+CLEAN = np.random.default_rng(0).random((3, 7, 10, 3), np.float32)
+
+
+def drawn(text: str, clean: np.ndarray, seed: int = 0) -> np.ndarray:
+    generator = keras.random.SeedGenerator(seed)
+    return keras.ops.convert_to_numpy(parse_noise(text)(clean, generator))
+
+
+def test_every_kind_but_the_camera_is_here():
+    assert {text.partition(":")[0] for text in TEXTS} | {"camera"} == set(KINDS)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 5, 3, 1), (1, 2, 9, 3), (2, 4, 4, 4)])
+def test_an_image_of_any_size_keeps_its_shape(text: str, shape: tuple[int, ...]):
+    noisy = drawn(text, np.full(shape, 0.5, np.float32))
+    assert (noisy.dtype, noisy.shape) == (np.float32, shape)
+    assert np.isfinite(noisy).all()
+
+
+@pytest.mark.parametrize("text", RANDOM)
+def test_the_seed_decides_and_no_two_images_are_alike(text: str):
+    same = np.repeat(CLEAN[:1], 3, axis=0)
+    first, again, other = (drawn(text, same, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first[0], first[1])
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_compiled_step_of_any_batch_and_size_draws_the_same(text: str):
+    import tensorflow as tf
+
+    noise, generator = parse_noise(text), keras.random.SeedGenerator(5)
+    signature = tf.TensorSpec((None, None, None, 3), tf.float32)  # pyright: ignore
+    step = tf.function(lambda clean: noise(clean, generator), input_signature=[signature])
+    np.testing.assert_allclose(step(CLEAN).numpy(), drawn(text, CLEAN, 5), atol=1e-6)
+
+
+# A seed gives other numbers on another backend: averages over many are compared.
+_JAX = """
+import sys
+import keras, jax, numpy as np
+from kerasdenoise.noise import parse_noise
+for text in sys.argv[2:]:
+    noise = parse_noise(text)
+    def draw(state, clean):
+        with keras.StatelessScope(state_mapping=[(generator.state, state)]):
+            return noise(clean, generator)
+    generator = keras.random.SeedGenerator(0)
+    clean = np.load(sys.argv[1])
+    noisy = np.asarray(jax.jit(draw)(generator.state.value, clean))
+    assert noisy.shape == clean.shape and noisy.dtype == np.float32
+    print(noisy.mean(), noisy.std(), (noisy**3).mean())
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_jax_draws_the_same_distributions(tmp_path):
+    smooth = np.linspace(0, 1, 128, dtype=np.float32)
+    clean = np.broadcast_to((smooth[:, None] * smooth)[None, ..., None], (8, 128, 128, 1))
+    np.save(tmp_path / "clean.npy", clean)
+    # Inpainting draws too few rectangles to compare averages.
+    texts = ["gaussian:25", "poisson", "speckle", "salt_and_pepper", "blur", "pixelate:3"]
+    result = subprocess.run(
+        [sys.executable, "-c", _JAX, str(tmp_path / "clean.npy"), *texts],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    for text, line in zip(texts, result.stdout.splitlines(), strict=True):
+        noisy = drawn(text, clean)
+        expected = noisy.mean(), noisy.std(), (noisy**3).mean()
+        np.testing.assert_allclose([float(word) for word in line.split()], expected, rtol=1e-2)
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "camera"])
+@pytest.mark.parametrize("value", [0.03, 0.5, 0.97])
+def test_zero_mean_is_the_truth(text: str, value: float):
+    noise = parse_noise(text)
+    assert noise.zero_mean == text.startswith(("gaussian", "poisson")) - (
+        text == "poisson:additive"
+    )
+    if noise.zero_mean:
+        clean = np.full((64, 64, 64, 3), value, np.float32)
+        added = drawn(text, clean) - clean
+        assert abs(added.mean()) < 5 * added.std() / np.sqrt(added.size)
+
+
+def test_a_mixture_is_zero_mean_if_all_its_parts_are():
+    poisson, speckle = parse_noise("poisson:5.5"), parse_noise("speckle")
+    assert Mixture([Gaussian(), poisson], (1, 1)).zero_mean
+    assert not Mixture([Gaussian(), speckle], (1, 1)).zero_mean
+    assert not Mixture([Gaussian(), Camera()], (1, 1)).zero_mean
