@@ -22,7 +22,7 @@ from kerasdenoise.training.checkpoint import (
     save_checkpoint,
 )
 from kerasdenoise.training.log import draw_curves, read_log, write_log
-from kerasdenoise.training.objectives import get_objective
+from kerasdenoise.training.objectives import check_objective, get_objective
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.schedule import WarmupStableDecay
 from kerasdenoise.training.task import DenoisingTask
@@ -69,6 +69,7 @@ def build_task(recipe: Recipe) -> DenoisingTask:
     noises = [parse_noise(section.kind) for section in recipe.noise]
     noise = Mixture(noises, [section.share for section in recipe.noise])
     plan = recipe.optimization
+    check_objective(plan.objective, noise, plan.loss)
     task = DenoisingTask(
         denoiser,
         noise,

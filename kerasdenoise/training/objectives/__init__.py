@@ -7,14 +7,19 @@ from collections.abc import Callable
 import keras
 
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.noise import Noise
+from kerasdenoise.losses import MEAN_SEEKING
+from kerasdenoise.noise import Mixture, Noise
 from kerasdenoise.noise.base import Tensor
+from kerasdenoise.training.objectives.noise2noise import noise2noise
 from kerasdenoise.training.objectives.supervised import supervised
 
 # (clean, noise, seed) -> (input, target)
 Objective = Callable[[Tensor, Noise, keras.random.SeedGenerator], tuple[Tensor, Tensor]]
 
-OBJECTIVES: dict[str, Objective] = {"supervised": supervised}
+OBJECTIVES: dict[str, Objective] = {
+    "supervised": supervised,
+    "noise2noise": noise2noise,
+}
 
 
 def get_objective(name: str) -> Objective:
@@ -26,3 +31,27 @@ def get_objective(name: str) -> Objective:
     if name not in OBJECTIVES:
         raise RecipeError(f"objective {name!r}", "is unknown", f"known: {', '.join(OBJECTIVES)}")
     return OBJECTIVES[name]
+
+
+def check_objective(name: str, noise: Noise, loss: str) -> None:
+    """Refuses what would teach the network something other than the clean image.
+
+    Args:
+        name: The training mode.
+        noise: The corruption.
+        loss: Name of the loss.
+
+    Raises:
+        RecipeError: If noisy targets are compared by a loss that seeks their mean, and their
+            mean is not the clean image.
+    """
+    if name != "noise2noise" or loss not in MEAN_SEEKING or noise.zero_mean:
+        return
+    parts = noise.noises if isinstance(noise, Mixture) else (noise,)
+    kinds = ", ".join(dict.fromkeys(part.kind for part in parts if not part.zero_mean))
+    raise RecipeError(
+        f"objective {name!r}",
+        f"under loss {loss!r} learns the mean of the noisy images, and with {kinds} noise that "
+        "is not the clean image",
+        'write loss = "l1", which learns the median, if that is; if not, objective = "supervised"',
+    )
