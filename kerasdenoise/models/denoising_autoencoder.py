@@ -1,0 +1,72 @@
+"""A convolutional denoising autoencoder, without shortcuts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+
+from kerasdenoise.errors import ModelError
+from kerasdenoise.models._convolution import convolve
+from kerasdenoise.models._radius import Window, find_radius
+
+
+@dataclass(frozen=True)
+class Config:
+    """The autoencoder's shape.
+
+    Attributes:
+        channels: Channels of the image, 1 or 3.
+        widths: Channels of each level, from half resolution downwards.
+    """
+
+    channels: int = 3
+    widths: tuple[int, ...] = (12, 24, 48)
+
+    def __post_init__(self) -> None:
+        if not self.widths:
+            raise ModelError(
+                "denoising_autoencoder widths", "are empty", "give one number for each level"
+            )
+        if min(*self.widths, self.channels) < 1:
+            raise ModelError(str(self), "has a number below 1", "give positive numbers")
+
+    @property
+    def stride(self) -> int:
+        """Height and width of an input are multiples of this."""
+        return 2 ** len(self.widths)
+
+    @property
+    def radius(self) -> int:
+        """How far an input pixel reaches, in pixels."""
+        levels = len(self.widths)
+        windows = [Window(4, 2)] * levels + [Window(4, 2, transposed=True)] * levels
+        return find_radius(windows, self.stride)
+
+
+PRESETS = {"tiny": Config(widths=(8, 8)), "paper": Config()}
+
+
+def build(config: Config) -> keras.Model:
+    """Builds the network: noisy image to denoised image in [0, 1].
+
+    The autoencoder that LambdaNet was compared with: three 4x4 convolutions of stride 2 and
+    three transposed ones, ReLU between them and a sigmoid at the end; 47,355 weights. It is
+    the same here, padding included. The comparison had images of 32x32 pixels, a code of 4x4;
+    any multiple of 8 is as good.
+
+    Args:
+        config: The autoencoder's shape.
+
+    Returns:
+        A functional model from (batch, height, width, channels) to the same shape, float32;
+        sides are multiples of `config.stride`.
+    """
+    noisy = x = keras.Input((None, None, config.channels), name="noisy")
+    for level, width in enumerate(config.widths):
+        x = convolve(x, width, 4, f"encoder_{level}", strides=2, activation="relu")
+    for level, width in reversed(list(enumerate(config.widths[:-1], start=1))):
+        x = convolve(x, width, 4, f"decoder_{level}", strides=2, transposed=True, activation="relu")
+    x = convolve(x, config.channels, 4, "tail", strides=2, transposed=True, dtype="float32")
+    denoised = keras.layers.Activation("sigmoid", name="denoised", dtype="float32")(x)
+    return keras.Model(noisy, denoised, name="denoising_autoencoder")

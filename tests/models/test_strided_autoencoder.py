@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from kerasdenoise.errors import ModelError
+from kerasdenoise.models.strided_autoencoder import PRESETS, Config, build
+
+
+def test_the_trainable_weights_are_as_many_as_published():
+    weights = build(PRESETS["paper"]).trainable_weights
+    assert sum(int(np.prod(weight.shape)) for weight in weights) == 85_731
+
+
+def test_each_level_halves_the_image_and_the_decoder_mirrors_it():
+    widths = (48, 96)
+    network = build(Config(widths=widths))
+    image = keras.Input((64, 64, 3))
+    sized = keras.models.clone_model(network, input_tensors=image)
+    shapes = [layer.output.shape[1:] for layer in sized.layers[1:-2]]
+    down = [(64 >> level, 64 >> level, width) for level, width in enumerate(widths, start=1)]
+    assert shapes == down + down[-2::-1]
+
+
+@pytest.mark.parametrize(
+    ("widths", "stride", "radius"),
+    [
+        # Codes are 2 pixels apart, of 3 pixels, and become 3.
+        ((5,), 2, 2),
+        # Codes are 4 pixels apart, of 7 pixels, and become 7.
+        ((48, 96), 4, 6),
+        # Codes are 8 pixels apart, of 15 pixels, and become 15.
+        ((5, 6, 7), 8, 14),
+    ],
+)
+def test_stride_and_radius_by_hand(widths: tuple, stride: int, radius: int):
+    config = Config(widths=widths)
+    assert (config.stride, config.radius) == (stride, radius)
+
+
+def test_any_input_gives_an_image_between_black_and_white():
+    noisy = np.random.default_rng(0).normal(0, 50, (1, 16, 16, 3)).astype(np.float32)
+    denoised = keras.ops.convert_to_numpy(build(PRESETS["tiny"])(noisy))
+    assert denoised.min() >= 0
+    assert denoised.max() <= 1
+
+
+@pytest.mark.parametrize("values", [{"widths": ()}, {"widths": (8, 0)}, {"channels": 0}])
+def test_an_impossible_shape_is_refused(values: dict):
+    with pytest.raises(ModelError):
+        Config(**values)
