@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,10 @@ import keras
 
 from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.data.sources import list_images, load_photos
+from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import get_loss
 from kerasdenoise.models import get_architecture, make_config
-from kerasdenoise.noise import Mixture, parse_noise
+from kerasdenoise.noise import Mixture, Noise, parse_noise
 from kerasdenoise.training.checkpoint import (
     averaged_variables,
     read_run,
@@ -67,6 +68,7 @@ def build_task(recipe: Recipe) -> DenoisingTask:
     finally:
         keras.config.set_dtype_policy(policy)
     noises = [parse_noise(section.kind) for section in recipe.noise]
+    _check_sides(recipe, config.stride, noises)
     noise = Mixture(noises, [section.share for section in recipe.noise])
     plan = recipe.optimization
     check_objective(plan.objective, noise, plan.loss)
@@ -184,6 +186,23 @@ def load_run(run: Path) -> tuple[Recipe, keras.Model]:
     ):
         weight.assign(average)
     return recipe, task.denoiser
+
+
+def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:
+    """Refuses patches and crops that the network or the noise cannot take."""
+    patch, crop = recipe.data.patch, recipe.report.crop
+    drawn = patch + recipe.data.margin
+    measured = [parse_noise(kind) for kind in recipe.report.noises]
+    needs = [("patch", patch, stride), ("crop", crop, stride)]
+    needs += [("patch and margin", drawn, noise.multiple) for noise in noises]
+    needs += [("crop", crop, noise.multiple) for noise in measured]
+    for name, side, multiple in needs:
+        if side % multiple:
+            raise RecipeError(
+                f"{name} {side}",
+                f"is no multiple of {multiple}, which the model or the noise needs",
+                f"write {side + -side % multiple}",
+            )
 
 
 def _sampler(recipe: Recipe, root: Path) -> PatchSampler:
