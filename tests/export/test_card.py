@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kerasdenoise.export.card import render_card
+
+
+@pytest.fixture
+def metadata() -> dict[str, Any]:
+    return {
+        "name": "quick",
+        "summary": "Random weights",
+        "architecture": "unet",
+        "channels": 3,
+        "stride": 4,
+        "radius": 23,
+        "parameters": 1234567,
+        "mac_per_pixel": 45678,
+        "litert_difference": 3.2e-7,
+        "license": "Apache-2.0",
+        "training": {
+            "steps": 30000,
+            "data": ["train/a", "train/b"],
+            "data_license": "CC0",
+            "noise": ["gaussian:0-55", "camera"],
+            "commit": "0123456789abcdef",
+            "version": "1.2.3",
+        },
+        "figures": [],
+    }
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "# quick",
+        "Random weights.",
+        "| Parameters | 1,234,567 |",
+        "| Multiply-accumulates per pixel | 45,678 |",
+        "| Sees | 23 pixels around each pixel |",
+        "1 x H x W x 3",
+        "sides multiples of 4",
+        "30,000 steps",
+        "`0123456789ab`",
+        "version 1.2.3",
+        "| Noise in training | `gaussian:0-55`, `camera` |",
+        "| License of the weights | Apache-2.0 |",
+        "| License of the data | CC0 |",
+        "Not measured",
+    ],
+)
+def test_the_card_says_it(metadata: dict[str, Any], said: str):
+    assert said in render_card(metadata)
+
+
+def test_a_network_without_a_radius_sees_everything(metadata: dict[str, Any]):
+    assert "| Sees | the whole image" in render_card(metadata | {"radius": None})
+
+
+@pytest.mark.parametrize(("noise", "called"), [("gaussian:25", "gaussian:25"), (None, "its own")])
+def test_figures_are_a_table(metadata: dict[str, Any], noise: str | None, called: str):
+    row = {
+        "set": "CBSD68",
+        "noise": noise,
+        "images": 68,
+        "noisy_psnr": 20.174,
+        "psnr": 30.626,
+        "psnr_error": 0.251,
+        "ssim": 0.87654,
+    }
+    card = render_card(metadata | {"figures": [row]})
+    assert f"| CBSD68 | 68 | {called} | 20.17 | 30.63 ± 0.25 | 0.8765 |" in card
+    assert "Not measured" not in card

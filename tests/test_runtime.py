@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kerasdenoise.runtime import quiet_stderr
+
+
+def _run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_what_native_code_writes_is_hidden_and_only_then(capfd: pytest.CaptureFixture[str]):
+    os.write(2, b"before ")
+    with quiet_stderr():
+        os.write(2, b"inside ")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "before after"
+
+
+def test_an_error_inside_comes_out_and_ends_the_silence(capfd: pytest.CaptureFixture[str]):
+    with pytest.raises(ZeroDivisionError), quiet_stderr():
+        raise ZeroDivisionError
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_no_file_descriptor_is_left_open():
+    before = os.dup(2)
+    os.close(before)
+    for _ in range(3):
+        with quiet_stderr():
+            pass
+    after = os.dup(2)
+    os.close(after)
+    assert after == before
+
+
+@pytest.mark.parametrize("lost", ["sys.stderr = None", "import os; os.close(2)"])
+def test_a_process_without_standard_error_goes_on(lost: str):
+    code = f"import sys; from kerasdenoise.runtime import quiet_stderr; {lost}\n"
+    assert _run(f"{code}with quiet_stderr(): print('done')").stdout == "done\n"
+
+
+def test_nothing_heavy_is_imported_with_it():
+    code = "import sys, kerasdenoise.runtime; print({'keras', 'tensorflow'} & set(sys.modules))"
+    assert _run(code).stdout == "set()\n"
+
+
+_PREPARE = """
+from kerasdenoise.runtime import prepare_keras
+prepare_keras()
+prepare_keras()
+import keras
+print(keras.backend.backend(), keras.ops.convert_to_numpy(keras.ops.ones(1) + 1))
+"""
+
+
+def test_keras_runs_on_tensorflow_and_says_nothing():
+    result = _run(_PREPARE)
+    assert (result.stdout, result.stderr) == ("tensorflow [2.]\n", "")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_another_backend_may_be_named():
+    assert _run(_PREPARE, KERAS_BACKEND="jax").stdout == "jax [2.]\n"

@@ -1,0 +1,68 @@
+"""Smooth made-up photos, and the recipe of a run that takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasdenoise.runtime import prepare_keras
+
+prepare_keras()
+
+_RECIPE = """
+name = "quick"
+summary = "Nothing of use"
+seed = 5
+[model]
+architecture = "unet"
+config = {{ preset = "tiny" }}
+[data]
+root = "{root}"
+train = ["train"]
+validation = ["validation"]
+license = "Made up"
+patch = 32
+margin = 16
+batch = 4
+[[noise]]
+kind = "gaussian:0-55"
+[optimization]
+steps = 6
+warmup = 3
+average = 0.9
+[report]
+interval = 3
+images = 2
+crop = 64
+"""
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root of photos: `train` and `validation`."""
+    root = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name in ("train/a", "train/b", "train/c", "validation/d", "validation/e"):
+        path = root / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        spots = Image.fromarray(rng.integers(0, 256, (9, 10, 3), np.uint8))
+        spots.resize((112, 100), Image.Resampling.BICUBIC).save(path)
+    return root
+
+
+@pytest.fixture(scope="session")
+def recipe_text(photos: Path) -> Callable[..., str]:
+    """The recipe, with some lines changed: `recipe_text(seed="7")`."""
+
+    def write(**changes: str) -> str:
+        lines = _RECIPE.format(root=photos.as_posix()).splitlines()
+        for key, value in changes.items():
+            (at,) = [i for i, line in enumerate(lines) if line.startswith(f"{key} =")]
+            lines[at] = f"{key} = {value}"
+        return "\n".join(lines)
+
+    return write

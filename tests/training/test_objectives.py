@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from kerasdenoise.errors import RecipeError
+from kerasdenoise.losses import LOSSES, MEAN_SEEKING, get_loss
+from kerasdenoise.noise import KINDS, Gaussian, Mixture, parse_noise
+from kerasdenoise.training.objectives import OBJECTIVES, check_objective, get_objective
+from kerasdenoise.training.task import DenoisingTask
+
+UNBIASED = ["gaussian:25", "gaussian:0-55", "poisson:5.5", "poisson:shot:30", "poisson:halved"]
+BIASED = [
+    "camera",
+    "poisson:additive",
+    "speckle",
+    "salt_and_pepper",
+    "blur",
+    "inpainting",
+    "pixelate",
+]
+
+
+def pair(
+    name: str, clean: np.ndarray, text: str = "gaussian:0-55"
+) -> tuple[np.ndarray, np.ndarray]:
+    generator = keras.random.SeedGenerator(0)
+    both = get_objective(name)(clean, parse_noise(text), generator)
+    return tuple(keras.ops.convert_to_numpy(images) for images in both)  # pyright: ignore
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("shape", [(1, 5, 7, 1), (3, 16, 8, 3)])
+def test_input_and_target_are_shaped_as_the_images(name: str, shape: tuple[int, ...]):
+    for images in pair(name, np.full(shape, 0.5, np.float32)):
+        assert (images.shape, images.dtype) == (shape, np.float32)
+
+
+def test_supervised_compares_with_the_clean_image():
+    clean = np.full((2, 8, 8, 3), 0.5, np.float32)
+    noisy, target = pair("supervised", clean)
+    np.testing.assert_array_equal(target, clean)
+    assert not np.array_equal(noisy, clean)
+
+
+@pytest.mark.parametrize("text", ["gaussian:25", "poisson:5.5", "salt_and_pepper:0.3"])
+def test_noise2noise_draws_twice_independently(text: str):
+    clean = np.full((4, 128, 128, 3), 0.5, np.float32)
+    added = [images - clean for images in pair("noise2noise", clean, text)]
+    correlation = np.corrcoef(added[0].ravel(), added[1].ravel())[0, 1]
+    assert abs(correlation) < 5 / np.sqrt(clean.size)
+    assert added[0].std() == pytest.approx(added[1].std(), rel=0.02)
+    assert added[0].std() > 0.05
+
+
+def test_noise2noise_draws_the_level_of_each_image_twice():
+    clean = np.zeros((300, 16, 16, 1), np.float32)
+    levels = [images.std(axis=(1, 2, 3)) for images in pair("noise2noise", clean)]
+    assert abs(np.corrcoef(*levels)[0, 1]) < 5 / np.sqrt(300)
+
+
+@pytest.mark.parametrize("text", BIASED)
+@pytest.mark.parametrize("loss", sorted(MEAN_SEEKING))
+def test_noise_that_shifts_the_mean_is_refused(text: str, loss: str):
+    noise = Mixture([Gaussian(), parse_noise(text)], (1, 1))
+    kind = text.partition(":")[0]
+    for refused in (noise, parse_noise(text)):
+        with pytest.raises(RecipeError) as caught:
+            check_objective("noise2noise", refused, loss)
+        assert str(caught.value) == (
+            f"objective 'noise2noise': under loss '{loss}' learns the mean of the noisy images, "
+            f"and with {kind} noise that is not the clean image; "
+            'write loss = "l1", which learns the median, if that is; if not, '
+            'objective = "supervised"'
+        )
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_all_else_is_accepted(loss: str):
+    assert {text.partition(":")[0] for text in UNBIASED + BIASED} == set(KINDS)
+    for text in UNBIASED:
+        check_objective("noise2noise", parse_noise(text), loss)
+    for text in BIASED:
+        check_objective("supervised", parse_noise(text), loss)
+        if loss not in MEAN_SEEKING:
+            check_objective("noise2noise", parse_noise(text), loss)
+
+
+SIGMA = 0.15
+SIDE = 24
+
+
+def smooth_images() -> np.ndarray:
+    """Around zero, where a filter without bias learns fast."""
+    white = np.random.default_rng(0).normal(size=(16, SIDE, SIDE, 1))
+    smooth = ndimage.gaussian_filter(white, 1.0, axes=(1, 2))
+    return (0.15 * smooth / smooth.std()).astype(np.float32)
+
+
+def neighborhoods(images: np.ndarray) -> np.ndarray:
+    """The 3x3 pixels around each, zero beyond the borders: (pixels, 9)."""
+    padded = np.pad(images[..., 0], ((0, 0), (1, 1), (1, 1)))
+    shifted = [padded[:, y : y + SIDE, x : x + SIDE] for y in range(3) for x in range(3)]
+    return np.stack(shifted, axis=-1).reshape(-1, 9).astype(np.float64)
+
+
+@pytest.mark.parametrize("name", ["supervised", "noise2noise"])
+def test_a_linear_filter_learns_the_best_one(name: str):
+    """The best 3x3 filter for white noise is known: that of Wiener."""
+    clean = smooth_images()
+    around, within = neighborhoods(clean), neighborhoods(np.ones_like(clean))
+    power = around.T @ around + np.diag(SIGMA**2 * within.sum(axis=0))
+    best = np.linalg.solve(power, around.T @ clean.reshape(-1))
+    assert best[4] < 0.4  # far from passing the noise through
+
+    keras.utils.set_random_seed(0)
+    images = keras.Input((SIDE, SIDE, 1))
+    filtered = keras.layers.Conv2D(1, 3, padding="same", use_bias=False)(images)
+    task = DenoisingTask(
+        keras.Model(images, filtered),
+        Gaussian(SIGMA, SIGMA),
+        get_objective(name),
+        get_loss("l2"),
+        SIDE,
+        seed=0,
+    )
+    rate = keras.optimizers.schedules.CosineDecay(0.03, 200)
+    task.compile(optimizer=keras.optimizers.Adam(rate), jit_compile=False)
+    for _ in range(200):
+        task.train_on_batch(clean)
+    learned = keras.ops.convert_to_numpy(task.denoiser.layers[-1].kernel).ravel()
+    np.testing.assert_allclose(learned, best, atol=0.02)

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kerasdenoise.errors import KerasDenoiseError, RecipeError
+from kerasdenoise.losses import get_loss
+from kerasdenoise.models import make_config
+from kerasdenoise.noise import parse_noise
+from kerasdenoise.training.objectives import get_objective
+from kerasdenoise.training.recipe import Recipe, parse_recipe, read_recipe
+from kerasdenoise.training.run import build_task
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+
+
+def _refusal(kind: type[KerasDenoiseError], act: Callable[[], object]) -> str:
+    with pytest.raises(kind) as caught:
+        act()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_recipe_says_all_and_defaults_the_rest(recipe_text: Callable[..., str]):
+    recipe = parse_recipe(recipe_text())
+    assert recipe.name == "quick"
+    assert recipe.model.config == {"preset": "tiny"}
+    assert recipe.data.train == ("train",)
+    assert [section.kind for section in recipe.noise] == ["gaussian:0-55"]
+    assert (recipe.optimization.steps, recipe.optimization.loss) == (6, "l1")
+    assert recipe.benchmark == ()
+    assert recipe.source == recipe_text()
+
+
+def test_a_file_reads_as_its_text(recipe_text: Callable[..., str], tmp_path: Path):
+    (tmp_path / "quick.toml").write_text(recipe_text(), "utf-8")
+    assert read_recipe(tmp_path / "quick.toml") == parse_recipe(recipe_text())
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+class TestOfTheRepository:
+    def test_can_be_followed(self, path: Path):
+        recipe = read_recipe(path)
+        config = make_config(recipe.model.architecture, recipe.model.config)
+        get_loss(recipe.optimization.loss)
+        get_objective(recipe.optimization.objective)
+        kinds = [section.kind for section in recipe.noise]
+        for section in recipe.benchmark:
+            kinds += section.noises
+        assert all(parse_noise(kind) for kind in [*kinds, *recipe.report.noises])
+        assert recipe.data.patch % config.stride == 0
+        assert recipe.report.crop % config.stride == 0
+
+    def test_is_named_as_its_file(self, path: Path):
+        assert read_recipe(path).name == path.stem
+
+    def test_never_trains_on_what_it_is_measured_on(self, path: Path):
+        recipe = read_recipe(path)
+        measured = [*recipe.data.validation, *(section.folder for section in recipe.benchmark)]
+        for trained in recipe.data.train:
+            assert not [other for other in measured if other.startswith(trained)]
+
+
+def test_there_is_a_recipe():
+    assert RECIPES
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('name = "quick"', "name: is missing; see recipes/photo.toml"),
+        ("seed = 5", "seed: is missing"),
+        ('architecture = "unet"', "[model] architecture: is missing"),
+        ('train = ["train"]', "[data] train: is missing"),
+        ('license = "Made up"', "[data] license: is missing"),
+        ("steps = 6", "[optimization] steps: is missing"),
+        ('kind = "gaussian:0-55"', "[[noise]] kind: is missing"),
+        ('[[noise]]\nkind = "gaussian:0-55"', "[[noise]]: is missing; give at least one"),
+    ],
+)
+def test_a_missing_entry_is_named(recipe_text: Callable[..., str], line: str, said: str):
+    text = recipe_text()
+    assert line in text
+    assert said in _refusal(RecipeError, lambda: parse_recipe(text.replace(line, ""), "a.toml"))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("seed = 5", "a.toml stepz: is unknown; known: name"),
+        ('architecture = "unet"', "a.toml [model] stepz: is unknown; known: architecture"),
+        ("patch = 32", "a.toml [data] stepz: is unknown"),
+        ('kind = "gaussian:0-55"', "a.toml [[noise]] stepz: is unknown; known: kind, share"),
+        ("steps = 6", "a.toml [optimization] stepz: is unknown; known: steps"),
+        ("crop = 64", "a.toml [report] stepz: is unknown"),
+    ],
+)
+def test_an_unknown_entry_is_named(recipe_text: Callable[..., str], line: str, said: str):
+    text = recipe_text().replace(line, f"{line}\nstepz = 1")
+    assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"steps": "0"}, "steps or interval below 1"),
+        ({"steps": "-5"}, "steps or interval below 1"),
+        ({"interval": "0"}, "steps or interval below 1"),
+        ({"seed": "= 5"}, "a.toml: is not TOML"),
+        ({"seed": ""}, "a.toml: is not TOML"),
+        ({"seed": "5\nmodel = 3"}, "a.toml"),
+    ],
+)
+def test_an_unusable_entry_is_refused(
+    recipe_text: Callable[..., str], changes: dict[str, str], said: str
+):
+    text = recipe_text(**changes)
+    assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+
+
+def test_a_section_that_is_no_table_is_refused(recipe_text: Callable[..., str]):
+    text = (
+        recipe_text().replace("[report]", "[ignored]").replace("seed = 5", "seed = 5\nreport = 1")
+    )
+    assert "[report]: is not a table" in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"], ids=["gone", "not text"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None):
+    path = tmp_path / "a.toml"
+    if content is not None:
+        path.write_bytes(content)
+    assert f"{path}: cannot be read" in _refusal(RecipeError, lambda: read_recipe(path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"architecture": '"unett"'}, "unett: no such architecture; did you mean 'unet'?"),
+        ({"config": '{ preset = "huge" }'}, "unet preset 'huge': is unknown; known: tiny"),
+        ({"config": "{ depth = 3 }"}, "unet setting 'depth': is unknown; known: channels"),
+        ({"kind": '"gausian:25"'}, "gausian:25: no such kind of noise; did you mean 'gaussian'?"),
+        ({"kind": '"gaussian:many"'}, "gaussian:many: needs one number or a range"),
+        ({"warmup": '3\nloss = "l3"'}, "loss 'l3': is unknown; known: l1, l2"),
+        ({"warmup": '3\nobjective = "magic"'}, "objective 'magic': is unknown; known: supervised"),
+    ],
+)
+def test_an_unknown_name_is_refused(
+    recipe_text: Callable[..., str], changes: dict[str, str], said: str
+):
+    recipe = parse_recipe(recipe_text(**changes))
+    assert said in _refusal(KerasDenoiseError, lambda: build_task(recipe))
+
+
+class TestIdentity:
+    @staticmethod
+    def _same(text: str, other: str) -> bool:
+        recipes: list[Recipe] = [parse_recipe(text), parse_recipe(other)]
+        return recipes[0].identity() == recipes[1].identity()
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"steps": "60"},
+            {"warmup": "3\ndecay = 0.5"},
+            {"root": '"elsewhere"'},
+            {"interval": "1"},
+            {"summary": '"Of use"'},
+        ],
+    )
+    def test_end_place_and_report_may_change(
+        self, recipe_text: Callable[..., str], changes: dict[str, str]
+    ):
+        assert self._same(recipe_text(), recipe_text(**changes))
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"seed": "6"},
+            {"config": "{ widths = [4, 9], blocks = [1, 1] }"},
+            {"train": '["validation"]'},
+            {"batch": "5"},
+            {"kind": '"gaussian:0-50"'},
+            {"warmup": "4"},
+        ],
+    )
+    def test_all_else_may_not(self, recipe_text: Callable[..., str], changes: dict[str, str]):
+        assert not self._same(recipe_text(), recipe_text(**changes))
