@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +41,16 @@ def command(run: Path, name: str | None, output: Path, data: Path | None, overwr
     """
     from kerasdenoise.runtime import prepare_keras
 
+    if name is not None and Path(name).name != name:
+        raise UsageError(f"--name {name}", "is a path", "give a name, and its folder by --output")
     prepare_keras()
-    from kerasdenoise.export.saved_model import write_saved_model
+    from kerasdenoise.export.saved_model import check_free, write_saved_model
+    from kerasdenoise.training.checkpoint import read_run
     from kerasdenoise.training.run import load_run
 
+    target = output / (name or read_run(run).name)
+    check_free(target, overwrite=overwrite)
     recipe, denoiser = load_run(run)
-    target = output / (name or recipe.name)
     root = data or Path(recipe.data.root)
     write_saved_model(
         denoiser,
@@ -76,6 +81,7 @@ def _measure(model: Path, recipe: Recipe, root: Path) -> list[dict[str, Any]]:
             result = measure(denoiser, samples)
             if result.failures:
                 raise UsageError(section.name, result.failures[0].error, "mend the test set")
+            error = result.standard_error("psnr")
             row = {
                 "set": section.name,
                 "folder": section.folder,
@@ -83,7 +89,7 @@ def _measure(model: Path, recipe: Recipe, root: Path) -> list[dict[str, Any]]:
                 "images": len(result.images),
                 "noisy_psnr": result.mean("noisy_psnr"),
                 "psnr": result.mean("psnr"),
-                "psnr_error": result.standard_error("psnr"),
+                "psnr_error": error if math.isfinite(error) else None,
                 "ssim": result.mean("ssim"),
             }
             rows.append(row)

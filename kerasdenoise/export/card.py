@@ -56,7 +56,13 @@ def _figures(rows: list[dict[str, Any]]) -> list[str]:
     for row in rows:
         lines.append(
             f"| {row['set']} | {row['images']} | {row['noise'] or 'its own'} "
-            f"| {row['noisy_psnr']:.2f} | {row['psnr']:.2f} ± {row['psnr_error']:.2f} "
+            f"| {row['noisy_psnr']:.2f} | {_with_error(row)} "
             f"| {row['ssim']:.4f} |"
         )
     return [*lines, ""]
+
+
+def _with_error(row: dict[str, Any]) -> str:
+    """The mean; one image alone has no standard error."""
+    error = row["psnr_error"]
+    return f"{row['psnr']:.2f}" if error is None else f"{row['psnr']:.2f} ± {error:.2f}"

@@ -43,7 +43,9 @@ def export_litert(denoiser: keras.Model, target: Path) -> None:
             )
     except Exception as error:
         raise ModelError(
-            denoiser.name, f"cannot be converted to LiteRT ({error})", "use other operations"
+            denoiser.name,
+            f"cannot be converted to LiteRT ({str(error).splitlines()[0]})",
+            "use LiteRT's own operations",
         ) from error
 
 

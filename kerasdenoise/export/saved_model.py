@@ -70,8 +70,7 @@ def write_saved_model(
         UsageError: If there is a model of that name already.
         ModelError: If the exported file does not compute what the network does.
     """
-    if target.exists() and not overwrite:
-        raise UsageError(target, "exists", "give another --name, or --overwrite to replace it")
+    check_free(target, overwrite=overwrite)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
         folder = Path(temporary) / target.name
@@ -80,10 +79,19 @@ def write_saved_model(
         metadata["figures"] = measure(folder)
         _write_json(folder / "metadata.json", metadata)
         (folder / "README.md").write_text(render_card(metadata), "utf-8")
-        if target.exists():
-            target.rename(Path(temporary) / "replaced")
-        folder.rename(target)
-    _record(target, metadata["summary"])
+        index = _index_with(target, folder, metadata["summary"])
+        _replace(folder, target, Path(temporary) / "replaced")
+        _write_index(target.parent / INDEX, index)
+
+
+def check_free(target: Path, *, overwrite: bool) -> None:
+    """Refuses to write where there is a model already.
+
+    Raises:
+        UsageError: There is one, and it may not be replaced.
+    """
+    if target.exists() and not overwrite:
+        raise UsageError(target, "exists", "give another --name, or --overwrite to replace it")
 
 
 def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str) -> dict[str, Any]:
@@ -126,21 +134,44 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     return metadata
 
 
-def _record(target: Path, summary: str) -> None:
-    """Enters a model's files and their checksums into the index beside its folder."""
+def _replace(folder: Path, target: Path, replaced: Path) -> None:
+    """Moves a folder to a target, and what was there out of the way; both or neither."""
+    there = target.exists()
+    if there:
+        target.rename(replaced)
+    try:
+        folder.rename(target)
+    except BaseException:
+        if there:
+            replaced.rename(target)
+        raise
+
+
+def _index_with(target: Path, folder: Path, summary: str) -> dict[str, Any]:
+    """Returns the index with a model's files and their checksums entered into it.
+
+    Args:
+        target: Where the model is going to be.
+        folder: Where its files are now.
+        summary: What the model is for.
+    """
     path = target.parent / INDEX
     index = read_json(path) if path.exists() else {"default": target.name, "models": {}}
-    files = sorted(file for file in target.rglob("*") if file.is_file())
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
     index["models"][target.name] = {
         "summary": summary,
         "files": {
-            file.relative_to(target).as_posix(): {
+            file.relative_to(folder).as_posix(): {
                 "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
                 "bytes": file.stat().st_size,
             }
             for file in files
         },
     }
+    return index
+
+
+def _write_index(path: Path, index: dict[str, Any]) -> None:
     temporary = path.with_name(f".{INDEX}.tmp")
     _write_json(temporary, index)
     temporary.replace(path)
@@ -153,5 +184,8 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _commit() -> str:
     """The checkout's commit, or "unknown" for an installed package."""
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    result = subprocess.run(git, capture_output=True, text=True, check=False)
+    try:
+        result = subprocess.run(git, capture_output=True, text=True, check=False)
+    except OSError:  # there is no git
+        return "unknown"
     return result.stdout.strip() or "unknown"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ def restore_checkpoint(
         raise RecipeError(
             run, "holds a run of a different recipe", "name another folder with --run"
         )
-    with np.load(run / _FILE) as arrays:
+    with _open(run) as arrays:
         for group, variables in (("task", task.variables), ("optimizer", optimizer.variables)):
             for index, variable in enumerate(variables):
                 variable.assign(arrays[f"{group}/{index}"])
@@ -78,10 +80,17 @@ def _values(variables: list[Any]) -> list[np.ndarray]:
 
 
 def _read_meta(run: Path) -> dict[str, Any]:
+    with _open(run) as arrays:
+        return json.loads(str(arrays["meta"]))
+
+
+@contextlib.contextmanager
+def _open(run: Path) -> Iterator[Mapping[str, np.ndarray]]:
+    """Opens the checkpoint; whatever goes wrong with reading it is one kind of error."""
     try:
         with np.load(run / _FILE) as arrays:
-            return json.loads(str(arrays["meta"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            yield arrays
+    except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise RecipeError(
             run / _FILE, f"is not a checkpoint ({error})", "delete it to start over"
         ) from error

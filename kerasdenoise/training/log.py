@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def draw_curves(entries: list[dict[str, Any]], target: Path) -> None:
     loss_axes.semilogy(steps, [entry["loss"] for entry in entries])
     loss_axes.set(xlabel="step", ylabel="training loss")
     for kind in entries[-1]["psnr"]:
-        psnr_axes.plot(steps, [entry["psnr"][kind] for entry in entries], label=kind)
+        values = [entry["psnr"].get(kind, math.nan) for entry in entries]
+        psnr_axes.plot(steps, values, label=kind)
     psnr_axes.set(xlabel="step", ylabel="validation PSNR, dB")
     psnr_axes.legend()
     for axes in (loss_axes, psnr_axes):

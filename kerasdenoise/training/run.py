@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -102,7 +104,8 @@ def averaged_weights(task: DenoisingTask) -> Iterator[None]:
     weights = task.trainable_variables
     latest = [keras.ops.convert_to_numpy(weight) for weight in weights]
     for weight, average in zip(weights, averaged_variables(task.optimizer), strict=True):
-        weight.assign(average)
+        # A copy: JAX would share the average's memory and give it away in `predict`.
+        weight.assign(keras.ops.convert_to_numpy(average))
     try:
         yield
     finally:
@@ -152,9 +155,14 @@ def train(
         while step < stop:
             losses.append(float(task.train_on_batch(next(batches))))
             step += 1
+        if not math.isfinite(sum(losses)):
+            raise RecipeError(
+                run,
+                f"has no finite loss between steps {first} and {step}; step {first} is kept",
+                "lower the learning rate's peak",
+            )
         with averaged_weights(task):
             figures = validation.measure(task.denoiser)
-        save_checkpoint(run, recipe, step, task, task.optimizer)
         seconds = time.monotonic() - started
         progress = Progress(
             step=step,
@@ -166,26 +174,30 @@ def train(
             seconds_per_step=seconds / (step - first),
         )
         log.append(vars(progress))
+        # The log first: if only one of the two is written, its last entry is dropped and
+        # the interval is done again; the other order would lose the entry.
         write_log(run, log)
+        save_checkpoint(run, recipe, step, task, task.optimizer)
         draw_curves(log, run / "curves.png")
         report(progress)
     return progress
 
 
 def load_run(run: Path) -> tuple[Recipe, keras.Model]:
-    """Returns a run's recipe, and its network with the averaged weights so far.
+    """Returns a run's recipe as far as it was followed, and its network's averaged weights.
 
     Raises:
         RecipeError: If the folder holds no run that can be read.
     """
     recipe = read_run(run)
     task = build_task(recipe)
-    restore_checkpoint(run, recipe, task, task.optimizer)
+    step = restore_checkpoint(run, recipe, task, task.optimizer)
     for weight, average in zip(
         task.trainable_variables, averaged_variables(task.optimizer), strict=True
     ):
-        weight.assign(average)
-    return recipe, task.denoiser
+        weight.assign(keras.ops.convert_to_numpy(average))
+    done = dataclasses.replace(recipe.optimization, steps=step)
+    return dataclasses.replace(recipe, optimization=done), task.denoiser
 
 
 def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:

@@ -28,7 +28,7 @@ class Validation:
     def __init__(self, recipe: Recipe, root: Path) -> None:
         files = list_images(root / folder for folder in recipe.data.validation)
         crop = recipe.report.crop
-        photos = load_photos(files[: recipe.report.images], smallest=crop)
+        photos = load_photos(files, smallest=crop)[: recipe.report.images]
         if not photos:
             raise RecipeError(
                 "validation", f"has no photo of {crop} pixels", "choose a smaller crop"

@@ -23,7 +23,6 @@ def test_a_file_of_other_weights_is_refused(tmp_path: Path):
         check_parity(_network(2), tmp_path / "model.tflite", 1)
 
 
-@pytest.mark.xfail(reason="the converter's pages are quoted whole")
 def test_a_network_that_litert_cannot_run_is_refused_in_one_line(tmp_path: Path):
     noisy = keras.Input((None, None, 3), name="noisy")
     network = keras.Model(noisy, keras.ops.erfinv(noisy), name="exotic")

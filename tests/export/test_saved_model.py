@@ -148,11 +148,7 @@ class TestReplacing:
 
     @pytest.mark.parametrize(
         "where",
-        [
-            "measure",
-            "card",
-            pytest.param("rename", marks=pytest.mark.xfail(reason="the old model is deleted")),
-        ],
+        ["measure", "card", "rename"],
     )
     def test_a_failure_leaves_everything_as_it_was(
         self, saved_models: Path, run: tuple, monkeypatch: pytest.MonkeyPatch, where: str
@@ -183,7 +179,6 @@ class TestReplacing:
         assert _content(saved_models) == before
         assert {file.name for file in saved_models.iterdir()} == {"index.json", "quick"}
 
-    @pytest.mark.xfail(reason="the index is read after the model was replaced")
     def test_an_index_that_cannot_be_read_is_found_before_anything_is_replaced(
         self, saved_models: Path, run: tuple
     ):
@@ -228,7 +223,6 @@ def test_a_file_that_computes_something_else_is_never_kept(
     assert list((tmp_path / "zoo").iterdir()) == []
 
 
-@pytest.mark.xfail(reason="where git is not installed, an export fails")
 def test_no_git_is_no_obstacle(monkeypatch: pytest.MonkeyPatch):
     def missing(*_: object, **__: object) -> None:
         raise FileNotFoundError("git")

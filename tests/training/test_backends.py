@@ -18,7 +18,6 @@ from kerasdenoise.training.run import load_run, train
 CLI = Path(__file__).parents[2] / "cli.py"
 
 
-@pytest.mark.xfail(reason="JAX deletes the averages that the weights were lent")
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_a_run_under_jax_goes_on_under_tensorflow(
     recipe_text: Callable[..., str], photos: Path, tmp_path: Path

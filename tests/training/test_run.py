@@ -82,7 +82,6 @@ def test_a_longer_recipe_goes_on(finished: Path, recipe_text: Callable[..., str]
     assert [entry["step"] for entry in _log(finished)] == [3, 6, 8]
 
 
-@pytest.mark.xfail(reason="draw_curves looks for the new noise in the old entries")
 def test_other_noises_may_be_reported_from_now_on(
     finished: Path, recipe_text: Callable[..., str], photos: Path
 ):
@@ -109,7 +108,6 @@ def test_a_run_that_is_stopped_on_purpose_goes_on_to_the_same_end(
             np.testing.assert_allclose(parts[name], whole[name], atol=1e-5)
 
 
-@pytest.mark.xfail(reason="the log is written after the checkpoint")
 def test_a_kill_between_checkpoint_and_log_loses_no_entry(
     recipe: Recipe, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
