@@ -19,6 +19,7 @@ def render_card(metadata: dict[str, Any]) -> str:
     training = metadata["training"]
     radius = metadata["radius"]
     sight = "the whole image" if radius is None else f"{radius} pixels"
+    begun = f" after `{training['start']}`" if training.get("start") else ""
     facts = [
         ("Architecture", f"`{metadata['architecture']}`, see `config.json`"),
         ("Parameters", f"{metadata['parameters']:,}"),
@@ -26,7 +27,7 @@ def render_card(metadata: dict[str, Any]) -> str:
         ("Sees", f"{sight} around each pixel"),
         ("Input and output", (f"float32, 1 x H x W x {metadata['channels']}, nominally in [0, 1], "
          f"sides multiples of {metadata['stride']}; the output is not clipped")),
-        ("Trained", (f"{training['steps']:,} steps by `recipe.toml`, at commit "
+        ("Trained", (f"{training['steps']:,} steps by `recipe.toml`{begun}, at commit "
          f"`{training['commit'][:12]}`, version {training['version']}")),
         ("Noise in training", ", ".join(f"`{kind}`" for kind in training["noise"])),
         ("Data", ", ".join(f"`{folder}`" for folder in training["data"])),

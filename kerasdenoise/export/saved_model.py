@@ -98,6 +98,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     """Writes all files but the card, and returns the metadata without figures."""
     from kerasdenoise.export.cost import mac_per_pixel
     from kerasdenoise.export.litert import check_parity, export_litert
+    from kerasdenoise.training.checkpoint import read_run
 
     config = make_config(recipe.model.architecture, recipe.model.config)
     values = dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]
@@ -105,6 +106,9 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
         folder / "config.json", {"architecture": recipe.model.architecture, "config": values}
     )
     (folder / "recipe.toml").write_text(recipe.source, "utf-8")
+    if recipe.model.start:
+        started = read_run(Path(recipe.model.start))
+        (folder / "recipe_start.toml").write_text(started.source, "utf-8")
     denoiser.save(folder / "model.keras")
     denoiser.export(folder / "saved_model", format="tf_saved_model", verbose=False)
     export_litert(denoiser, folder / "model.tflite")
@@ -122,6 +126,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
         "license": "Apache-2.0",
         "training": {
             "recipe": "recipe.toml",
+            "start": "recipe_start.toml" if recipe.model.start else None,
             "steps": recipe.optimization.steps,
             "data": list(recipe.data.train),
             "data_license": recipe.data.license,

@@ -13,11 +13,20 @@ from kerasdenoise.errors import RecipeError
 
 @dataclass(frozen=True)
 class ModelSection:
-    """What is trained: an architecture and the fields of its `Config`."""
+    """What is trained.
+
+    Attributes:
+        architecture: Its name.
+        config: The fields of its `Config`.
+        dtype: Keras' dtype policy.
+        start: Folder of a training run of the same network, relative to the working folder,
+            whose weights are where this one starts; none if empty.
+    """
 
     architecture: str
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
     dtype: str = "float32"
+    start: str = ""
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,8 @@ def train(
     last = min(recipe.optimization.steps, stop_at or recipe.optimization.steps)
     if step >= last:
         return None
+    if step == 0 and recipe.model.start:
+        _start_from(task.denoiser, Path(recipe.model.start))
 
     validation = Validation(recipe, root)
     batches = _sampler(recipe, root).batches(step)
@@ -198,6 +200,14 @@ def load_run(run: Path) -> tuple[Recipe, keras.Model]:
         weight.assign(keras.ops.convert_to_numpy(average))
     done = dataclasses.replace(recipe.optimization, steps=step)
     return dataclasses.replace(recipe, optimization=done), task.denoiser
+
+
+def _start_from(denoiser: keras.Model, run: Path) -> None:
+    _, source = load_run(run)
+    try:
+        denoiser.set_weights(source.get_weights())
+    except ValueError as error:
+        raise RecipeError(run, "is of another network", "start from one of the same") from error
 
 
 def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:
