@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 # What a pixel of `_tiny_net` sees at most: a 2x2 cell of the output comes from 3x3 cells of
@@ -20,6 +21,12 @@ RADIUS = 4
 STRIDE = 2
 
 CLI = Path(__file__).parents[1] / "cli.py"
+
+# A busy machine is no reason to fail, and the same examples come every time.
+settings.register_profile(
+    "busy", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
