@@ -19,7 +19,8 @@ def render_card(metadata: dict[str, Any]) -> str:
     training = metadata["training"]
     radius = metadata["radius"]
     sight = "the whole image" if radius is None else f"{radius} pixels"
-    begun = f" after `{training['start']}`" if training.get("start") else ""
+    earlier = ", ".join(f"`{name}`" for name in reversed(training.get("earlier", [])))
+    begun = f" after {earlier}" if earlier else ""
     facts = [
         ("Architecture", f"`{metadata['architecture']}`, see `config.json`"),
         ("Parameters", f"{metadata['parameters']:,}"),

@@ -98,7 +98,6 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     """Writes all files but the card, and returns the metadata without figures."""
     from kerasdenoise.export.cost import mac_per_pixel
     from kerasdenoise.export.litert import check_parity, export_litert
-    from kerasdenoise.training.checkpoint import read_run
 
     config = make_config(recipe.model.architecture, recipe.model.config)
     values = dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]
@@ -106,9 +105,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
         folder / "config.json", {"architecture": recipe.model.architecture, "config": values}
     )
     (folder / "recipe.toml").write_text(recipe.source, "utf-8")
-    if recipe.model.start:
-        started = read_run(Path(recipe.model.start))
-        (folder / "recipe_start.toml").write_text(started.source, "utf-8")
+    earlier = _write_earlier_recipes(recipe, folder)
     denoiser.save(folder / "model.keras")
     denoiser.export(folder / "saved_model", format="tf_saved_model", verbose=False)
     export_litert(denoiser, folder / "model.tflite")
@@ -126,7 +123,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
         "license": "Apache-2.0",
         "training": {
             "recipe": "recipe.toml",
-            "start": "recipe_start.toml" if recipe.model.start else None,
+            "earlier": earlier,
             "steps": recipe.optimization.steps,
             "data": list(recipe.data.train),
             "data_license": recipe.data.license,
@@ -137,6 +134,18 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     }
     _write_json(folder / "metadata.json", metadata)
     return metadata
+
+
+def _write_earlier_recipes(recipe: Recipe, folder: Path) -> list[str]:
+    """Writes the recipes of the runs that this one started from, and names them, last first."""
+    from kerasdenoise.training.checkpoint import read_run
+
+    names: list[str] = []
+    while recipe.model.start:
+        recipe = read_run(Path(recipe.model.start))
+        names.append(f"recipe_earlier_{len(names) + 1}.toml")
+        (folder / names[-1]).write_text(recipe.source, "utf-8")
+    return names
 
 
 def _replace(folder: Path, target: Path, replaced: Path) -> None:
