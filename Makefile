@@ -34,6 +34,7 @@ pictures: $(INSTALLED)  ## The pictures in the documentation
 
 bench: $(INSTALLED)  ## Speed and memory
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/loader.py
 
 clean:
 	rm -rf .venv build dist

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from kerasdenoise.data.prefetch import prefetch
 from kerasdenoise.errors import RecipeError
 
 
@@ -16,7 +17,7 @@ class PatchSampler:
     run sees what an uninterrupted one would have seen.
 
     Args:
-        photos: uint8 arrays (height, width, channels).
+        photos: uint8 arrays (height, width, channels), all with as many channels.
         patch: Side of a patch in pixels.
         batch: Patches per batch.
         seed: Any non-negative number.
@@ -34,29 +35,39 @@ class PatchSampler:
         self._patch = patch
         self._batch = batch
         self._seed = seed
-        sides = [photo.shape[:2] for photo in self._photos]
-        places = np.array([(h - patch + 1) * (w - patch + 1) for h, w in sides])
+        self._room = np.array([photo.shape[:2] for photo in self._photos]) - patch + 1
+        places = self._room.prod(axis=1)
         self._edges = np.cumsum(places / places.sum())
 
     def batch_of(self, step: int) -> np.ndarray:
         """Returns the batch of a step: float32 (batch, patch, patch, channels) in [0, 1]."""
         rng = np.random.default_rng((self._seed, step))
         chosen = np.searchsorted(self._edges, rng.random(self._batch), side="right")
-        patches = [
-            self._cut(self._photos[min(index, len(self._photos) - 1)], rng) for index in chosen
-        ]
-        return np.stack(patches).astype(np.float32) / 255.0
+        chosen = np.minimum(chosen, len(self._photos) - 1)
+        corners = rng.integers(self._room[chosen])
+        turns = rng.integers(8, size=self._batch)
+        shape = (self._batch, self._patch, self._patch, self._photos[0].shape[2])
+        patches = np.empty(shape, np.float32)
+        # Plain numbers index faster than NumPy's own.
+        for patch, index, (top, left), turn in zip(
+            patches, chosen.tolist(), corners.tolist(), turns.tolist(), strict=True
+        ):
+            patch[:] = self._cut(self._photos[index], top, left, turn)
+        patches /= 255.0
+        return patches
 
     def batches(self, first_step: int) -> Iterator[np.ndarray]:
-        """Yields the batches of `first_step` and all steps after it, without end."""
-        step = first_step
-        while True:
-            yield self.batch_of(step)
-            step += 1
+        """Yields the batches of `first_step` and all steps after it, without end.
 
-    def _cut(self, photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        top = rng.integers(photo.shape[0] - self._patch + 1)
-        left = rng.integers(photo.shape[1] - self._patch + 1)
+        They are made in another thread, while those before them are used.
+        """
+        return prefetch(self.batch_of, first_step)
+
+    def _cut(self, photo: np.ndarray, top: int, left: int, turn: int) -> np.ndarray:
+        """Cuts a patch and gives it one of the eight orientations that a square has."""
         cut = photo[top : top + self._patch, left : left + self._patch]
-        cut = np.rot90(cut, int(rng.integers(4)))
-        return cut[:, ::-1] if rng.random() < 0.5 else cut
+        if turn & 4:
+            cut = cut.swapaxes(0, 1)
+        if turn & 2:
+            cut = cut[::-1]
+        return cut[:, ::-1] if turn & 1 else cut

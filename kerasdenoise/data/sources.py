@@ -1,8 +1,10 @@
-"""Where clean images come from."""
+"""Where clean images come from: folders, NumPy archives and TensorFlow Datasets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,50 @@ from PIL import Image as PillowImage
 from kerasdenoise.errors import RecipeError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+_ARCHIVE = re.compile(r"(?P<file>.+\.npz)(?::(?P<name>.*))?")
+_TFDS = "tfds:"
+# Pillow's "L" is the luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B, rounded.
+_MODES = {1: "L", 3: "RGB"}
+
+
+def load_images(
+    sources: Iterable[str],
+    root: Path,
+    *,
+    channels: int = 3,
+    scales: Sequence[float] = (1.0,),
+    smallest: int = 0,
+    exclude: Sequence[str] = (),
+) -> list[np.ndarray]:
+    """Loads the clean images of a recipe's sources into memory.
+
+    Args:
+        sources: Each one of
+            a folder of photos, `train/cid22`;
+            an array in a NumPy archive, `cifar10/images.npz:x_train`;
+            a split of a TensorFlow data set, `tfds:cifar10` or `tfds:cifar10:test`.
+        root: Folder that folders and archives are relative to.
+        channels: 3 for RGB, or 1 for gray: luma by ITU-R BT.601.
+        scales: Each image is kept once at each of these sizes, relative to its own; a reduced
+            photo has finer structure and less noise of its own.
+        smallest: Versions with a side shorter than this are left out.
+        exclude: File names that are left out, of folders and of data sets that keep them.
+
+    Returns:
+        uint8 arrays (height, width, channels), in the order of the sources.
+
+    Raises:
+        RecipeError: If a source is missing, holds no images or cannot be read.
+    """
+    if channels not in _MODES:
+        raise RecipeError(f"channels {channels}", "are neither gray nor RGB", "choose 1 or 3")
+    return [
+        version
+        for source in sources
+        for image in _read(source, root, exclude)
+        for version in _versions(image, channels, scales, smallest)
+    ]
 
 
 def list_images(folders: Iterable[Path]) -> list[Path]:
@@ -30,28 +76,92 @@ def list_images(folders: Iterable[Path]) -> list[Path]:
     return files
 
 
-def load_photos(
-    files: Sequence[Path], scales: Sequence[float] = (1.0,), smallest: int = 0
-) -> list[np.ndarray]:
-    """Decodes photos into memory.
+def decode_image(file: Path, channels: int = 3) -> np.ndarray:
+    """Decodes an image file of any mode.
 
     Args:
-        files: Image files.
-        scales: Each photo is kept once at each of these sizes, relative to its own; a reduced
-            photo has finer structure and less noise of its own.
-        smallest: Versions with a side shorter than this are left out.
+        file: The file.
+        channels: 3 for RGB or 1 for gray.
 
     Returns:
-        uint8 RGB arrays (height, width, 3).
+        A uint8 array (height, width, channels); transparency is dropped.
+
+    Raises:
+        RecipeError: If the file is no image, is damaged, or is gray of more than 8 bits.
     """
-    photos = []
-    for file in files:
+    try:
         with PillowImage.open(file) as picture:
-            full = picture.convert("RGB")
-        for scale in scales:
-            size = (round(full.width * scale), round(full.height * scale))
-            if min(size) < smallest:
-                continue
-            version = full if scale == 1.0 else full.resize(size, PillowImage.Resampling.LANCZOS)
-            photos.append(np.asarray(version))
-    return photos
+            if picture.mode[0] in "IF":
+                # Pillow would cut off all values above 255.
+                raise RecipeError(file, "is gray of more than 8 bits", "save it with 8 bits")
+            # By way of RGB, so that a palette's colors count and not its indices.
+            return _pixels(picture.convert("RGB").convert(_MODES[channels]))
+    except (OSError, SyntaxError, PillowImage.DecompressionBombError) as error:
+        raise RecipeError(
+            file, f"cannot be decoded ({error})", "take it away or name it in `exclude`"
+        ) from error
+
+
+def _read(source: str, root: Path, exclude: Sequence[str]) -> Iterable[np.ndarray]:
+    if source.startswith(_TFDS):
+        # It takes a second to import, and not every computer has what it needs.
+        from kerasdenoise.data.tfds_source import read_tfds
+
+        return read_tfds(source, exclude)
+    if archive := _ARCHIVE.fullmatch(source):
+        return _read_archive(root / archive["file"], archive["name"])
+    return _read_folder(root / source, exclude)
+
+
+def _read_folder(folder: Path, exclude: Sequence[str]) -> Iterator[np.ndarray]:
+    return (decode_image(file) for file in list_images([folder]) if file.name not in exclude)
+
+
+def _read_archive(file: Path, name: str | None) -> np.ndarray:
+    try:
+        with np.load(file) as archive:
+            if name not in archive.files:
+                raise RecipeError(
+                    file,
+                    f"has no array {name!r}" if name else "is an archive of several arrays",
+                    f"write one of them behind it, as {file.name}:NAME; it has "
+                    f"{', '.join(archive.files)}",
+                )
+            images = archive[name]
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise RecipeError(
+            file, f"cannot be read ({error})", "name an archive made by numpy.savez"
+        ) from error
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3, 4):
+        raise RecipeError(
+            f"{file}:{name}",
+            "holds no images",
+            "name an array of uint8 (images, height, width) or (images, height, width, channels)",
+        )
+    return images[..., :3]
+
+
+def _versions(
+    image: np.ndarray, channels: int, scales: Sequence[float], smallest: int
+) -> Iterator[np.ndarray]:
+    if image.shape[2] != channels:
+        image = _pixels(_picture(image).convert(_MODES[channels]))
+    height, width = image.shape[:2]
+    for scale in scales:
+        size = (round(width * scale), round(height * scale))
+        if min(size) < smallest:
+            continue
+        if scale == 1.0:
+            yield image
+        else:
+            yield _pixels(_picture(image).resize(size, PillowImage.Resampling.LANCZOS))
+
+
+def _picture(image: np.ndarray) -> PillowImage.Image:
+    return PillowImage.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+
+
+def _pixels(picture: PillowImage.Image) -> np.ndarray:
+    return np.atleast_3d(np.asarray(picture))

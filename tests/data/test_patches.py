@@ -103,3 +103,12 @@ def test_a_photo_of_just_a_patch_is_used():
 def test_no_photo_of_a_patch_is_refused(photos: list[np.ndarray]):
     with pytest.raises(RecipeError, match="patch 10: is larger than every photo"):
         PatchSampler(photos, 10, 8, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_small_pictures_are_used_whole(channels: int):
+    pictures = np.random.default_rng(0).integers(0, 256, (50, 32, 32, channels), np.uint8)
+    patches = _patches(_sampler(*pictures, patch=32, batch=64), 1)
+    assert patches.shape == (64, 32, 32, channels)
+    known = {turned.tobytes() for picture in pictures for turned in _orientations(picture)}
+    assert all(patch.tobytes() in known for patch in patches)
