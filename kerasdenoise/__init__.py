@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from kerasdenoise._version import __version__
 
 if TYPE_CHECKING:
+    from kerasdenoise import layers
     from kerasdenoise.export.saved_model import load_model
     from kerasdenoise.inference.denoiser import Denoiser, denoise
     from kerasdenoise.zoo import list_models
 
-__all__ = ["Denoiser", "__version__", "denoise", "list_models", "load_model"]
+__all__ = ["Denoiser", "__version__", "denoise", "layers", "list_models", "load_model"]
 
 # Imported on use: denoising needs no Keras, and asking for the version needs nothing.
 _HOMES = {
@@ -29,6 +30,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "layers":
+        return importlib.import_module("kerasdenoise.layers")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -37,4 +40,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, "layers"})

@@ -46,6 +46,13 @@ class TileType(click.ParamType):
     help="How much of the noise to remove, from 0 to 1.",
 )
 @click.option(
+    "--sigma",
+    type=float,
+    metavar="N",
+    help="Standard deviation of the noise, of 0-255, for a model that takes it.  "
+    "[default: estimated from each photo]",
+)
+@click.option(
     "--tile",
     type=TileType(),
     default="auto",
@@ -68,6 +75,7 @@ def command(
     output: str | None,
     model: str | None,
     strength: float,
+    sigma: float | None,
     tile: int | Literal["auto"],
     threads: int | None,
     overwrite: bool,
@@ -89,7 +97,7 @@ def command(
     check_strength(strength)
     plan = plan_jobs(inputs, output, overwrite=overwrite, skip_existing=skip_existing)
     batch = Batch(
-        Denoiser(model, threads=threads, tile=tile),
+        Denoiser(model, threads=threads, tile=tile, sigma=None if sigma is None else sigma / 255),
         strength=strength,
         overwrite=overwrite,
         as_json=as_json,

@@ -17,17 +17,19 @@ def render_card(metadata: dict[str, Any]) -> str:
         The text of the model's README.md.
     """
     training = metadata["training"]
-    radius = metadata["radius"]
-    sight = "the whole image" if radius is None else f"{radius} pixels"
+    sight = f"{metadata['radius']} pixels around each pixel"
+    if metadata["global_context"]:
+        sight += ", and statistics of the whole image"
+    given = ", and the level of its noise at each pixel" if metadata["noise_level"] else ""
     earlier = ", ".join(f"`{name}`" for name in reversed(training.get("earlier", [])))
     begun = f" after {earlier}" if earlier else ""
     facts = [
         ("Architecture", f"`{metadata['architecture']}`, see `config.json`"),
         ("Parameters", f"{metadata['parameters']:,}"),
         ("Multiply-accumulates per pixel", f"{metadata['mac_per_pixel']:,}"),
-        ("Sees", f"{sight} around each pixel"),
+        ("Sees", sight),
         ("Input and output", (f"float32, 1 x H x W x {metadata['channels']}, nominally in [0, 1], "
-         f"sides multiples of {metadata['stride']}; the output is not clipped")),
+         f"sides multiples of {metadata['stride']}{given}; the output is not clipped")),
         ("Trained", (f"{training['steps']:,} steps by `recipe.toml`{begun}, at commit "
          f"`{training['commit'][:12]}`, version {training['version']}")),
         ("Noise in training", ", ".join(f"`{kind}`" for kind in training["noise"])),

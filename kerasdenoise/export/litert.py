@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.export.context import split_context
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.runtime import quiet_stderr
 
@@ -16,46 +18,82 @@ from kerasdenoise.runtime import quiet_stderr
 TOLERANCE = 1e-4
 
 
-def export_litert(denoiser: keras.Model, target: Path) -> None:
+def write_litert(denoiser: keras.Model, folder: Path, stride: int) -> float:
+    """Writes all LiteRT files of a network, and compares each with it.
+
+    These are `model.tflite`, which denoises a whole image, and, for a network with global
+    context, `context.tflite` and `tile.tflite`, which together denoise one in tiles.
+
+    Args:
+        denoiser: A functional model of images (batch, height, width, channels).
+        folder: Where the files go.
+        stride: What height and width are multiples of.
+
+    Returns:
+        The largest absolute difference found.
+
+    Raises:
+        ModelError: If the network needs an operation that LiteRT does not have, or a file
+            computes something else.
+    """
+    networks = {"model": (denoiser, _input_names(denoiser))}
+    if parts := split_context(denoiser):
+        networks["context"] = (parts.context, _input_names(denoiser))
+        networks["tile"] = (parts.tile, parts.names)
+    differences = []
+    for name, (network, inputs) in networks.items():
+        path = folder / f"{name}.tflite"
+        export_litert(network, path, inputs)
+        differences.append(check_parity(network, path, stride, inputs))
+    return max(differences)
+
+
+def export_litert(network: keras.Model, target: Path, names: Sequence[str] | None = None) -> None:
     """Writes a float32 `.tflite` with dynamic height and width.
 
     Only LiteRT's own operations are allowed: a file that needed TensorFlow's would not run
     where there is no TensorFlow.
 
     Args:
-        denoiser: A functional model of images (batch, height, width, channels).
+        network: A functional model of images (batch, height, width, channels).
         target: The file to write; its name ends in `.tflite`.
+        names: What its inputs are called in the file; by default as they are in the network.
 
     Raises:
         ModelError: If the network needs an operation that LiteRT does not have.
     """
-    channels = denoiser.input_shape[-1]
     # One image at a time: a dynamic batch would keep LiteRT from planning its memory.
-    signature = [keras.InputSpec("float32", (1, None, None, channels), name="noisy")]
+    signature = [
+        keras.InputSpec("float32", (1, *tensor.shape[1:]), name=name)
+        for tensor, name in zip(network.inputs, names or _input_names(network), strict=True)
+    ]
     try:
         with quiet_stderr():
-            denoiser.export(
+            network.export(
                 target,
                 format="litert",
-                input_signature=signature,
+                input_signature=signature if len(signature) == 1 else [signature],
                 verbose=False,
                 target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]},
             )
     except Exception as error:
         raise ModelError(
-            denoiser.name,
+            network.name,
             f"cannot be converted to LiteRT ({str(error).splitlines()[0]})",
             "use LiteRT's own operations",
         ) from error
 
 
-def check_parity(denoiser: keras.Model, path: Path, stride: int) -> float:
+def check_parity(
+    network: keras.Model, path: Path, stride: int, names: Sequence[str] | None = None
+) -> float:
     """Compares a `.tflite` with its network on noise-like images of several sizes.
 
     Args:
-        denoiser: The network.
+        network: The network.
         path: The file made of it.
         stride: What height and width are multiples of.
+        names: What its inputs are called in the file; by default as they are in the network.
 
     Returns:
         The largest absolute difference found.
@@ -67,10 +105,27 @@ def check_parity(denoiser: keras.Model, path: Path, stride: int) -> float:
     rng = np.random.default_rng(0)
     largest = 0.0
     for rows, columns in ((1, 1), (4, 9), (8, 8)):
-        shape = (1, rows * stride, columns * stride, denoiser.input_shape[-1])
-        noisy = rng.random(shape, np.float32)
-        expected = keras.ops.convert_to_numpy(denoiser(noisy, training=False))
-        largest = max(largest, float(np.abs(engine(noisy) - expected).max()))
+        arrays = [
+            rng.random(_fill(tensor.shape, rows * stride, columns * stride), np.float32)
+            for tensor in network.inputs
+        ]
+        expected = network(arrays if len(arrays) > 1 else arrays[0], training=False)
+        computed = engine(dict(zip(names or _input_names(network), arrays, strict=True)))
+        if not isinstance(expected, dict):
+            expected = {next(iter(computed)): expected}
+        for name, values in expected.items():
+            difference = np.abs(computed[name] - keras.ops.convert_to_numpy(values))
+            largest = max(largest, float(difference.max()))
     if not largest <= TOLERANCE:
         raise ModelError(path, f"differs from the network by {largest:.2g}", "report this")
     return largest
+
+
+def _input_names(network: keras.Model) -> list[str]:
+    return [tensor.name for tensor in network.inputs]
+
+
+def _fill(shape: tuple[int | None, ...], height: int, width: int) -> tuple[int, ...]:
+    """A shape with one image of this size; a statistic of an image has no size."""
+    sizes = {1: height, 2: width}
+    return (1, *(size or sizes[axis] for axis, size in enumerate(shape) if axis))

@@ -34,7 +34,8 @@ def load_model(name: str | Path) -> keras.Model:
 
     Returns:
         A functional model from noisy images (batch, height, width, channels), float32 and
-        nominally in [0, 1], to denoised ones that are not clipped. It is not compiled.
+        nominally in [0, 1], to denoised ones that are not clipped; one that is told the level
+        of the noise takes two inputs, see `models.Config`. It is not compiled.
 
     Raises:
         ModelError: If the model is unknown or damaged.
@@ -43,6 +44,8 @@ def load_model(name: str | Path) -> keras.Model:
     verify_model(info, only=["model.keras"])
     prepare_keras()
     import keras
+
+    import kerasdenoise.layers  # noqa: F401 (registers the layers that the file names)
 
     return keras.models.load_model(info.folder / "model.keras", compile=False)
 
@@ -96,8 +99,9 @@ def check_free(target: Path, *, overwrite: bool) -> None:
 
 def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str) -> dict[str, Any]:
     """Writes all files but the card, and returns the metadata without figures."""
+    from kerasdenoise.export.context import split_context
     from kerasdenoise.export.cost import mac_per_pixel
-    from kerasdenoise.export.litert import check_parity, export_litert
+    from kerasdenoise.export.litert import write_litert
 
     config = make_config(recipe.model.architecture, recipe.model.config)
     values = dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]
@@ -108,8 +112,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     earlier = _write_earlier_recipes(recipe, folder)
     denoiser.save(folder / "model.keras")
     denoiser.export(folder / "saved_model", format="tf_saved_model", verbose=False)
-    export_litert(denoiser, folder / "model.tflite")
-    difference = check_parity(denoiser, folder / "model.tflite", config.stride)
+    difference = write_litert(denoiser, folder, config.stride)
     metadata = {
         "name": name,
         "summary": recipe.summary,
@@ -117,6 +120,8 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
         "channels": config.channels,
         "stride": config.stride,
         "radius": config.radius,
+        "global_context": split_context(denoiser) is not None,
+        "noise_level": config.noise_level,
         "parameters": denoiser.count_params(),
         "mac_per_pixel": mac_per_pixel(denoiser, config.stride),
         "litert_difference": difference,
@@ -137,14 +142,17 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
 
 
 def _write_earlier_recipes(recipe: Recipe, folder: Path) -> list[str]:
-    """Writes the recipes of the runs that this one started from, and names them, last first."""
-    from kerasdenoise.training.checkpoint import read_run
+    """Writes the recipes of all that this training started from, and names them, last first."""
+    from kerasdenoise.training.build import read_source
 
     names: list[str] = []
-    while recipe.model.start:
-        recipe = read_run(Path(recipe.model.start))
-        names.append(f"recipe_earlier_{len(names) + 1}.toml")
-        (folder / names[-1]).write_text(recipe.source, "utf-8")
+    sources = [recipe.model.start, *recipe.model.parts.values()]
+    while sources:
+        if source := sources.pop(0):
+            earlier = read_source(source)
+            names.append(f"recipe_earlier_{len(names) + 1}.toml")
+            (folder / names[-1]).write_text(earlier.source, "utf-8")
+            sources += [earlier.model.start, *earlier.model.parts.values()]
     return names
 
 

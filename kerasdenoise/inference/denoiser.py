@@ -12,14 +12,15 @@ from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError, UsageError
 from kerasdenoise.images.image import Image
+from kerasdenoise.images.measures import BLOCK, estimate_sigma
 from kerasdenoise.images.plan import plan_jobs
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
 from kerasdenoise.inference.arrays import denoise_array, denoise_pil
 from kerasdenoise.inference.blend import blend, check_strength
-from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.network import Network
 from kerasdenoise.inference.tiles import TileGrid, reflect, tile_grid
-from kerasdenoise.zoo import default_model, find_model, verify_model
+from kerasdenoise.zoo import ModelInfo, default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
 
@@ -32,6 +33,8 @@ class Denoiser:
         threads: Threads to use; all usable cores by default.
         tile: Largest edge of a tile in pixels, its overlap included, or "auto". The result
             does not depend on it; memory and speed do.
+        sigma: Standard deviation of the noise on the [0, 1] scale, for a model that is told
+            it; it is estimated from each image if None.
 
     Attributes:
         info: What is known about the model.
@@ -39,7 +42,7 @@ class Denoiser:
 
     Raises:
         ModelError: The model is unknown, damaged, or not a denoiser.
-        UsageError: The tile is too small for the model.
+        UsageError: The tile is too small for the model, or `sigma` cannot be used.
     """
 
     def __init__(
@@ -48,13 +51,14 @@ class Denoiser:
         *,
         threads: int | None = None,
         tile: int | Literal["auto"] = "auto",
+        sigma: float | None = None,
     ) -> None:
         self.info = find_model(default_model() if model is None else model)
         self._tile: int | Literal["auto"] = tile
         self.tile_count(1, 1)  # refuses a tile that is too small before anything is loaded
-        verify_model(self.info, only=[self.info.litert_path.name])
-        self._engine = LiteRTEngine(self.info.litert_path, threads)
-        self.threads = self._engine.threads
+        self._sigma = _check_sigma(sigma, self.info)
+        self._network = Network(self.info, threads)
+        self.threads = self._network.threads
 
     def __call__(self, noisy: Source, strength: float = 1.0) -> Source:
         """Denoises an image and returns it as what it was given.
@@ -111,11 +115,7 @@ class Denoiser:
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
     ) -> np.ndarray:
-        """Denoises pixels, tile by tile.
-
-        A gray image is shown to an RGB model as three equal channels, of which the results
-        are averaged, so that it stays gray; an RGB image is shown to a gray model channel by
-        channel.
+        """Denoises pixels, tile by tile; gray ones stay gray.
 
         Args:
             pixels: Float32 (H, W, 1 or 3), nominally in [0, 1].
@@ -132,14 +132,24 @@ class Denoiser:
         """
         if check_strength(strength) == 0.0:
             return pixels.copy()
+        if not np.isfinite(pixels).all():
+            cause = "holds values that are not finite (NaN or infinity)"
+            raise InputError(name, cause, "repair it")
         height, width, _ = pixels.shape
+        noise_level = self._noise_level(pixels)
+        contexts = self._network.summarize(pixels, noise_level)
         denoised = np.empty_like(pixels)
         for tile in self._grid(height, width).tiles:
             rows, columns = tile.read
             noisy = pixels[np.ix_(reflect(rows, height), reflect(columns, width))]
-            result = blend(noisy[tile.keep], self._run(noisy)[tile.keep], strength)
+            result = self._network.denoise(noisy, noise_level, contexts)
+            result = blend(noisy[tile.keep], result[tile.keep], strength)
             if not np.isfinite(result).all():
-                raise _not_finite(name, noisy)
+                raise InputError(
+                    name,
+                    "the model's result is not finite, so that nothing was written",
+                    "try another model, and check this one with `kerasdenoise models verify`",
+                )
             denoised[tile.place] = result
             if on_tile is not None:
                 on_tile()
@@ -150,16 +160,15 @@ class Denoiser:
             height, width, tile=self._tile, radius=self.info.radius, stride=self.info.stride
         )
 
-    def _run(self, noisy: np.ndarray) -> np.ndarray:
-        """Runs the model on a tile (H, W, 1 or 3), whichever of the two it was made for."""
-        channels = noisy.shape[2]
-        if channels == self.info.channels:
-            return self._engine(noisy[np.newaxis])[0]
-        if channels == 1:
-            color = self._engine(np.repeat(noisy[np.newaxis], 3, axis=3))[0]
-            return color.mean(axis=2, keepdims=True)
-        parts = [noisy[np.newaxis, ..., channel : channel + 1] for channel in range(channels)]
-        return np.concatenate([self._engine(part)[0] for part in parts], axis=2)
+    def _noise_level(self, pixels: np.ndarray) -> float | None:
+        if not self.info.takes_noise_level:
+            return None
+        if self._sigma is not None:
+            return self._sigma
+        if min(pixels.shape[:2]) < BLOCK:  # too small to measure noise in: mirrored
+            sides = pixels.shape[:2]
+            pixels = pixels[np.ix_(*(reflect(range(max(side, BLOCK)), side) for side in sides))]
+        return estimate_sigma(pixels)
 
 
 def denoise(
@@ -228,11 +237,17 @@ def _denoise_file(
     return job.target
 
 
-def _not_finite(name: object, noisy: np.ndarray) -> InputError:
-    if not np.isfinite(noisy).all():
-        return InputError(name, "holds values that are not finite (NaN or infinity)", "repair it")
-    return InputError(
-        name,
-        "the model's result is not finite, so that nothing was written",
-        "try another model, and check this one with `kerasdenoise models verify`",
-    )
+def _check_sigma(sigma: float | None, info: ModelInfo) -> float | None:
+    if sigma is None:
+        return None
+    if not info.takes_noise_level:
+        raise UsageError(
+            f"sigma {255 * sigma:g}/255",
+            f"the model {info.name} finds the level of the noise by itself",
+            "leave it out, or use strength for less denoising",
+        )
+    if not 0.0 <= sigma <= 1.0:  # also catches NaN
+        raise UsageError(
+            f"sigma {255 * sigma:g}/255", "not between 0 and 255", "give that of the noise"
+        )
+    return float(sigma)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ def usable_cores() -> int:
 
 
 class LiteRTEngine:
-    """Runs a `.tflite` denoiser on the CPU.
+    """Runs a `.tflite` file on the CPU: named arrays in, named arrays out.
 
     Args:
-        path: A model with one float32 input (1, H, W, C) and one output of the same shape.
+        path: A model of float32 tensors, of which the input `noisy` is (1, H, W, C).
         threads: Threads to use; all usable cores by default.
+
+    Attributes:
+        inputs: The names of its inputs.
 
     Raises:
         ModelError: The file cannot be read or is not such a model.
@@ -47,57 +51,64 @@ class LiteRTEngine:
                 )
         except (ValueError, RuntimeError) as error:
             raise self._error("not a LiteRT model", "export the model again") from error
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
-        if not (len(inputs) == len(outputs) == 1) or any(
-            len(tensor["shape"]) != 4 or tensor["dtype"] != np.float32
-            for tensor in (*inputs, *outputs)
+        try:
+            signature = self._interpreter.get_signature_runner()
+            inputs, outputs = signature.get_input_details(), signature.get_output_details()
+        except ValueError:  # it has none, or several
+            inputs, outputs = {}, {}
+        if (
+            "noisy" not in inputs
+            or len(inputs["noisy"]["shape"]) != 4
+            or not outputs
+            or any(d["dtype"] != np.float32 for d in (*inputs.values(), *outputs.values()))
         ):
             raise self._error(
-                "not a denoiser: it must map one float32 (1, H, W, C) tensor to another",
+                "not a part of a denoiser: it must take a float32 (1, H, W, C) tensor 'noisy'",
                 "export the model again",
             )
-        self._input = inputs[0]["index"]
-        self._output = outputs[0]["index"]
-        self._shape: tuple[int, ...] | None = None
+        self.inputs = tuple(inputs)
+        self._input_indices = {name: detail["index"] for name, detail in inputs.items()}
+        self._output_indices = {name: detail["index"] for name, detail in outputs.items()}
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Denoises one tile.
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs the model once.
 
         Args:
-            batch: Float32 (1, H, W, C), with H and W multiples of the model's stride.
-                Consecutive calls with one shape are cheapest: a new shape reallocates.
+            inputs: A float32 array for each input. Consecutive calls with the same shapes are
+                cheapest: a new shape reallocates.
 
         Returns:
-            Float32 of the same shape, not clipped.
+            A float32 array for each output.
 
         Raises:
-            ModelError: The model cannot run on this shape, or gives another one.
+            ModelError: The model cannot run on these shapes.
         """
         try:
-            if batch.shape != self._shape:
-                self._allocate(batch.shape)
-            self._interpreter.set_tensor(self._input, batch)
+            shapes = {name: inputs[name].shape for name in self.inputs}
+            if shapes != self._shapes:
+                self._allocate(shapes)
+            for name in self.inputs:
+                self._interpreter.set_tensor(self._input_indices[name], inputs[name])
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
-            self._shape = None
+            self._shapes = {}
             raise self._error(
-                f"cannot run on a tile of {'x'.join(map(str, batch.shape[1:]))}",
+                f"cannot run on a tile of {'x'.join(map(str, inputs['noisy'].shape[1:]))}",
                 "choose another --tile, or export the model again",
             ) from error
-        denoised = self._interpreter.get_tensor(self._output)
-        if denoised.shape != batch.shape:
-            raise self._error(
-                f"gives {denoised.shape} for a tile of {batch.shape}", "export the model again"
-            )
-        return denoised
+        return {
+            name: self._interpreter.get_tensor(index)
+            for name, index in self._output_indices.items()
+        }
 
-    def _allocate(self, shape: tuple[int, ...]) -> None:
+    def _allocate(self, shapes: dict[str, tuple[int, ...]]) -> None:
         # Before its first resize a dynamic model has no valid size to be allocated at.
         with quiet_stderr():
-            self._interpreter.resize_tensor_input(self._input, shape)
+            for name, shape in shapes.items():
+                self._interpreter.resize_tensor_input(self._input_indices[name], shape)
             self._interpreter.allocate_tensors()
-        self._shape = shape
+        self._shapes = shapes
 
     def _error(self, cause: str, remedy: str) -> ModelError:
         return ModelError(self.path, cause, remedy)

@@ -19,6 +19,9 @@ from kerasdenoise.errors import UsageError
 # interior keeps a small network's activations at a few hundred MB, and a halo of 72 pixels
 # then costs 30 % of extra work.
 AUTO_INTERIOR = 1024
+# Edge of a part that statistics are taken from. It is no one's choice, so that the result does
+# not depend on the tiles.
+PART = 1024
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def tile_grid(
     width: int,
     *,
     tile: int | Literal["auto"],
-    radius: int | None,
+    radius: int,
     stride: int,
 ) -> TileGrid:
     """Lays tiles of one size over an image.
@@ -68,8 +71,7 @@ def tile_grid(
         tile: Largest edge of a tile in pixels, halo included, or "auto": the tiling with the
             least work whose tiles hold no more than `AUTO_INTERIOR` squared pixels inside
             their halo.
-        radius: How far the model sees, in pixels. None means everywhere (a model with global
-            context): the image is then one tile, whatever its size, padded to the stride.
+        radius: How far the model sees, in pixels.
         stride: What the model wants tile edges to be a multiple of.
 
     Returns:
@@ -78,9 +80,6 @@ def tile_grid(
     Raises:
         UsageError: A tile of this size has no interior.
     """
-    if radius is None:
-        size = (_round_up(height, stride), _round_up(width, stride))
-        return _lay(height, width, interior=size, halo=0)
     halo = _round_up(radius, stride)
     if tile == "auto":
         interior = _auto_interior(height, width, halo, stride)
@@ -94,6 +93,27 @@ def tile_grid(
             )
         interior = (_balance(height, largest, stride), _balance(width, largest, stride))
     return _lay(height, width, interior=interior, halo=halo)
+
+
+def cut_parts(height: int, width: int, stride: int) -> list[tuple[range, range]]:
+    """Cuts an image into parts that do not overlap, to take statistics of the whole image from.
+
+    Args:
+        height: Rows of the image, at least 1.
+        width: Columns of the image, at least 1.
+        stride: What the model wants edges to be a multiple of.
+
+    Returns:
+        Rows and columns of each part, no longer than `PART` rounded up to the stride. Together
+        they are the image, and what it lacks to a multiple of the stride, each pixel once.
+    """
+    rows, columns = (
+        [range(start, min(start + part, end)) for start in range(0, end, part)]
+        for part, end in (
+            (_round_up(PART, stride), _round_up(size, stride)) for size in (height, width)
+        )
+    )
+    return [(row, column) for row in rows for column in columns]
 
 
 def reflect(positions: range, size: int) -> np.ndarray:

@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 
 
 class Config(Protocol):
-    """What every architecture's `Config` says about its network."""
+    """What every architecture's `Config` says about its network.
+
+    Attributes:
+        channels: Channels of the image, 1 or 3.
+        noise_level: Whether the network has, besides `noisy`, a second input `noise_level`:
+            the standard deviation of the noise at each pixel (batch, height, width, 1).
+    """
 
     channels: int
+    noise_level: bool
 
     @property
     def stride(self) -> int:
@@ -29,10 +36,10 @@ class Config(Protocol):
         ...
 
     @property
-    def radius(self) -> int | None:
+    def radius(self) -> int:
         """Pixels further away than this, in rows or columns, have no influence.
 
-        None for a network with global context.
+        None but through what is marked by `layers.GlobalContext`, where a network has such.
         """
         ...
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.models._inputs import make_inputs
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,14 @@ class Config:
         width: Channels between them.
         residual: Whether the stack estimates the noise, which is then subtracted, or the
             image itself.
+        noise_level: Whether the network is told the level of the noise, as a second input.
     """
 
     channels: int = 3
     depth: int = 17
     width: int = 64
     residual: bool = True
+    noise_level: bool = False
 
     def __post_init__(self) -> None:
         if self.depth < 2:
@@ -66,8 +69,8 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32,
         of any size.
     """
-    noisy = keras.Input((None, None, config.channels), name="noisy")
-    x = _conv(config.width, "head", activation="relu")(noisy)
+    inputs = make_inputs(config)
+    x = _conv(config.width, "head", activation="relu")(inputs.seen)
     for number in range(1, config.depth - 1):
         x = _conv(config.width, f"body_{number}_conv")(x)
         x = keras.layers.BatchNormalization(
@@ -78,8 +81,8 @@ def build(config: Config) -> keras.Model:
         denoised = _conv(config.channels, "tail", dtype="float32")(x)
     else:
         noise = _conv(config.channels, "tail")(x)
-        denoised = keras.layers.Subtract(name="denoised", dtype="float32")([noisy, noise])
-    return keras.Model(noisy, denoised, name="dncnn")
+        denoised = keras.layers.Subtract(name="denoised", dtype="float32")([inputs.noisy, noise])
+    return keras.Model(inputs.all, denoised, name="dncnn")
 
 
 def _conv(filters: int, name: str, **options: Any) -> keras.layers.Conv2D:

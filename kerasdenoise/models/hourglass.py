@@ -9,6 +9,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
+from kerasdenoise.models._inputs import make_inputs
 from kerasdenoise.models._radius import Window, find_radius
 
 
@@ -57,6 +58,7 @@ class Config:
         dropout: Share of values dropped in training after each ReLU and in the bottleneck:
             0.2 in the authors' code, none in their report.
         rank: Numbers to which variant E's linear layer reduces a cell; otherwise unused.
+        noise_level: Whether the network is told the level of the noise, as a second input.
     """
 
     channels: int = 3
@@ -65,6 +67,7 @@ class Config:
     skip: Literal["paper", "smooth"] = "paper"
     dropout: float = 0.0
     rank: int = 128
+    noise_level: bool = False
 
     def __post_init__(self) -> None:
         if self.variant not in _VARIANTS:
@@ -136,8 +139,8 @@ def build(config: Config) -> keras.Model:
         sides are multiples of `config.stride`.
     """
     variant = _VARIANTS[config.variant]
-    noisy = keras.Input((None, None, config.channels), name="noisy")
-    x = _activate(convolve(noisy, config.width, 3, "head_conv"), config, "head")
+    inputs = make_inputs(config)
+    x = _activate(convolve(inputs.seen, config.width, 3, "head_conv"), config, "head")
     for level in range(variant.levels):
         x = _shrink(x, config, f"encoder_{level}")
     x = _normalize(x, "middle_normalization")
@@ -149,7 +152,7 @@ def build(config: Config) -> keras.Model:
         x = _enlarge(x, config, f"decoder_{level}")
     x = convolve(x, config.channels, 3, "tail", transposed=True, dtype="float32")
     denoised = keras.layers.Activation(variant.output, name="denoised", dtype="float32")(x)
-    return keras.Model(noisy, denoised, name="hourglass")
+    return keras.Model(inputs.all, denoised, name="hourglass")
 
 
 def _shrink(x: Any, config: Config, name: str) -> Any:

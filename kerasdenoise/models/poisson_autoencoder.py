@@ -9,6 +9,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
+from kerasdenoise.models._inputs import make_inputs
 from kerasdenoise.models._radius import Window, find_radius
 
 # Kernel and stride of the convolution that makes the code of a quarter-size image.
@@ -27,6 +28,7 @@ class Config:
             the same and, at full resolution, half of the first.
         code: Channels of the code.
         output: The last activation, "linear" or "sigmoid".
+        noise_level: Whether the network is told the level of the noise, as a second input.
     """
 
     channels: int = 3
@@ -34,6 +36,7 @@ class Config:
     widths: tuple[int, int] = (32, 64)
     code: int = 3
     output: Literal["linear", "sigmoid"] = "linear"
+    noise_level: bool = False
 
     def __post_init__(self) -> None:
         if self.latent not in _CODE_WINDOWS:
@@ -107,8 +110,8 @@ def build(config: Config) -> keras.Model:
     """
     size, stride = _CODE_WINDOWS[config.latent]
     full, half = config.widths
-    noisy = keras.Input((None, None, config.channels), name="noisy")
-    x = convolve(noisy, full, 3, "encoder_0", activation="relu")
+    inputs = make_inputs(config)
+    x = convolve(inputs.seen, full, 3, "encoder_0", activation="relu")
     x = keras.layers.MaxPooling2D(name="pool_0")(x)
     x = convolve(x, half, 3, "encoder_1", activation="relu")
     x = keras.layers.MaxPooling2D(name="pool_1")(x)
@@ -118,4 +121,4 @@ def build(config: Config) -> keras.Model:
     x = convolve(x, full // 2, 3, "decoder_0", strides=2, transposed=True, activation="relu")
     x = convolve(x, config.channels, 3, "tail", dtype="float32")
     denoised = keras.layers.Activation(config.output, name="denoised", dtype="float32")(x)
-    return keras.Model(noisy, denoised, name="poisson_autoencoder")
+    return keras.Model(inputs.all, denoised, name="poisson_autoencoder")

@@ -8,6 +8,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
+from kerasdenoise.models._inputs import make_inputs
 from kerasdenoise.models._radius import Window, find_radius
 
 
@@ -18,10 +19,12 @@ class Config:
     Attributes:
         channels: Channels of the image, 1 or 3.
         widths: Channels of each level, from half resolution downwards.
+        noise_level: Whether the network is told the level of the noise, as a second input.
     """
 
     channels: int = 3
     widths: tuple[int, ...] = (48, 96)
+    noise_level: bool = False
 
     def __post_init__(self) -> None:
         if not self.widths:
@@ -62,11 +65,12 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32;
         sides are multiples of `config.stride`.
     """
-    noisy = x = keras.Input((None, None, config.channels), name="noisy")
+    inputs = make_inputs(config)
+    x = inputs.seen
     for level, width in enumerate(config.widths):
         x = convolve(x, width, 3, f"encoder_{level}", strides=2, activation="relu")
     for level, width in reversed(list(enumerate(config.widths[:-1], start=1))):
         x = convolve(x, width, 3, f"decoder_{level}", strides=2, transposed=True, activation="relu")
     x = convolve(x, config.channels, 3, "tail", strides=2, transposed=True, dtype="float32")
     denoised = keras.layers.Activation("sigmoid", name="denoised", dtype="float32")(x)
-    return keras.Model(noisy, denoised, name="strided_autoencoder")
+    return keras.Model(inputs.all, denoised, name="strided_autoencoder")

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.models._inputs import make_inputs
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,13 @@ class Config:
         widths: Channels of each level, from half resolution downwards.
         blocks: Residual blocks of each level; all but the last have as many again on the
             way up.
+        noise_level: Whether the network is told the level of the noise, as a second input.
     """
 
     channels: int = 3
     widths: tuple[int, ...] = (32, 64, 128)
     blocks: tuple[int, ...] = (1, 1, 2)
+    noise_level: bool = False
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks) or not self.widths:
@@ -79,8 +82,8 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32;
         sides are multiples of `config.stride`.
     """
-    noisy = keras.Input((None, None, config.channels), name="noisy")
-    x = keras.ops.space_to_depth(noisy, 2)
+    inputs = make_inputs(config)
+    x = keras.ops.space_to_depth(inputs.seen, 2)
     x = _conv(config.widths[0], 3, "head")(x)
     skips = []
     for level, (width, blocks) in enumerate(zip(config.widths, config.blocks, strict=True)):
@@ -99,8 +102,8 @@ def build(config: Config) -> keras.Model:
             x = _residual_block(x, width, f"decoder_{level}_{block}")
     x = _conv(4 * config.channels, 3, "tail", kernel_initializer="zeros")(x)
     noise = keras.ops.depth_to_space(x, 2)
-    denoised = keras.layers.Subtract(name="denoised", dtype="float32")([noisy, noise])
-    return keras.Model(noisy, denoised, name="unet")
+    denoised = keras.layers.Subtract(name="denoised", dtype="float32")([inputs.noisy, noise])
+    return keras.Model(inputs.all, denoised, name="unet")
 
 
 def _residual_block(x: Any, width: int, name: str) -> Any:

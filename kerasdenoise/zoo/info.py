@@ -32,7 +32,9 @@ class ModelInfo:
         summary: One line: what it is for.
         channels: 1 for a gray model, 3 for RGB.
         stride: What the height and width of its input must be a multiple of.
-        radius: How far it sees, in pixels; None for the whole image.
+        radius: How far it sees, in pixels, but for its global context.
+        has_context: Whether it also needs statistics of the whole image.
+        takes_noise_level: Whether it is told the level of the noise.
         files: What the index records of its files, by their path in the folder; None for a
             model that was given as a path and of which nothing is recorded.
         metadata: All of `metadata.json`: parameters, license, recipe, data, figures.
@@ -44,14 +46,26 @@ class ModelInfo:
     summary: str
     channels: int
     stride: int
-    radius: int | None
+    radius: int
+    has_context: bool = False
+    takes_noise_level: bool = False
     files: Mapping[str, FileRecord] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def litert_path(self) -> Path:
-        """The file that denoises without Keras."""
+        """The file that denoises a whole image without Keras."""
         return self.folder / "model.tflite"
+
+    @property
+    def context_path(self) -> Path | None:
+        """The file that gives the statistics of an image's part, if the model needs such."""
+        return self.folder / "context.tflite" if self.has_context else None
+
+    @property
+    def tile_path(self) -> Path:
+        """The file that denoises a tile of an image."""
+        return self.folder / "tile.tflite" if self.has_context else self.litert_path
 
 
 def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> ModelInfo:
@@ -75,13 +89,15 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
             channels=metadata["channels"],
             stride=metadata["stride"],
             radius=metadata["radius"],
+            has_context=bool(metadata.get("global_context", False)),
+            takes_noise_level=bool(metadata.get("noise_level", False)),
             files=files,
             metadata=metadata,
         )
     except KeyError as error:
         raise ModelError(path, f"has no {error}", "export the model again") from error
-    numbers = [info.stride, *([] if info.radius is None else [info.radius + 1])]
-    if info.channels not in (1, 3) or not all(type(n) is int and n > 0 for n in numbers):
+    integers = type(info.stride) is type(info.radius) is int
+    if info.channels not in (1, 3) or not (integers and info.stride > 0 and info.radius >= 0):
         raise ModelError(path, "channels, stride or radius is out of range", "export it again")
     return info
 

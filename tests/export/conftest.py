@@ -38,9 +38,9 @@ noises = ["gaussian:25"]
 @pytest.fixture(scope="session")
 def training_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run whose averaged weights differ from the latest."""
+    from kerasdenoise.training.build import build_task
     from kerasdenoise.training.checkpoint import averaged_variables, save_checkpoint
     from kerasdenoise.training.recipe import parse_recipe
-    from kerasdenoise.training.run import build_task
 
     recipe = parse_recipe(_RECIPE)
     task = build_task(recipe)
@@ -57,7 +57,7 @@ def training_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _exported(training_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from kerasdenoise.export.saved_model import write_saved_model
-    from kerasdenoise.training.run import load_run
+    from kerasdenoise.training.build import load_run
 
     recipe, denoiser = load_run(training_run)
     folder = tmp_path_factory.mktemp("saved_models")

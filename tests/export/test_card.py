@@ -16,6 +16,8 @@ def metadata() -> dict[str, Any]:
         "channels": 3,
         "stride": 4,
         "radius": 23,
+        "global_context": False,
+        "noise_level": False,
         "parameters": 1234567,
         "mac_per_pixel": 45678,
         "litert_difference": 3.2e-7,
@@ -55,8 +57,14 @@ def test_the_card_says_it(metadata: dict[str, Any], said: str):
     assert said in render_card(metadata)
 
 
-def test_a_network_without_a_radius_sees_everything(metadata: dict[str, Any]):
-    assert "| Sees | the whole image" in render_card(metadata | {"radius": None})
+def test_a_network_with_global_context_sees_everything(metadata: dict[str, Any]):
+    card = render_card(metadata | {"global_context": True})
+    assert "| Sees | 23 pixels around each pixel, and statistics of the whole image |" in card
+
+
+def test_a_network_that_is_told_the_level_says_so(metadata: dict[str, Any]):
+    assert "the level of its noise" not in render_card(metadata)
+    assert "the level of its noise" in render_card(metadata | {"noise_level": True})
 
 
 @pytest.mark.parametrize(("noise", "called"), [("gaussian:25", "gaussian:25"), (None, "its own")])

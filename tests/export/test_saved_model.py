@@ -16,7 +16,7 @@ from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
 from kerasdenoise.export import litert, saved_model
 from kerasdenoise.export.saved_model import load_model, write_saved_model
 from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.training.run import load_run
+from kerasdenoise.training.build import load_run
 from kerasdenoise.zoo import find_model, verify_model
 
 FILES = {
@@ -96,7 +96,7 @@ def test_all_formats_compute_the_same(
     results = {
         "keras": np.asarray(load_model("quick")(noisy)),
         "keras by path": np.asarray(load_model(folder)(noisy)),
-        "litert": LiteRTEngine(folder / "model.tflite")(noisy),
+        "litert": LiteRTEngine(folder / "model.tflite")({"noisy": noisy})["output_0"],
     }
     reloaded = tf.saved_model.load(str(folder / "saved_model"))
     (served,) = reloaded.signatures["serving_default"](tf.constant(noisy)).values()
@@ -212,7 +212,7 @@ def test_a_file_that_computes_something_else_is_never_kept(
 ):
     recipe, denoiser = run
 
-    def other_weights(network: keras.Model, target: Path) -> None:
+    def other_weights(network: keras.Model, target: Path, names: list[str]) -> None:
         shutil.copy(saved_models / "quick/model.tflite", target)
 
     changed = keras.models.clone_model(denoiser)

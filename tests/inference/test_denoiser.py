@@ -55,15 +55,6 @@ def test_a_smaller_overlap_than_the_radius_would_show(models: Path, tmp_path: Pa
     assert np.abs(tiled - whole).max() > 1e-3
 
 
-def test_a_model_with_global_context_runs_on_the_whole_image(models: Path, tmp_path: Path):
-    shutil.copytree(models / "tiny", tmp_path / "global")
-    metadata = json.loads((tmp_path / "global/metadata.json").read_text())
-    (tmp_path / "global/metadata.json").write_text(json.dumps({**metadata, "radius": None}))
-    denoiser = Denoiser(tmp_path / "global", tile=10)
-    assert denoiser.tile_count(61, 47) == 1
-    assert denoiser.denoise_pixels(noisy_pixels(61, 47)).shape == (61, 47, 3)
-
-
 def test_on_tile_is_called_once_a_tile():
     denoiser = Denoiser("tiny_gray", tile=20)
     calls: list[None] = []
@@ -87,7 +78,7 @@ def test_color_goes_through_a_gray_model_channel_by_channel():
 
 def test_strength_zero_returns_the_same_pixels_without_running(monkeypatch: pytest.MonkeyPatch):
     denoiser = Denoiser()
-    monkeypatch.setattr(denoiser, "_run", None)
+    monkeypatch.setattr(denoiser, "_network", None)
     pixels = noisy_pixels(20, 20)
     denoised = denoiser.denoise_pixels(pixels, 0.0)
     np.testing.assert_array_equal(denoised, pixels)
@@ -231,7 +222,7 @@ def test_a_model_that_gives_nonsense_is_an_error_and_not_a_black_image(
     monkeypatch: pytest.MonkeyPatch,
 ):
     denoiser = Denoiser()
-    monkeypatch.setattr(denoiser, "_run", lambda noisy: noisy * np.float32(np.nan))
+    monkeypatch.setattr(denoiser._network, "denoise", lambda noisy, *_: noisy * np.float32("nan"))
     with pytest.raises(InputError, match="the model's result is not finite"):
         denoiser.denoise_pixels(noisy_pixels(8, 8))
 

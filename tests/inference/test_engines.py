@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,24 @@ import pytest
 from kerasdenoise.errors import ModelError
 from kerasdenoise.inference.engines import LiteRTEngine, usable_cores
 
+Run = Callable[[np.ndarray], np.ndarray]
+
 
 @pytest.fixture
-def tiny(models_folder: Path) -> LiteRTEngine:
+def engine(models_folder: Path) -> LiteRTEngine:
     return LiteRTEngine(models_folder / "tiny" / "model.tflite", threads=1)
 
 
-def test_runs_any_shape_and_returns_to_the_first(tiny: LiteRTEngine):
+@pytest.fixture
+def tiny(engine: LiteRTEngine) -> Run:
+    def run(noisy: np.ndarray) -> np.ndarray:
+        (denoised,) = engine({"noisy": noisy}).values()
+        return denoised
+
+    return run
+
+
+def test_runs_any_shape_and_returns_to_the_first(tiny: Run):
     small = np.random.default_rng(0).random((1, 8, 10, 3), np.float32)
     large = np.zeros((1, 32, 16, 3), np.float32)
     first = tiny(small)
@@ -24,7 +36,7 @@ def test_runs_any_shape_and_returns_to_the_first(tiny: LiteRTEngine):
     np.testing.assert_array_equal(tiny(small), first)
 
 
-def test_results_are_copies(tiny: LiteRTEngine):
+def test_results_are_copies(tiny: Run):
     batch = np.zeros((1, 8, 8, 3), np.float32)
     first = tiny(batch)
     before = first.copy()
@@ -33,7 +45,8 @@ def test_results_are_copies(tiny: LiteRTEngine):
 
 
 def test_says_nothing_on_standard_error(models_folder: Path, capfd: pytest.CaptureFixture[str]):
-    LiteRTEngine(models_folder / "tiny" / "model.tflite")(np.zeros((1, 8, 8, 3), np.float32))
+    engine = LiteRTEngine(models_folder / "tiny" / "model.tflite")
+    engine({"noisy": np.zeros((1, 8, 8, 3), np.float32)})
     assert capfd.readouterr().err == ""
 
 
@@ -59,11 +72,13 @@ def test_a_model_that_is_no_denoiser_is_refused(tmp_path: Path):
     model = keras.Model(vector, keras.layers.Dense(4)(vector))
     with quiet_stderr():
         model.export(tmp_path / "dense.tflite", format="litert", verbose=False)
-    with pytest.raises(ModelError, match="not a denoiser"):
+    with pytest.raises(ModelError, match="not a part of a denoiser"):
         LiteRTEngine(tmp_path / "dense.tflite")
 
 
-def test_a_tile_that_the_model_cannot_take_is_an_error_and_not_the_end(tiny: LiteRTEngine):
+def test_a_tile_that_the_model_cannot_take_is_an_error_and_not_the_end(
+    tiny: Run,
+):
     with pytest.raises(ModelError, match="cannot run on a tile of 8x8x5"):
         tiny(np.zeros((1, 8, 8, 5), np.float32))
     assert tiny(np.zeros((1, 8, 8, 3), np.float32)).shape == (1, 8, 8, 3)

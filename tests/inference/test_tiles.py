@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.inference import tiles
-from kerasdenoise.inference.tiles import TileGrid, reflect, tile_grid
+from kerasdenoise.inference.tiles import TileGrid, cut_parts, reflect, tile_grid
 
 SIZES = st.integers(1, 400)
 
@@ -96,10 +96,15 @@ def test_tiles_are_balanced():
     assert grid.tile_size == (8, 504)
 
 
-def test_a_model_without_a_radius_sees_the_whole_image_in_one_tile():
-    grid = tile_grid(3000, 5, tile=64, radius=None, stride=8)
-    assert grid.tile_size == (3000, 8)
-    assert grid.tiles[0].read == (range(3000), range(8))
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (16, 40), (17, 81), (30, 5)])
+def test_parts_hold_each_pixel_once(height: int, width: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tiles, "PART", 14)
+    counts = np.zeros((-(-height // 8) * 8, -(-width // 8) * 8), int)
+    for rows, columns in cut_parts(height, width, stride=8):
+        assert len(rows) % 8 == len(columns) % 8 == 0
+        assert max(len(rows), len(columns)) <= 16
+        counts[np.ix_(rows, columns)] += 1
+    assert (counts == 1).all()
 
 
 @pytest.mark.parametrize("tile", [0, 1, 151])

@@ -16,7 +16,8 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.schema_py_generated import ModelT
 
-from kerasdenoise.export.litert import check_parity, export_litert
+from kerasdenoise.export.context import split_context
+from kerasdenoise.export.litert import TOLERANCE, write_litert
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.models import get_architecture, list_architectures, make_config
 
@@ -43,8 +44,20 @@ def _noisy(*shape: int) -> np.ndarray:
     return np.random.default_rng(1).random(shape, np.float32)
 
 
+def _inputs(network: keras.Model, noisy: np.ndarray) -> Any:
+    """A noisy image, and ones for each other input: a map as large as it, or one statistic."""
+    images, height, width, _ = noisy.shape
+    inputs = [noisy]
+    for tensor in network.inputs[1:]:
+        shape = tensor.shape[1:]
+        shape = (height, width, *shape[2:]) if shape[0] is None else shape
+        inputs.append(np.ones((images, *shape), np.float32))
+    return inputs if len(inputs) > 1 else noisy
+
+
 def _denoise(network: keras.Model, noisy: np.ndarray) -> np.ndarray:
-    return keras.ops.convert_to_numpy(network(noisy, training=False))
+    denoised = network(_inputs(network, noisy), training=False)
+    return keras.ops.convert_to_numpy(denoised)
 
 
 @pytest.fixture(scope="module", params=list_architectures())
@@ -65,10 +78,32 @@ def network(architecture: str, config: Any) -> keras.Model:
 
 
 @pytest.fixture(scope="module")
-def litert(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("litert") / "model.tflite"
-    export_litert(network, path)
-    return path
+def saved(
+    architecture: str,
+    network: keras.Model,
+    config: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A folder with the network's LiteRT files, which are equal to the network."""
+    return _save(architecture, network, config, tmp_path_factory.mktemp("saved"))
+
+
+def _save(architecture: str, network: keras.Model, config: Any, folder: Path) -> Path:
+    difference = write_litert(network, folder, config.stride)
+    assert difference < TOLERANCE
+    metadata = {
+        "name": "any",
+        "architecture": architecture,
+        "summary": "Random weights",
+        "channels": config.channels,
+        "stride": config.stride,
+        "radius": config.radius,
+        "global_context": split_context(network) is not None,
+        "noise_level": config.noise_level,
+    }
+    (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
+    (folder / "config.json").write_text("{}", "utf-8")
+    return folder
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4), (3, 2), (8, 8)])
@@ -96,7 +131,7 @@ def test_every_preset_makes_a_config(architecture: str):
     for name, preset in get_architecture(architecture).PRESETS.items():
         assert make_config(architecture, {"preset": name}) == preset
         assert preset.stride >= 1
-        assert preset.radius is None or preset.radius >= 0
+        assert preset.radius >= 0
 
 
 def test_every_layer_has_a_name_of_its_own(architecture: str, config: Any):
@@ -112,28 +147,27 @@ def test_a_saved_network_loads_equal(network: keras.Model, config: Any, tmp_path
     np.testing.assert_array_equal(_denoise(loaded, noisy), _denoise(network, noisy))
 
 
-def test_litert_computes_the_same(network: keras.Model, config: Any, litert: Path):
-    assert check_parity(network, litert, config.stride) < 1e-4
+def test_litert_needs_no_operation_from_elsewhere(saved: Path):
+    for file in saved.glob("*.tflite"):
+        codes = ModelT.InitFromPackedBuf(file.read_bytes()).operatorCodes
+        assert codes
+        assert [code.customCode for code in codes if code.customCode is not None] == []
 
 
-def test_litert_needs_no_operation_from_elsewhere(litert: Path):
-    codes = ModelT.InitFromPackedBuf(litert.read_bytes()).operatorCodes
-    assert codes
-    assert [code.customCode for code in codes if code.customCode is not None] == []
-
-
-def test_litert_takes_any_height_and_width(litert: Path, config: Any):
-    (given,) = Interpreter(model_path=str(litert)).get_input_details()
-    assert given["shape_signature"].tolist() == [1, -1, -1, config.channels]
+def test_litert_takes_any_height_and_width(saved: Path, config: Any):
+    for file in saved.glob("*.tflite"):
+        given = Interpreter(model_path=str(file)).get_signature_runner().get_input_details()
+        assert given["noisy"]["shape_signature"].tolist() == [1, -1, -1, config.channels]
 
 
 def test_the_radius_is_honest(network: keras.Model, config: Any):
-    if config.radius is None:
-        pytest.skip("this architecture sees the whole image")
-    assert _reach(network, config, lambda kernel: kernel, 0.5) <= config.radius
+    # What is known of the whole image stays as it is.
+    parts = split_context(network)
+    local = network if parts is None else parts.tile
+    assert _reach(local, config, lambda kernel: kernel, 0.5) <= config.radius
     # With positive weights nothing cancels and no ReLU closes, with small ones no sigmoid
     # saturates; the large change is not lost in rounding on its long way.
-    reach = _reach(network, config, _small_positive, 1e4)
+    reach = _reach(local, config, _small_positive, 1e4)
     assert config.radius - config.stride <= reach <= config.radius
 
 
@@ -148,12 +182,13 @@ def _reach(network: keras.Model, config: Any, shape: Callable, change: float) ->
     center = config.stride * (-(-config.radius // config.stride) + 1)
     side = 2 * center + config.stride
     noisy = _noisy(1, side, side, config.channels)
-    before = network.predict_on_batch(noisy)
+    before = network.predict_on_batch(_inputs(network, noisy))
     reach = 0
     for row, column in itertools.product(range(center, center + config.stride), repeat=2):
         changed = noisy.copy()
         changed[0, row, column] += change
-        rows, columns = np.nonzero((network.predict_on_batch(changed) != before)[0].any(-1))
+        after = network.predict_on_batch(_inputs(network, changed))
+        rows, columns = np.nonzero((after != before)[0].any(-1))
         reach = max([reach, *abs(rows - row), *abs(columns - column)])
     network.set_weights(weights)
     return reach
@@ -162,7 +197,7 @@ def _reach(network: keras.Model, config: Any, shape: Callable, change: float) ->
 def test_every_weight_gets_a_gradient(network: keras.Model, config: Any):
     noisy = _noisy(2, 4 * config.stride, 4 * config.stride, config.channels)
     with tf.GradientTape() as tape:
-        loss = keras.ops.sum(keras.ops.square(network(noisy, training=True)))
+        loss = keras.ops.sum(keras.ops.square(network(_inputs(network, noisy), training=True)))
     gradients = tape.gradient(loss, [weight.value for weight in network.trainable_variables])
     idle = [
         weight.path
@@ -174,23 +209,32 @@ def test_every_weight_gets_a_gradient(network: keras.Model, config: Any):
 
 @pytest.mark.parametrize("channels", [1, 3], ids=["a gray image", "a color image"])
 @pytest.mark.parametrize("size", [(1, 1), (17, 23), (64, 64)])
-def test_an_image_of_any_size_is_denoised(
-    litert: Path, architecture: str, config: Any, size: tuple[int, int], channels: int
-):
-    metadata = {
-        "name": "any",
-        "architecture": architecture,
-        "summary": "Random weights",
-        "channels": config.channels,
-        "stride": config.stride,
-        "radius": config.radius,
-    }
-    (litert.parent / "metadata.json").write_text(json.dumps(metadata), "utf-8")
-    (litert.parent / "config.json").write_text("{}", "utf-8")
+def test_an_image_of_any_size_is_denoised(saved: Path, size: tuple[int, int], channels: int):
     pixels = _noisy(*size, channels)
-    denoised = Denoiser(litert.parent).denoise_pixels(pixels)
+    denoised = Denoiser(saved).denoise_pixels(pixels)
     assert denoised.shape == pixels.shape
     assert np.isfinite(denoised).all()
+
+
+def test_tiles_agree_with_the_whole(saved: Path, config: Any):
+    side = 2 * config.radius + 4 * config.stride
+    pixels = _noisy(side + 5, 2 * side + 3, config.channels)
+    whole, tiled = Denoiser(saved, tile=10_000), Denoiser(saved, tile=side + 2 * config.stride)
+    assert whole.tile_count(*pixels.shape[:2]) == 1 < tiled.tile_count(*pixels.shape[:2])
+    expected = whole.denoise_pixels(pixels)
+    np.testing.assert_allclose(tiled.denoise_pixels(pixels), expected, atol=1e-5)
+
+
+def test_the_level_of_the_noise_can_be_told(architecture: str, tmp_path: Path):
+    config = dataclasses.replace(_smallest(architecture), noise_level=True)
+    network = get_architecture(architecture).build(config)
+    _randomize(network, seed=2)
+    assert [tensor.name for tensor in network.inputs] == ["noisy", "noise_level"]
+    folder = _save(architecture, network, config, tmp_path)
+    pixels = _noisy(4 * config.stride + 3, 5 * config.stride, config.channels)
+    low, high = (Denoiser(folder, sigma=sigma).denoise_pixels(pixels) for sigma in (0.02, 0.5))
+    assert low.shape == pixels.shape
+    assert np.abs(low - high).max() > 1e-4
 
 
 def _shipped() -> list[Any]:

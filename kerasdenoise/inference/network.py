@@ -1,0 +1,130 @@
+"""A saved model, run on pixels of any number of channels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kerasdenoise.errors import ModelError
+from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.tiles import cut_parts, reflect
+from kerasdenoise.zoo import ModelInfo, verify_model
+
+# What a network is told besides the pixels: arrays by the names of its inputs.
+Context = dict[str, np.ndarray]
+
+_WEIGHT = "_log_weight"
+
+
+class Network:
+    """Runs a model's files.
+
+    A gray image is shown to an RGB model as three equal channels, of which the results are
+    averaged, so that it stays gray; an RGB image is shown to a gray model channel by channel.
+
+    Args:
+        info: The model.
+        threads: Threads to use; all usable cores by default.
+
+    Attributes:
+        threads: The number of threads it uses.
+
+    Raises:
+        ModelError: The model is damaged or not a denoiser.
+    """
+
+    def __init__(self, info: ModelInfo, threads: int | None = None) -> None:
+        self._info = info
+        paths = [path for path in (info.context_path, info.tile_path) if path is not None]
+        verify_model(info, only=[path.name for path in paths])
+        self._tile = LiteRTEngine(info.tile_path, threads)
+        self._part = LiteRTEngine(info.context_path, threads) if info.context_path else None
+        self.threads = self._tile.threads
+
+    def summarize(self, pixels: np.ndarray, noise_level: float | None) -> list[Context]:
+        """Takes the statistics of a whole image that the model needs for each of its tiles.
+
+        They are taken part by part and averaged; see `layers.GlobalContext`.
+
+        Args:
+            pixels: Float32 (H, W, 1 or 3).
+            noise_level: Standard deviation of the noise, if the model takes it.
+
+        Returns:
+            For each time that the model is run on a tile, what it is told.
+        """
+        if self._part is None:
+            return [{}] * self._runs(pixels)
+        height, width, _ = pixels.shape
+        summaries: list[list[Context]] = []
+        for rows, columns in cut_parts(height, width, self._info.stride):
+            part = pixels[np.ix_(reflect(rows, height), reflect(columns, width))]
+            summaries.append(
+                [self._part(self._inputs(view, noise_level)) for view in self._views(part)]
+            )
+        return [merge_context(parts) for parts in zip(*summaries, strict=True)]
+
+    def denoise(
+        self, noisy: np.ndarray, noise_level: float | None, contexts: list[Context]
+    ) -> np.ndarray:
+        """Denoises a tile.
+
+        Args:
+            noisy: Float32 (H, W, 1 or 3), sides multiples of the model's stride.
+            noise_level: Standard deviation of the noise, if the model takes it.
+            contexts: What `summarize` gave for the image that the tile is from.
+
+        Returns:
+            Float32 of the same shape, not clipped.
+
+        Raises:
+            ModelError: The model cannot run on a tile of this shape, or gives another one.
+        """
+        denoised = [
+            self._run({**self._inputs(view, noise_level), **context})[0]
+            for view, context in zip(self._views(noisy), contexts, strict=True)
+        ]
+        if noisy.shape[2] < self._info.channels:
+            return denoised[0].mean(axis=2, keepdims=True)
+        return np.concatenate(denoised, axis=2)
+
+    def _runs(self, pixels: np.ndarray) -> int:
+        return pixels.shape[2] if self._info.channels == 1 else 1
+
+    def _views(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """The pixels as the model takes them, (1, H, W, C) each."""
+        batch = pixels[np.newaxis]
+        if pixels.shape[2] < self._info.channels:
+            return [np.repeat(batch, self._info.channels, axis=3)]
+        return np.split(batch, self._runs(pixels), axis=3)
+
+    def _inputs(self, noisy: np.ndarray, noise_level: float | None) -> Context:
+        if not self._info.takes_noise_level:
+            return {"noisy": noisy}
+        level = np.full((*noisy.shape[:3], 1), noise_level, np.float32)
+        return {"noisy": noisy, "noise_level": level}
+
+    def _run(self, inputs: Context) -> np.ndarray:
+        (denoised,) = self._tile(inputs).values()
+        if denoised.shape != inputs["noisy"].shape:
+            raise ModelError(
+                self._tile.path,
+                f"gives {denoised.shape} for a tile of {inputs['noisy'].shape}",
+                "export the model again",
+            )
+        return denoised
+
+
+def merge_context(parts: tuple[Context, ...]) -> Context:
+    """Averages the statistics of an image's parts, weighted by `softmax(log_weight)`.
+
+    Args:
+        parts: For each part its statistics by name and, by that name and `_log_weight`, their
+            weights.
+    """
+    merged = {}
+    for name in (name for name in parts[0] if not name.endswith(_WEIGHT)):
+        weight = np.stack([part[name + _WEIGHT] for part in parts]).astype(np.float64)
+        weight = np.exp(weight - weight.max(axis=0))
+        values = np.stack([part[name] for part in parts])
+        merged[name] = ((weight * values).sum(axis=0) / weight.sum(axis=0)).astype(np.float32)
+    return merged
