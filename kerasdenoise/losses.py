@@ -43,16 +43,47 @@ def bce(target: Any, denoised: Any) -> Any:
     be in (0, 1), as a sigmoid leaves it: values nearer than 1e-6 to its ends, or beyond them,
     are moved there, and have no gradient. Equal images cost the target's entropy, not zero.
     """
+    return keras.ops.mean(_cross_entropy(target, denoised), axis=(1, 2, 3))
+
+
+def balanced_bce(target: Any, denoised: Any) -> Any:
+    """Binary cross-entropy of maps, in which ones count as much as zeros, however few they are.
+
+    Half of the mean of `bce` over the ones and half of that over the zeros of all maps of the
+    batch together, so that a map that is right everywhere but at the borders is not nearly
+    right. A batch that lacks either has only the other half.
+
+    Args:
+        target: Maps of 0 and 1 (batch, height, width, channels).
+        denoised: Probabilities of 1, of the same shape.
+
+    Returns:
+        One number for each map, of which the mean is that cost.
+    """
+    cost = _cross_entropy(target, denoised)
+    cost_of_maps = 0.0
+    for part in (target, 1.0 - target):
+        share = keras.ops.maximum(keras.ops.mean(part), _BCE_EPSILON)
+        cost_of_maps += keras.ops.mean(part * cost, axis=(1, 2, 3)) / (2.0 * share)
+    return cost_of_maps
+
+
+def _cross_entropy(target: Any, denoised: Any) -> Any:
     ops = keras.ops
     denoised = ops.clip(denoised, _BCE_EPSILON, 1.0 - _BCE_EPSILON)
-    cost = target * ops.log(denoised) + (1.0 - target) * ops.log(1.0 - denoised)
-    return -ops.mean(cost, axis=(1, 2, 3))
+    return -target * ops.log(denoised) - (1.0 - target) * ops.log(1.0 - denoised)
 
 
-LOSSES: dict[str, Loss] = {"l1": l1, "l2": l2, "charbonnier": charbonnier, "bce": bce}
+LOSSES: dict[str, Loss] = {
+    "l1": l1,
+    "l2": l2,
+    "charbonnier": charbonnier,
+    "bce": bce,
+    "balanced_bce": balanced_bce,
+}
 
 # Those whose least value over many targets is at the targets' mean.
-MEAN_SEEKING = frozenset({"l2", "bce"})
+MEAN_SEEKING = frozenset({"l2", "bce", "balanced_bce"})
 
 
 def get_loss(name: str) -> Loss:

@@ -91,3 +91,16 @@ def test_an_unknown_loss_is_refused():
         RecipeError, match=r"^loss 'l3': is unknown; known: l1, l2, charbonnier, bce$"
     ):
         get_loss("l3")
+
+
+def test_few_ones_count_as_much_as_many_zeros():
+    target = np.zeros((2, 10, 10, 1), np.float32)
+    target[0, 0, 0] = 1
+    silent, loud = np.full_like(target, 0.1), np.full_like(target, 0.9)
+    costs = [np.mean(get_loss("balanced_bce")(target, maps)) for maps in (silent, loud)]
+    np.testing.assert_allclose(costs, (np.log(1 / 0.1) + np.log(1 / 0.9)) / 2, rtol=1e-4)
+
+
+def test_a_batch_without_ones_has_half_the_cost():
+    target, maps = np.zeros((2, 4, 4, 1), np.float32), np.full((2, 4, 4, 1), 0.5, np.float32)
+    np.testing.assert_allclose(get_loss("balanced_bce")(target, maps), np.log(2) / 2, rtol=1e-5)

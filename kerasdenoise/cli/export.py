@@ -45,8 +45,8 @@ def command(run: Path, name: str | None, output: Path, data: Path | None, overwr
         raise UsageError(f"--name {name}", "is a path", "give a name, and its folder by --output")
     prepare_keras()
     from kerasdenoise.export.saved_model import check_free, write_saved_model
+    from kerasdenoise.training.build import load_run
     from kerasdenoise.training.checkpoint import read_run
-    from kerasdenoise.training.run import load_run
 
     target = output / (name or read_run(run).name)
     check_free(target, overwrite=overwrite)

@@ -37,13 +37,18 @@ def save_checkpoint(
     temporary.replace(run / _FILE)
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a training run."""
+    return (folder / _FILE).exists()
+
+
 def read_run(run: Path) -> Recipe:
     """Returns the recipe that a run follows.
 
     Raises:
         RecipeError: If the folder holds no checkpoint or an unreadable one.
     """
-    if not (run / _FILE).exists():
+    if not is_run(run):
         raise RecipeError(run, "holds no training run", "name the folder that `train` wrote")
     return parse_recipe(_read_meta(run)["recipe"], str(run))
 
@@ -56,7 +61,7 @@ def restore_checkpoint(
     Raises:
         RecipeError: If the checkpoint is of another recipe or cannot be read.
     """
-    if not (run / _FILE).exists():
+    if not is_run(run):
         return 0
     meta = _read_meta(run)
     if parse_recipe(meta["recipe"], str(run)).identity() != recipe.identity():

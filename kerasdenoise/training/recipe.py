@@ -19,14 +19,16 @@ class ModelSection:
         architecture: Its name.
         config: The fields of its `Config`.
         dtype: Keras' dtype policy.
-        start: Folder of a training run of the same network, relative to the working folder,
-            whose weights are where this one starts; none if empty.
+        start: What has the weights that this network starts with: the folder of a training run,
+            relative to the working folder, or a saved model; none if empty.
+        parts: The same for networks within this one, by their names.
     """
 
     architecture: str
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
     dtype: str = "float32"
     start: str = ""
+    parts: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,13 @@ class DataSection:
 
     Attributes:
         root: Folder that the others are relative to; itself relative to the working folder.
-        train: Folders of clean photos.
-        validation: Folders of clean photos that training never sees.
+        train: Clean images: folders (`train/cid22`), arrays (`cifar10/images.npz:x_train`) or
+            TensorFlow data sets (`tfds:cifar10:test`); see `load_images`.
+        validation: The same, of images that training never sees.
         license: What the photos' licenses permit; copied to the model's card.
         scales: Sizes at which each photo is used.
-        exclude: File names that are left out, such as pictures shown in the documentation.
+        exclude: File names that are left out of both, such as pictures shown in the
+            documentation.
         patch: Side in pixels of what the network is given.
         margin: Extra pixels that are drawn with each patch and cut off at random after the
             noise is added, so that the grids of sensor and JPEG lie anywhere.
@@ -72,20 +76,33 @@ class OptimizationSection:
     Attributes:
         steps: Length of the run.
         peak: Highest learning rate.
-        warmup: Steps of linear rise to it.
-        decay: Share of the steps, at the end, over which it falls to zero.
-        beta_2: Adam's second-moment decay.
-        average: Decay of the moving average of the weights, which is what is kept.
+        schedule: How the rate goes: `warmup_stable_decay`, or `exponential`.
+        warmup: Steps of linear rise to the peak.
+        decay: Share of the steps, at the end, over which the rate falls to zero.
+        epoch: For `exponential`: steps after which the rate is lowered.
+        factor: For `exponential`: what it is then multiplied by.
+        optimizer: `adam`, `adamax` or `sgd`.
+        beta_2: Second-moment decay of Adam and Adamax.
+        momentum: Momentum of SGD.
+        weight_decay: Factor of the weights in their gradients, as in PyTorch's optimizers; the
+            reported loss includes the penalty.
+        average: Decay of the moving average of the weights, which is what is kept; 0 for none.
         loss: Name of the loss.
         objective: Name of the training mode.
-        clip: Global gradient norm above which gradients are scaled down.
+        clip: Global gradient norm above which gradients are scaled down; 0 for none.
     """
 
     steps: int
     peak: float = 1e-3
+    schedule: str = "warmup_stable_decay"
     warmup: int = 500
     decay: float = 0.3
+    epoch: int = 0
+    factor: float = 0.99
+    optimizer: str = "adam"
     beta_2: float = 0.99
+    momentum: float = 0.0
+    weight_decay: float = 0.0
     average: float = 0.999
     loss: str = "l1"
     objective: str = "supervised"

@@ -25,6 +25,7 @@ class DenoisingTask(keras.Model):
         loss: Compares target and denoised image.
         patch: Side of the patch, of the larger one that is corrupted, that the network sees.
         seed: Seed of the noise.
+        weight_decay: Factor of the weights in their gradients.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class DenoisingTask(keras.Model):
         loss: Loss,
         patch: int,
         seed: int,
+        weight_decay: float = 0.0,
     ) -> None:
         super().__init__(dtype="float32", name="denoising_task")
         self.denoiser = denoiser
@@ -43,16 +45,26 @@ class DenoisingTask(keras.Model):
         self._objective = objective
         self._image_loss = loss
         self._patch = patch
+        self._weight_decay = weight_decay
 
     def call(self, clean: Tensor, training: bool | None = None) -> dict[str, Tensor]:
-        """Returns what was compared: `target` and `denoised`, both a patch wide."""
+        """Returns what was compared: `inputs`, `target` and `denoised`, all a patch wide."""
         noisy, target = self._objective(clean, self._noise, self.seed_generator)
+        level = measure_noise(noisy, clean)
         noisy, target = self._crop(noisy, target)
-        return {"target": target, "denoised": self.denoiser(noisy, training=training)}
+        inputs = give_inputs(self.denoiser, noisy, level)
+        denoised = self.denoiser(inputs, training=training)
+        return {"inputs": inputs, "target": target, "denoised": denoised}
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
         """Compares what `call` returned; there is no other target."""
-        return keras.ops.mean(self._image_loss(y_pred["target"], y_pred["denoised"]))
+        loss = keras.ops.mean(self._image_loss(y_pred["target"], y_pred["denoised"]))
+        for penalty in self.losses:
+            loss = loss + penalty
+        if self._weight_decay:
+            squares = [keras.ops.sum(keras.ops.square(w)) for w in self.trainable_variables]
+            loss = loss + self._weight_decay / 2 * sum(squares)
+        return loss
 
     def _crop(self, noisy: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Cuts the same patch at a random place out of both."""
@@ -65,3 +77,23 @@ class DenoisingTask(keras.Model):
         start = ops.concatenate([ops.zeros((1,), "int32"), corner, ops.zeros((1,), "int32")])
         shape = (batch, self._patch, self._patch, channels)
         return ops.slice(noisy, start, shape), ops.slice(target, start, shape)
+
+
+def measure_noise(noisy: Tensor, clean: Tensor) -> Tensor:
+    """Returns the standard deviation of each image's noise, (batch, 1, 1, 1)."""
+    squared = keras.ops.square(noisy - clean)
+    return keras.ops.sqrt(keras.ops.mean(squared, axis=(1, 2, 3), keepdims=True))
+
+
+def give_inputs(denoiser: keras.Model, noisy: Tensor, level: Tensor) -> Tensor | list[Tensor]:
+    """Puts together what a network takes.
+
+    Args:
+        denoiser: The network.
+        noisy: Its images (batch, height, width, channels).
+        level: The standard deviation of their noise (batch, 1, 1, 1), told to networks that
+            take it.
+    """
+    if len(denoiser.inputs) == 1:
+        return noisy
+    return [noisy, level * keras.ops.ones_like(noisy[..., :1])]

@@ -7,11 +7,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasdenoise.data.sources import list_images, load_photos
+from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.metrics import psnr
+from kerasdenoise.models import make_config
 from kerasdenoise.noise import parse_noise
+from kerasdenoise.training.objectives import get_truth
 from kerasdenoise.training.recipe import Recipe
+from kerasdenoise.training.task import give_inputs, measure_noise
 
 
 class Validation:
@@ -26,14 +29,21 @@ class Validation:
     """
 
     def __init__(self, recipe: Recipe, root: Path) -> None:
-        files = list_images(root / folder for folder in recipe.data.validation)
         crop = recipe.report.crop
-        photos = load_photos(files, smallest=crop)[: recipe.report.images]
+        photos = load_images(
+            recipe.data.validation,
+            root,
+            channels=make_config(recipe.model.architecture, recipe.model.config).channels,
+            smallest=crop,
+            exclude=recipe.data.exclude,
+        )[: recipe.report.images]
         if not photos:
             raise RecipeError(
                 "validation", f"has no photo of {crop} pixels", "choose a smaller crop"
             )
         self._clean = np.stack([_center(photo, crop) for photo in photos]) / np.float32(255)
+        truth = get_truth(recipe.optimization.objective)
+        self._truth = keras.ops.convert_to_numpy(truth(self._clean))
         self._noisy = {
             kind: keras.ops.convert_to_numpy(
                 parse_noise(kind)(self._clean, keras.random.SeedGenerator(recipe.seed))
@@ -42,22 +52,16 @@ class Validation:
         }
 
     def measure(self, denoiser: keras.Model) -> dict[str, float]:
-        """Returns the mean PSNR in dB for each corruption, denoised images clipped."""
-        return {
-            kind: float(
-                np.mean(
-                    [
-                        psnr(clean, np.clip(denoised, 0, 1))
-                        for clean, denoised in zip(
-                            self._clean,
-                            denoiser.predict(noisy, batch_size=4, verbose=0),
-                            strict=True,
-                        )
-                    ]
-                )
-            )
-            for kind, noisy in self._noisy.items()
-        }
+        """Returns the mean PSNR in dB for each corruption, results clipped.
+
+        They are compared with what the recipe's objective wants: the clean image, or its map.
+        """
+        return {kind: self._measure(denoiser, noisy) for kind, noisy in self._noisy.items()}
+
+    def _measure(self, denoiser: keras.Model, noisy: np.ndarray) -> float:
+        inputs = give_inputs(denoiser, noisy, measure_noise(noisy, self._clean))
+        results = np.clip(denoiser.predict(inputs, batch_size=4, verbose=0), 0, 1)
+        return float(np.mean([psnr(*pair) for pair in zip(self._truth, results, strict=True)]))
 
 
 def _center(photo: np.ndarray, crop: int) -> np.ndarray:

@@ -12,8 +12,9 @@ from pathlib import Path
 import keras
 import pytest
 
+from kerasdenoise.training.build import load_run
 from kerasdenoise.training.recipe import parse_recipe
-from kerasdenoise.training.run import load_run, train
+from kerasdenoise.training.run import train
 
 CLI = Path(__file__).parents[2] / "cli.py"
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.training.build import averaged_weights, build_task, load_run
 from kerasdenoise.training.checkpoint import (
     averaged_variables,
     read_run,
@@ -17,7 +18,6 @@ from kerasdenoise.training.checkpoint import (
     save_checkpoint,
 )
 from kerasdenoise.training.recipe import Recipe, parse_recipe
-from kerasdenoise.training.run import averaged_weights, build_task, load_run
 from kerasdenoise.training.task import DenoisingTask
 
 

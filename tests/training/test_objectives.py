@@ -8,7 +8,12 @@ from scipy import ndimage
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import LOSSES, MEAN_SEEKING, get_loss
 from kerasdenoise.noise import KINDS, Gaussian, Mixture, parse_noise
-from kerasdenoise.training.objectives import OBJECTIVES, check_objective, get_objective
+from kerasdenoise.training.objectives import (
+    OBJECTIVES,
+    check_objective,
+    get_objective,
+    get_truth,
+)
 from kerasdenoise.training.task import DenoisingTask
 
 UNBIASED = ["gaussian:25", "gaussian:0-55", "poisson:5.5", "poisson:shot:30", "poisson:halved"]
@@ -132,3 +137,19 @@ def test_a_linear_filter_learns_the_best_one(name: str):
         task.train_on_batch(clean)
     learned = keras.ops.convert_to_numpy(task.denoiser.layers[-1].kernel).ravel()
     np.testing.assert_allclose(learned, best, atol=0.02)
+
+
+def test_borders_are_where_neighbors_differ():
+    clean = np.full((1, 4, 5, 3), 0.5, np.float32)
+    clean[0, 1:, 2:, 1] = 0.65  # one channel is enough
+    clean[0, 3, 0] = 0.58  # too little
+    expected = np.zeros((4, 5), np.float32)
+    expected[0, 2:] = expected[1:, 1] = 1
+    _, target = pair("border", clean)
+    np.testing.assert_array_equal(target[0], np.repeat(expected[..., np.newaxis], 3, axis=2))
+
+
+def test_the_truth_is_the_clean_image_or_its_borders():
+    clean = smooth_images() + 0.5
+    np.testing.assert_array_equal(get_truth("noise2noise")(clean), clean)
+    np.testing.assert_array_equal(get_truth("border")(clean), pair("border", clean)[1])

@@ -9,9 +9,9 @@ from kerasdenoise.errors import KerasDenoiseError, RecipeError
 from kerasdenoise.losses import get_loss
 from kerasdenoise.models import make_config
 from kerasdenoise.noise import parse_noise
+from kerasdenoise.training.build import build_task
 from kerasdenoise.training.objectives import get_objective
 from kerasdenoise.training.recipe import Recipe, parse_recipe, read_recipe
-from kerasdenoise.training.run import build_task
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 

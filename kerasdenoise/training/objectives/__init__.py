@@ -10,6 +10,7 @@ from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import MEAN_SEEKING
 from kerasdenoise.noise import Mixture, Noise
 from kerasdenoise.noise.base import Tensor
+from kerasdenoise.training.objectives.border import border, find_borders
 from kerasdenoise.training.objectives.noise2noise import noise2noise
 from kerasdenoise.training.objectives.supervised import supervised
 
@@ -19,6 +20,9 @@ Objective = Callable[[Tensor, Noise, keras.random.SeedGenerator], tuple[Tensor, 
 OBJECTIVES: dict[str, Objective] = {
     "supervised": supervised,
     "noise2noise": noise2noise,
+    "border": border,
+    # Nothing is trained but the contrast of classical diffusion, which is searched for.
+    "mean_optimal": supervised,
 }
 
 
@@ -31,6 +35,11 @@ def get_objective(name: str) -> Objective:
     if name not in OBJECTIVES:
         raise RecipeError(f"objective {name!r}", "is unknown", f"known: {', '.join(OBJECTIVES)}")
     return OBJECTIVES[name]
+
+
+def get_truth(name: str) -> Callable[[Tensor], Tensor]:
+    """Looks up what a training mode wants of the network: a map from clean images to that."""
+    return find_borders if name == "border" else lambda clean: clean
 
 
 def check_objective(name: str, noise: Noise, loss: str) -> None:

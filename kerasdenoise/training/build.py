@@ -1,0 +1,165 @@
+"""From a recipe to what is trained, and from a run to what was."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import keras
+
+import kerasdenoise.layers  # noqa: F401 (registers the layers that saved models name)
+from kerasdenoise.errors import RecipeError
+from kerasdenoise.losses import get_loss
+from kerasdenoise.models import get_architecture, make_config
+from kerasdenoise.noise import Mixture, Noise, parse_noise
+from kerasdenoise.training.checkpoint import (
+    averaged_variables,
+    is_run,
+    read_run,
+    restore_checkpoint,
+)
+from kerasdenoise.training.contrast_search import ContrastSearch
+from kerasdenoise.training.objectives import check_objective, get_objective
+from kerasdenoise.training.optimizer import make_optimizer
+from kerasdenoise.training.recipe import Recipe, read_recipe
+from kerasdenoise.training.task import DenoisingTask
+from kerasdenoise.zoo import find_model, verify_model
+
+
+def build_task(recipe: Recipe) -> DenoisingTask:
+    """Builds what a recipe trains, compiled, with all its variables.
+
+    Raises:
+        RecipeError: If parts of the recipe do not fit each other.
+        ModelError: If there is no such network.
+    """
+    config = make_config(recipe.model.architecture, recipe.model.config)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.model.dtype)
+    try:
+        denoiser = get_architecture(recipe.model.architecture).build(config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    noises = [parse_noise(section.kind) for section in recipe.noise]
+    _check_sides(recipe, config.stride, noises)
+    noise = Mixture(noises, [section.share for section in recipe.noise])
+    plan = recipe.optimization
+    check_objective(plan.objective, noise, plan.loss)
+    kind = ContrastSearch if plan.objective == "mean_optimal" else DenoisingTask
+    task = kind(
+        denoiser,
+        noise,
+        get_objective(plan.objective),
+        get_loss(plan.loss),
+        recipe.data.patch,
+        recipe.seed,
+        plan.weight_decay,
+    )
+    # On the CPU, TensorFlow's own kernels train convolutions faster than XLA's.
+    jit = keras.backend.backend() == "jax"
+    task.compile(optimizer=make_optimizer(plan), jit_compile=jit)
+    side = recipe.data.patch + recipe.data.margin
+    task(keras.ops.zeros((recipe.data.batch, side, side, config.channels)))
+    task.optimizer.build(task.trainable_variables)
+    return task
+
+
+@contextlib.contextmanager
+def averaged_weights(task: DenoisingTask) -> Iterator[None]:
+    """Gives the denoiser the moving averages of its weights for a while."""
+    weights = task.trainable_variables
+    latest = [keras.ops.convert_to_numpy(weight) for weight in weights]
+    for weight, average in zip(weights, averaged_variables(task.optimizer), strict=True):
+        # A copy: JAX would share the average's memory and give it away in `predict`.
+        weight.assign(keras.ops.convert_to_numpy(average))
+    try:
+        yield
+    finally:
+        for weight, value in zip(weights, latest, strict=True):
+            weight.assign(value)
+
+
+def load_run(run: Path) -> tuple[Recipe, keras.Model]:
+    """Returns a run's recipe as far as it was followed, and its network's averaged weights.
+
+    Raises:
+        RecipeError: If the folder holds no run that can be read.
+    """
+    recipe = read_run(run)
+    task = build_task(recipe)
+    step = restore_checkpoint(run, recipe, task, task.optimizer)
+    for weight, average in zip(
+        task.trainable_variables, averaged_variables(task.optimizer), strict=True
+    ):
+        weight.assign(keras.ops.convert_to_numpy(average))
+    done = dataclasses.replace(recipe.optimization, steps=step)
+    return dataclasses.replace(recipe, optimization=done), task.denoiser
+
+
+def read_source(source: str) -> Recipe:
+    """Reads the recipe of what another one starts from; see `load_source`."""
+    if is_run(Path(source)):
+        return read_run(Path(source))
+    return read_recipe(find_model(source).folder / "recipe.toml")
+
+
+def load_source(source: str) -> keras.Model:
+    """Loads what a recipe starts from: the network of a training run, or a saved model.
+
+    Args:
+        source: The folder of a run, or the name or folder of a saved model.
+
+    Raises:
+        RecipeError: If it is a run that cannot be read.
+        ModelError: If it is neither, or a damaged model.
+    """
+    if is_run(Path(source)):
+        return load_run(Path(source))[1]
+    info = find_model(source)
+    verify_model(info, only=["model.keras"])
+    return keras.models.load_model(info.folder / "model.keras", compile=False)
+
+
+def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:
+    """Gives a network, or parts of it, the weights that its recipe says it starts from.
+
+    Raises:
+        RecipeError: If they are of another network, or there is no such part.
+    """
+    targets = {"": (denoiser, recipe.model.start)} if recipe.model.start else {}
+    for part, source in recipe.model.parts.items():
+        parts = [layer for layer in denoiser.layers if layer.name == part]
+        if not parts or not isinstance(parts[0], keras.Model):
+            known = [layer.name for layer in denoiser.layers if isinstance(layer, keras.Model)]
+            raise RecipeError(
+                f"part {part!r}",
+                f"is no network within {denoiser.name}",
+                f"known: {', '.join(known) or 'none'}",
+            )
+        targets[part] = (parts[0], source)
+    for network, source in targets.values():
+        try:
+            network.set_weights(load_source(source).get_weights())
+        except ValueError as error:
+            raise RecipeError(
+                source, f"is another network than {network.name}", "start from one of the same"
+            ) from error
+
+
+def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:
+    """Refuses patches and crops that the network or the noise cannot take."""
+    patch, crop = recipe.data.patch, recipe.report.crop
+    drawn = patch + recipe.data.margin
+    measured = [parse_noise(kind) for kind in recipe.report.noises]
+    needs = [("patch", patch, stride), ("crop", crop, stride)]
+    needs += [("patch and margin", drawn, noise.multiple) for noise in noises]
+    needs += [("crop", crop, noise.multiple) for noise in measured]
+    for name, side, multiple in needs:
+        if side % multiple:
+            raise RecipeError(
+                f"{name} {side}",
+                f"is no multiple of {multiple}, which the model or the noise needs",
+                f"write {side + -side % multiple}",
+            )

@@ -1,0 +1,56 @@
+"""Optimizers and learning rates, by the names that recipes use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kerasdenoise.errors import RecipeError
+from kerasdenoise.training.recipe import OptimizationSection
+from kerasdenoise.training.schedule import WarmupStableDecay
+
+OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
+    "adam": keras.optimizers.Adam,
+    "adamax": keras.optimizers.Adamax,
+    "sgd": keras.optimizers.SGD,
+}
+SCHEDULES = ("warmup_stable_decay", "exponential")
+
+
+def make_optimizer(plan: OptimizationSection) -> keras.optimizers.Optimizer:
+    """Makes the optimizer that a recipe names, with its learning rate and moving average.
+
+    Raises:
+        RecipeError: If there is none of that name, or no such schedule.
+    """
+    if plan.optimizer not in OPTIMIZERS:
+        raise RecipeError(
+            f"optimizer {plan.optimizer!r}", "is unknown", f"known: {', '.join(OPTIMIZERS)}"
+        )
+    own: dict[str, Any] = {"beta_2": plan.beta_2}
+    if plan.optimizer == "sgd":
+        own = {"momentum": plan.momentum}
+    return OPTIMIZERS[plan.optimizer](
+        learning_rate=_make_schedule(plan),
+        global_clipnorm=plan.clip or None,
+        use_ema=True,
+        ema_momentum=plan.average,
+        **own,
+    )
+
+
+def _make_schedule(plan: OptimizationSection) -> keras.optimizers.schedules.LearningRateSchedule:
+    if plan.schedule == "warmup_stable_decay":
+        return WarmupStableDecay(plan.peak, plan.steps, plan.warmup, plan.decay)
+    if plan.schedule == "exponential":
+        if plan.epoch < 1:
+            raise RecipeError(
+                f"epoch {plan.epoch}",
+                "is no number of steps, after which an exponential schedule lowers the rate",
+                "write how many steps an epoch has",
+            )
+        return keras.optimizers.schedules.ExponentialDecay(
+            plan.peak, plan.epoch, plan.factor, staircase=True
+        )
+    raise RecipeError(f"schedule {plan.schedule!r}", "is unknown", f"known: {', '.join(SCHEDULES)}")

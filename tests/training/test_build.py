@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerasdenoise.errors import ModelError, RecipeError
+from kerasdenoise.export.saved_model import write_saved_model
+from kerasdenoise.models import get_architecture
+from kerasdenoise.training.build import build_task, load_source, read_source, start_from_sources
+from kerasdenoise.training.checkpoint import save_checkpoint
+from kerasdenoise.training.recipe import Recipe, parse_recipe
+
+BORDER = {
+    "architecture": '"perona_malik"',
+    "config": '{ preset = "border" }',
+}
+
+
+def _save_run(recipe: Recipe, folder: Path) -> list[np.ndarray]:
+    """Writes a run without training, and returns its averaged weights."""
+    task = build_task(recipe)
+    folder.mkdir()
+    for weight in task.optimizer.variables:
+        if weight.path.endswith("_average"):
+            weight.assign(np.random.default_rng(len(weight.path)).normal(size=weight.shape))
+    averages = [v.numpy() for v in task.optimizer.variables if v.path.endswith("_average")]
+    save_checkpoint(folder, recipe, 1, task, task.optimizer)
+    return averages
+
+
+@pytest.fixture
+def recipe(recipe_text: Callable[..., str]) -> Recipe:
+    return parse_recipe(recipe_text())
+
+
+def test_a_network_starts_with_the_averages_of_a_run(
+    recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
+):
+    averages = _save_run(recipe, tmp_path / "first")
+    start = f'{{ preset = "tiny" }}\nstart = "{(tmp_path / "first").as_posix()}"'
+    second = parse_recipe(recipe_text(config=start))
+    denoiser = build_task(second).denoiser
+    start_from_sources(denoiser, second)
+    for weight, average in zip(denoiser.get_weights(), averages, strict=True):
+        np.testing.assert_array_equal(weight, average)
+
+
+def test_a_saved_model_is_a_source_as_well(recipe: Recipe, tmp_path: Path):
+    denoiser = build_task(recipe).denoiser
+    write_saved_model(denoiser, recipe, tmp_path / "models" / "quick")
+    source = str(tmp_path / "models" / "quick")
+    for weight, saved in zip(
+        denoiser.get_weights(), load_source(source).get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(weight, saved)
+    assert read_source(source).identity() == recipe.identity()
+
+
+def test_what_is_neither_run_nor_model_is_refused(tmp_path: Path):
+    with pytest.raises(ModelError):
+        load_source(str(tmp_path))
+
+
+def test_a_part_starts_with_the_weights_of_its_own_training(
+    recipe_text: Callable[..., str], tmp_path: Path
+):
+    border = parse_recipe(recipe_text(architecture='"border_unet"', config="{}"))
+    averages = _save_run(border, tmp_path / "border")
+    parts = f"parts.border = '{(tmp_path / 'border').as_posix()}'"
+    recipe = parse_recipe(recipe_text(**BORDER | {"config": f"{BORDER['config']}\n{parts}"}))
+    denoiser = build_task(recipe).denoiser
+    start_from_sources(denoiser, recipe)
+    inner = denoiser.get_layer("border")
+    assert inner.trainable_variables == []
+    whole = get_architecture("border_unet").build(get_architecture("border_unet").Config())
+    trained = {weight.path for weight in whole.trainable_variables}
+    found = [w.numpy() for w, v in zip(inner.weights, whole.weights, strict=True) if v.path in trained]
+    for weight, average in zip(found, averages, strict=True):
+        np.testing.assert_array_equal(weight, average)
+
+
+def test_a_part_that_is_not_there_is_refused(recipe_text: Callable[..., str]):
+    recipe = parse_recipe(recipe_text(config='{ preset = "tiny" }\nparts.border = "runs/border"'))
+    with pytest.raises(RecipeError, match=r"^part 'border': is no network within unet; known: none"):
+        start_from_sources(build_task(recipe).denoiser, recipe)
+
+
+def test_another_network_is_refused(
+    recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
+):
+    _save_run(recipe, tmp_path / "first")
+    wider = f'{{ widths = [6, 8], blocks = [1, 1] }}\nstart = "{(tmp_path / "first").as_posix()}"'
+    second = parse_recipe(recipe_text(config=wider))
+    with pytest.raises(RecipeError, match="is another network than unet"):
+        start_from_sources(build_task(second).denoiser, second)
+
+
+def test_building_keeps_the_dtype_policy(recipe_text: Callable[..., str]):
+    before = keras.config.dtype_policy().name
+    recipe = parse_recipe(recipe_text(config='{ preset = "tiny" }\ndtype = "mixed_bfloat16"'))
+    denoiser = build_task(recipe).denoiser
+    assert denoiser.get_layer("head").compute_dtype == "bfloat16"
+    assert denoiser.output.dtype == "float32"
+    assert keras.config.dtype_policy().name == before
