@@ -1,0 +1,3 @@
+from kerasdenoise.runtime import prepare_keras
+
+prepare_keras()
