@@ -1,0 +1,329 @@
+"""Trains every network for some minutes on CIFAR-10, and writes docs/short_trainings.md.
+
+    python experiments/short_trainings.py --minutes 5 --jobs 2
+
+It shows that each of them learns, not how good it can be: five minutes of one core are little,
+and the more a network computes for a pixel the fewer steps it gets. Each training is a process
+pinned to a core of its own; one whose result is in `--runs` is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from kerasdenoise.metrics import psnr
+from kerasdenoise.runtime import prepare_keras
+
+PAGE = Path(__file__).parents[1] / "docs" / "short_trainings.md"
+ARCHIVE = "cifar10/cifar10_lossless_subset.npz"
+NOISE = "gaussian:25"
+SEED = 20261124
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One row of the table.
+
+    Attributes:
+        title: What the row is called.
+        architecture: What is trained.
+        config: Fields of its `Config` that differ from their defaults.
+        options: Lines of the recipe's section `optimization`.
+        batch: Images in a step; fewer for networks that are slow, so that they get some steps.
+        parts: Networks within this one, and the trials that their weights come from.
+    """
+
+    title: str
+    architecture: str
+    config: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    batch: int = 64
+    parts: dict[str, str] = field(default_factory=dict)
+
+
+_N2N = {"objective": "noise2noise"}
+_DIFFUSION = {"peak": 1e-2}
+_BORDER = {"border": "border_unet"}
+TRIALS = {
+    "border_unet": Trial(
+        "Border U-Net", "border_unet", options={"objective": "border", "loss": "balanced_bce"}
+    ),
+    "lambda_net": Trial("LambdaNet, u = 1, m = 23", "lambda_net", {"preset": "paper"}),
+    "lambda_net_small_window": Trial(
+        "LambdaNet, u = 4, m = 7", "lambda_net", {"preset": "small_window"}
+    ),
+    "denoising_autoencoder": Trial("Denoising autoencoder", "denoising_autoencoder"),
+    "dncnn": Trial("DnCNN", "dncnn", batch=16),
+    "dncnn_direct": Trial("DnCNN, direct", "dncnn", {"preset": "direct"}, batch=16),
+    "strided_autoencoder": Trial(
+        "Strided autoencoder, Noise2Noise", "strided_autoencoder", options=_N2N
+    ),
+    "hourglass": Trial("Hourglass D, Noise2Noise", "hourglass", options=_N2N),
+    "poisson_autoencoder": Trial("Poisson autoencoder, code 32x32", "poisson_autoencoder"),
+    "unet": Trial("U-Net", "unet"),
+    "unet_noise_level": Trial("U-Net, told the noise level", "unet", {"noise_level": True}),
+    "perona_malik": Trial(
+        "Perona-Malik, mean-optimal contrast",
+        "perona_malik",
+        {"preset": "classical"},
+        {"objective": "mean_optimal"},
+    ),
+    "perona_malik_global": Trial(
+        "Perona-Malik, trained contrast", "perona_malik", {"preset": "global"}, _DIFFUSION
+    ),
+    "perona_malik_image": Trial(
+        "Perona-Malik, contrast by image, function 1", "perona_malik", {"preset": "image"}
+    ),
+    "perona_malik_image_rational": Trial(
+        "Perona-Malik, contrast by image, function 2",
+        "perona_malik",
+        {"preset": "image_rational"},
+    ),
+    "p1_diffusion": Trial("P1 diffusion", "p1_diffusion", {"preset": "paper"}),
+    "perona_malik_border": Trial(
+        "Perona-Malik, two contrasts by border", "perona_malik", {"preset": "border"}, parts=_BORDER
+    ),
+    "p1_diffusion_border": Trial(
+        "P1 diffusion, two functions by border", "p1_diffusion", {"preset": "border"}, parts=_BORDER
+    ),
+}
+# What is measured on the way, beside the trial of that name.
+ORACLE = "perona_malik"
+
+
+def write_recipe(name: str, runs: Path, steps: int) -> str:
+    """Writes the recipe of a trial."""
+    trial = TRIALS[name]
+    parts = {part: (runs / source).as_posix() for part, source in trial.parts.items()}
+    options = {"loss": "l2", "average": 0.99, "warmup": 100, **trial.options}
+    return "\n".join(
+        [
+            f'name = "{name}"',
+            f'summary = "{trial.title}, trained for minutes on CIFAR-10"',
+            f"seed = {SEED}",
+            "[model]",
+            f'architecture = "{trial.architecture}"',
+            f"config = {_inline(trial.config)}",
+            f"parts = {_inline(parts)}",
+            "[data]",
+            'root = "../shared/data"',
+            f'train = ["{ARCHIVE}:x_train"]',
+            f'validation = ["{ARCHIVE}:x_test"]',
+            'license = "CIFAR-10; none stated"',
+            "patch = 32",
+            "margin = 0",
+            f"batch = {trial.batch}",
+            "[[noise]]",
+            f'kind = "{NOISE}"',
+            "[optimization]",
+            f"steps = {steps}",
+            *(f"{key} = {json.dumps(value)}" for key, value in options.items()),
+            "[report]",
+            f"interval = {max(1, -(-steps // 4))}",
+            "images = 64",
+            "crop = 32",
+            f'noises = ["{NOISE}"]',
+        ]
+    )
+
+
+def _inline(table: dict[str, Any]) -> str:
+    return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in table.items()) + " }"
+
+
+def run_trial(name: str, runs: Path, root: Path, minutes: float) -> None:
+    """Trains and measures one network, and writes its result."""
+    prepare_keras()
+    from kerasdenoise.training.build import load_run
+    from kerasdenoise.training.recipe import parse_recipe
+    from kerasdenoise.training.run import train
+
+    run = runs / name
+    run.mkdir(parents=True, exist_ok=True)
+    recipe_file = run / "recipe.toml"
+    if not recipe_file.exists():
+        steps = _count_steps(parse_recipe(write_recipe(name, runs, 1)), root, 60 * minutes)
+        recipe_file.write_text(write_recipe(name, runs, steps), "utf-8")
+    recipe = parse_recipe(recipe_file.read_text("utf-8"), str(recipe_file))
+    train(recipe, run, root, report=lambda progress: print(name, progress, flush=True))
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    _, denoiser = load_run(run)
+    result = {
+        "trial": dataclasses.asdict(TRIALS[name]),
+        "parameters": denoiser.count_params(),
+        "trainable": sum(int(np.prod(w.shape)) for w in denoiser.trainable_variables),
+        "steps": recipe.optimization.steps,
+        "minutes": sum(entry["seconds"] for entry in log) / 60,
+        **_measure(name, denoiser, root),
+    }
+    (run / "result.json").write_text(json.dumps(result, indent=2), "utf-8")
+
+
+def _count_steps(recipe: Any, root: Path, seconds: float) -> int:
+    """Measures how many steps fit, on a network that is thrown away."""
+    from kerasdenoise.data.sources import load_images
+    from kerasdenoise.training.build import build_task
+
+    task = build_task(recipe)
+    clean = np.stack(load_images([f"{ARCHIVE}:x_train"], root)[: recipe.data.batch])
+    clean = clean.astype(np.float32) / 255
+    task.train_on_batch(clean)
+    started, steps = time.monotonic(), 0
+    while time.monotonic() - started < 10:
+        task.train_on_batch(clean)
+        steps += 1
+    return max(1, round(seconds * steps / (time.monotonic() - started)))
+
+
+def _measure(name: str, denoiser: Any, root: Path) -> dict[str, Any]:
+    """Denoises all test images, one noisy version each."""
+    import keras
+
+    from kerasdenoise.data.sources import load_images
+    from kerasdenoise.noise import parse_noise
+    from kerasdenoise.training.contrast_search import best_contrasts
+    from kerasdenoise.training.objectives import find_borders
+    from kerasdenoise.training.task import give_inputs, measure_noise
+
+    clean = np.stack(load_images([f"{ARCHIVE}:x_test"], root)).astype(np.float32) / 255
+    noisy = parse_noise(NOISE)(clean, keras.random.SeedGenerator(0))
+    noisy = keras.ops.convert_to_numpy(noisy)
+    inputs = give_inputs(denoiser, noisy, measure_noise(noisy, clean))
+    denoised = np.clip(denoiser.predict(inputs, batch_size=32, verbose=0), 0, 1)
+    if TRIALS[name].options.get("objective") == "border":
+        truth, found = (np.asarray(find_borders(images)) for images in (clean, noisy))
+        return {"figure": "F1", "noisy": _f1(truth, found), "denoised": _f1(truth, denoised)}
+    result = {
+        "figure": "dB",
+        "noisy": _mean_psnr(clean, noisy),
+        "denoised": _mean_psnr(clean, denoised),
+    }
+    if name == ORACLE:
+        errors = [
+            best_contrasts(denoiser, noisy[start : start + 64], clean[start : start + 64])[1]
+            for start in range(0, len(clean), 64)
+        ]
+        result["oracle"] = float(np.mean(-10 * np.log10(np.concatenate(errors))))
+    return result
+
+
+def _mean_psnr(clean: np.ndarray, images: np.ndarray) -> float:
+    return float(np.mean([psnr(*pair) for pair in zip(clean, images, strict=True)]))
+
+
+def _f1(truth: np.ndarray, found: np.ndarray) -> float:
+    truth, found = truth > 0.5, found > 0.5
+    return float(2 * (truth & found).sum() / (truth.sum() + found.sum()))
+
+
+def run_all(names: Iterable[str], arguments: argparse.Namespace) -> None:
+    """Runs trials in processes, as many at a time as jobs, each pinned to cores of its own."""
+    cores = sorted(os.sched_getaffinity(0))
+    share = max(1, len(cores) // arguments.jobs)
+    free: SimpleQueue[set[int]] = SimpleQueue()
+    for job in range(arguments.jobs):
+        free.put(set(cores[job * share : (job + 1) * share]) or set(cores))
+
+    def start(name: str) -> None:
+        mine = free.get()
+        command = [sys.executable, __file__, "--one", name]
+        for option in ("runs", "data", "minutes"):
+            command += [f"--{option}", str(getattr(arguments, option))]
+        started = time.monotonic()
+        with (arguments.runs / f"{name}.log").open("w") as log:
+            code = subprocess.run(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+                preexec_fn=lambda: os.sched_setaffinity(0, mine),
+            ).returncode
+        free.put(mine)
+        print(f"{name}: exit {code} after {time.monotonic() - started:.0f} s", flush=True)
+
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        list(pool.map(start, names))
+
+
+def write_page(runs: Path, minutes: float, jobs: int) -> None:
+    """Writes the table of all results that are there."""
+    rows = []
+    for name in TRIALS:
+        file = runs / name / "result.json"
+        if not file.exists():
+            continue
+        result = json.loads(file.read_text("utf-8"))
+        rows.append(
+            f"| {result['trial']['title']} | {result['trainable']:,} | {result['steps']:,} "
+            f"| {result['trial']['batch']} | {_figure(result, 'noisy')} "
+            f"| {_figure(result, 'denoised')} |"
+        )
+        if "oracle" in result:
+            rows.append(
+                "| Perona-Malik, best contrast of each image, knowing the clean one | 0 | - | - "
+                f"| {_figure(result, 'noisy')} | {_figure(result, 'oracle')} |"
+            )
+    text = f"""# {minutes:g} minutes of training each
+
+Every network, trained on 8,068 images of CIFAR-10 with Gaussian noise of sigma 25 of 255, and
+measured on 1,017 others: the mean PSNR of the noisy images, not clipped, and of the denoised
+ones, clipped. The border U-Net finds borders, so that its figure is F1, and beside it that of
+borders found in the noisy image by the rule that defines them in the clean one.
+
+The table shows that each learns, not which is best: {minutes:g} minutes on one core are little, and
+what computes more for a pixel gets fewer steps. A lossless part of CIFAR-10 was used, so that
+figures cannot be compared to the digit with papers that used all of it.
+
+| network | trained parameters | steps | batch | noisy | denoised |
+|---|---|---|---|---|---|
+{chr(10).join(rows)}
+
+This page is written by `python experiments/short_trainings.py --minutes {minutes:g} --jobs {jobs}`,
+which has all settings: L2 loss, Adam, the moving average of the weights.
+"""
+    PAGE.write_text(text, "utf-8")
+
+
+def _figure(result: dict[str, Any], key: str) -> str:
+    return f"{result[key]:.2f}" + (" dB" if result["figure"] == "dB" else " F1")
+
+
+def main() -> None:
+    """Runs what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--runs", type=Path, default=Path("runs/short_trainings"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--only", nargs="+", choices=TRIALS, default=list(TRIALS))
+    parser.add_argument("--one", choices=TRIALS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if not (arguments.data / ARCHIVE).is_file():
+        sys.exit(f"{arguments.data / ARCHIVE}: not there; name its folder's parent with --data")
+    if arguments.one:
+        run_trial(arguments.one, arguments.runs, arguments.data, arguments.minutes)
+        return
+    arguments.runs.mkdir(parents=True, exist_ok=True)
+    due = [n for n in arguments.only if not (arguments.runs / n / "result.json").exists()]
+    # What starts from another trial's weights comes after it.
+    run_all([name for name in due if not TRIALS[name].parts], arguments)
+    run_all([name for name in due if TRIALS[name].parts], arguments)
+    write_page(arguments.runs, arguments.minutes, arguments.jobs)
+
+
+if __name__ == "__main__":
+    main()
