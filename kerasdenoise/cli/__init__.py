@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "Measure a model on a folder of images.",
     "compare": "Put pictures side by side and measure them.",
     "noise": "Add noise to an image.",
+    "info": "Say what photos are, and how noisy they look.",
 }
 
 INTERRUPTED = 130

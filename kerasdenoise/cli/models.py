@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import click
 
 from kerasdenoise.cli.report import print_error, verbose_option
+
+_HEADINGS = (
+    "architecture",
+    "preset",
+    "parameters",
+    "trainable",
+    "MAC/pixel",
+    "radius",
+    "stride",
+    "whole image",
+    "noise level",
+)
 
 
 @click.group(
@@ -20,17 +33,71 @@ def command(ctx: click.Context) -> None:
 
 
 @command.command("list")
+@click.option(
+    "--architectures",
+    is_flag=True,
+    help="List what can be trained instead: every architecture and its presets, for RGB images.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead.")
 @verbose_option
-def list_command() -> None:
-    """List the saved models; the default one is marked *."""
+def list_command(architectures: bool, as_json: bool) -> None:
+    """List the saved models; the default one is marked *.
+
+    Of architectures, MAC/pixel is multiply-accumulates per pixel; radius is how many pixels far
+    the network sees; sides of its input are multiples of stride; and it may need statistics of
+    the whole image, or to be told the noise level.
+    """
+    if architectures:
+        _list_architectures(as_json)
+    else:
+        _list_models(as_json)
+
+
+def _list_models(as_json: bool) -> None:
     from kerasdenoise.zoo import default_model, list_models
 
     default = default_model()
     models = list_models()
+    if as_json:
+        rows = [
+            {**info.metadata, "folder": str(info.folder), "default": info.name == default}
+            for info in models
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
     width = max(len(info.name) for info in models)
     for info in models:
         mark = "*" if info.name == default else " "
         click.echo(f"{mark} {info.name:{width}}  {info.summary}")
+
+
+def _list_architectures(as_json: bool) -> None:
+    from kerasdenoise.runtime import prepare_keras
+
+    prepare_keras()
+    from kerasdenoise.export.architectures import describe_architectures
+
+    facts = list(describe_architectures())
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in facts], indent=2))
+        return
+    rows = [[*_HEADINGS]]
+    for each in facts:
+        sizes = (each.parameters, each.trainable, each.mac_per_pixel, each.radius, each.stride)
+        answers = (each.global_context, each.noise_level)
+        rows.append(
+            [
+                each.architecture,
+                each.preset,
+                *(f"{size:,}" for size in sizes),
+                *("yes" if answer else "-" for answer in answers),
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)]
+        cells[:2] = [f"{cell:{width}}" for cell, width in zip(row[:2], widths[:2], strict=True)]
+        click.echo("  ".join(cells))
 
 
 @command.command("show")

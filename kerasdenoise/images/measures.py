@@ -85,7 +85,7 @@ def estimate_sigma(pixels: np.ndarray) -> float:
     kept = clipped <= max(_CLIPPED, np.sort(clipped)[few - 1])
     fine, coarse, brightness = fine[kept], coarse[kept], brightness[kept]
 
-    flattest = np.argsort(coarse)[: max(1, round(_FLAT * coarse.size))]
+    flattest = np.argsort(coarse)[: max(4, round(_FLAT * coarse.size))]
     white = fine[flattest].mean()
     ratio = np.sqrt(coarse[flattest].mean() / max(white, np.finfo(np.float32).tiny))
     detail = (_FINE * fine + _COARSE * coarse) / (_FINE + _COARSE)

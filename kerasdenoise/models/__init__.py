@@ -60,17 +60,39 @@ def list_architectures() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
+def find_architecture(name: str) -> str:
+    """Completes an architecture's name.
+
+    Args:
+        name: The name, or its first word or words where only one name begins with them, as
+            `lambda`, which is no module's name in Python, for `lambda_net`.
+
+    Raises:
+        ModelError: If there is none of that name, or several.
+    """
+    names = list_architectures()
+    if name in names:
+        return name
+    longer = [each for each in names if each.startswith(f"{name}_")]
+    if len(longer) == 1:
+        return longer[0]
+    if longer:
+        raise ModelError(name, "names several architectures", f"give one of {', '.join(longer)}")
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    raise ModelError(name, "no such architecture", hint)
+
+
 def get_architecture(name: str) -> Architecture:
     """Imports an architecture's module by its name.
 
+    Args:
+        name: The name, or its first words; see `find_architecture`.
+
     Raises:
-        ModelError: If there is none of that name.
+        ModelError: If there is none of that name, or several.
     """
-    names = list_architectures()
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-        raise ModelError(name, "no such architecture", hint)
+    name = find_architecture(name)
     return importlib.import_module(f"{__name__}.{name}")  # pyright: ignore[reportReturnType]
 
 
@@ -78,7 +100,7 @@ def make_config(architecture: str, values: dict[str, Any]) -> Config:
     """Makes an architecture's `Config` from plain values, as read from JSON or TOML.
 
     Args:
-        architecture: The architecture's name.
+        architecture: The architecture's name, or its first words; see `find_architecture`.
         values: Field values; lists stand for tuples. `preset` may name a preset to start from.
 
     Raises:

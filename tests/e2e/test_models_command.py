@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from kerasdenoise.cli import group
+from kerasdenoise.runtime import prepare_keras
 from kerasdenoise.zoo import find
 
 Cli = Callable[..., subprocess.CompletedProcess]
@@ -32,6 +33,55 @@ def test_list_marks_the_default(arguments: list[str]):
         "* tiny       Random weights, 3 channels",
         "  tiny_gray  Random weights, 1 channels",
     ]
+
+
+def test_list_as_json_has_what_show_prints(copied: Path):
+    result = CliRunner().invoke(group, ["models", "list", "--json"])
+    tiny, gray = json.loads(result.stdout)
+    assert (tiny.pop("default"), gray.pop("default")) == (True, False)
+    shown = CliRunner().invoke(group, ["models", "show", "tiny"])
+    assert tiny == json.loads(shown.stdout)
+    assert (gray["name"], gray["folder"]) == ("tiny_gray", str(copied / "tiny_gray"))
+
+
+@pytest.fixture
+def two_architectures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the time for two architectures only."""
+    prepare_keras()
+    monkeypatch.setattr(
+        "kerasdenoise.export.architectures.list_architectures", lambda: ["dncnn", "perona_malik"]
+    )
+
+
+@pytest.mark.usefixtures("two_architectures")
+def test_architectures_are_a_table_of_their_presets():
+    lines = CliRunner().invoke(group, ["models", "list", "--architectures"]).stdout.splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[0].split("  ")[0] == "architecture"
+    rows = {tuple(line.split()[:2]): line.split()[2:] for line in lines[1:]}
+    # 2 * 3*64*9 + 15 * (64*64*9 + 4*64), where batch normalization trains 2 of its 4 numbers.
+    assert rows["dncnn", "paper"] == ["560,256", "558,336", "556,416", "17", "1", "-", "-"]
+    assert rows["perona_malik", "classical"][:2] == ["1", "0"]
+    assert rows["perona_malik", "noise_aware"][-2:] == ["yes", "yes"]
+
+
+@pytest.mark.usefixtures("two_architectures")
+def test_architectures_as_json():
+    result = CliRunner().invoke(group, ["models", "list", "--architectures", "--json"])
+    rows = json.loads(result.stdout)
+    assert rows[0] == {
+        "architecture": "dncnn",
+        "preset": "tiny",
+        "parameters": 1648,
+        "trainable": 1616,
+        "mac_per_pixel": 1584,
+        "radius": 4,
+        "stride": 1,
+        "global_context": False,
+        "noise_level": False,
+    }
+    context = {row["preset"]: row["global_context"] for row in rows}
+    assert (context["image"], context["global"]) == (True, False)
 
 
 @pytest.mark.usefixtures("copied")

@@ -6,8 +6,14 @@ import sys
 
 import pytest
 
+from kerasdenoise import models
 from kerasdenoise.errors import ModelError
-from kerasdenoise.models import get_architecture, list_architectures, make_config
+from kerasdenoise.models import (
+    find_architecture,
+    get_architecture,
+    list_architectures,
+    make_config,
+)
 
 
 def test_architectures_are_listed_by_file_name():
@@ -33,6 +39,55 @@ def test_an_unknown_architecture_is_told_its_neighbor():
 def test_an_architecture_like_no_other_is_told_all():
     with pytest.raises(ModelError, match=r"known: .*unet"):
         get_architecture("zzzzzz")
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What architectures there are, to be chosen by the test."""
+    names: list[str] = []
+    monkeypatch.setattr(models, "list_architectures", lambda: names)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("lambda_net", "lambda_net"),
+        ("lambda", "lambda_net"),
+        ("border", "border"),
+        ("border_unet", "border_unet"),
+        ("poisson_auto", "poisson_auto_encoder"),
+        ("unet", "unet"),
+    ],
+)
+def test_the_first_words_name_an_architecture(names: list[str], given: str, found: str):
+    names += ["border", "border_unet", "lambda_net", "poisson_auto_encoder", "unet"]
+    assert find_architecture(given) == found
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("lambda", "lambda: names several architectures; give one of lambda_net, lambda_unet"),
+        ("lambd", "no such architecture; did you mean"),
+        ("lambda_", "no such architecture; did you mean"),
+        ("", "no such architecture; known: lambda_net, lambda_unet, unet"),
+        ("net", "no such architecture; did you mean 'unet'"),
+    ],
+)
+def test_half_a_word_names_none_and_two_meanings_are_refused(
+    names: list[str], given: str, said: str
+):
+    names += ["lambda_net", "lambda_unet", "unet"]
+    with pytest.raises(ModelError) as caught:
+        find_architecture(given)
+    assert said in str(caught.value)
+
+
+def test_a_short_name_does_all_that_the_full_one_does():
+    module = get_architecture("poisson_autoencoder")
+    assert get_architecture("poisson") is module
+    assert make_config("poisson", {"preset": "tiny"}) == module.PRESETS["tiny"]
 
 
 def test_a_config_starts_from_its_preset():
