@@ -1,13 +1,16 @@
-"""How much memory and time a 24-megapixel photo takes: `python benchmarks/memory.py`.
+"""How much memory and time large photos take: `python benchmarks/memory.py`.
 
-Denoises a synthetic photo of 6000 x 4000 pixels through the command line, in a process of
-its own, and reports that process's peak resident memory. Exits 1 if it is over the limit.
+Denoises a synthetic photo of 6000 x 4000 pixels by the default model and, with random weights, one
+of 4000 x 3000 by every architecture in its paper's size, through the command line, each in
+a process of its own. Reports those processes' peak resident memory, and exits 1 if one is over
+the limit.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,34 +37,90 @@ def write_photo(path: Path, width: int, height: int) -> None:
     Image.fromarray(pixels).save(path, quality=95, subsampling=0)
 
 
-def measure(photo: Path, options: list[str]) -> tuple[float, float]:
+def write_model(architecture: str, folder: Path) -> None:
+    """Exports a network with random weights, as a model that the command line can use."""
+    from kerasdenoise.runtime import prepare_keras
+
+    prepare_keras()
+    from kerasdenoise.export.context import split_context
+    from kerasdenoise.export.footprint import measure_footprint
+    from kerasdenoise.export.litert import write_litert
+    from kerasdenoise.models import get_architecture
+
+    module = get_architecture(architecture)
+    config = module.PRESETS.get("paper", module.Config())
+    denoiser = module.build(config)
+    folder.mkdir()
+    write_litert(denoiser, folder, config.stride)
+    has_context = split_context(denoiser) is not None
+    tile = folder / ("tile.tflite" if has_context else "model.tflite")
+    metadata = {
+        "name": architecture,
+        "architecture": architecture,
+        "summary": "Random weights",
+        "channels": config.channels,
+        "stride": config.stride,
+        "radius": config.radius,
+        "global_context": has_context,
+        "bytes_per_pixel": measure_footprint(tile, config.stride),
+        "noise_level": config.noise_level,
+    }
+    (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
+    (folder / "config.json").write_text("{}", "utf-8")
+
+
+def measure(photo: Path, model: str | Path | None, options: list[str]) -> tuple[float, float]:
     """Denoises a photo; returns the peak resident memory in GB and the seconds."""
-    target = photo.with_stem("denoised")
-    command = [sys.executable, ROOT / "cli.py", "denoise", photo, "-o", target, *options]
+    command = [
+        sys.executable,
+        ROOT / "cli.py",
+        "denoise",
+        photo,
+        "--overwrite",
+        "--quiet",
+        *options,
+    ]
+    command += [] if model is None else ["--model", model]
     start = time.perf_counter()
-    subprocess.run([str(part) for part in command], check=True)
+    process = subprocess.Popen([str(part) for part in command])
+    _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    if status:
+        sys.exit(f"denoising by {model or 'the default model'} failed")
     # Linux counts in KiB, macOS in bytes.
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9, seconds
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9, seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=6000)
-    parser.add_argument("--height", type=int, default=4000)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="'default' or architectures")
     arguments, options = parser.parse_known_args()
-    with tempfile.TemporaryDirectory() as folder:
-        photo = Path(folder) / "photo.jpg"
-        # A child's peak starts at its parent's, which is why the photo is made band by band.
-        write_photo(photo, arguments.width, arguments.height)
-        peak, seconds = measure(photo, ["--quiet", *options])
-    megapixels = arguments.width * arguments.height / 1e6
-    print("| megapixels | peak resident GB | limit GB | seconds | megapixels per second |")
+    from kerasdenoise.models import list_architectures
+
+    names = arguments.only or ["default", *list_architectures()]
+    over = False
+    print("| model | megapixels | peak resident GB | limit GB | seconds |")
     print("|---|---|---|---|---|")
-    speed = megapixels / seconds
-    print(f"| {megapixels:.1f} | {peak:.2f} | {LIMIT_GB} | {seconds:.0f} | {speed:.2f} |")
-    sys.exit(peak > LIMIT_GB)
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in names:
+            width, height = (6000, 4000) if name == "default" else (4000, 3000)
+            photo = Path(temporary) / f"{width}.jpg"
+            if not photo.exists():
+                write_photo(photo, width, height)
+            model = None if name == "default" else Path(temporary) / name
+            if model:
+                # In a process of its own: a child's peak starts at what its parent holds.
+                code = "import sys; from pathlib import Path; from memory import write_model; "
+                code += f"write_model({name!r}, Path({str(model)!r}))"
+                subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
+            peak, seconds = measure(photo, model, options)
+            over |= peak > LIMIT_GB
+            print(
+                f"| {name} | {width * height / 1e6:.0f} | {peak:.2f} | {LIMIT_GB} "
+                f"| {seconds:.0f} |",
+                flush=True,
+            )
+    sys.exit(over)
 
 
 if __name__ == "__main__":

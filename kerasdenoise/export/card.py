@@ -27,6 +27,7 @@ def render_card(metadata: dict[str, Any]) -> str:
         ("Architecture", f"`{metadata['architecture']}`, see `config.json`"),
         ("Parameters", f"{metadata['parameters']:,}"),
         ("Multiply-accumulates per pixel", f"{metadata['mac_per_pixel']:,}"),
+        ("Memory", f"{metadata['bytes_per_pixel']:,} bytes per pixel of a tile"),
         ("Sees", sight),
         ("Input and output", (f"float32, 1 x H x W x {metadata['channels']}, nominally in [0, 1], "
          f"sides multiples of {metadata['stride']}{given}; the output is not clipped")),

@@ -1,36 +1,119 @@
-"""What a network costs, counted from its layers."""
+"""What a network costs, counted while it runs."""
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 
+from kerasdenoise.errors import ModelError
+
+_KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+
 
 def mac_per_pixel(model: keras.Model, stride: int) -> int:
-    """Counts the multiply-accumulates of all kernels, per pixel of the image.
+    """Counts the multiply-accumulates of all kernels, per pixel of a large image.
+
+    Each call of each layer counts, at any depth: in a model inside the model, inside a layer,
+    and once for each time that a layer is shared. Each number of a kernel is used once at each
+    place of the layer's result, or of its input if it is a transposed convolution. Additions,
+    activations, normalizations and other work without a kernel are not counted, as in
+    published tables, nor is what is done once for an image, whatever its size.
+
+    A layer that multiplies otherwise says so by a method `mac_per_position()`: all that it does
+    for each position of its input, layers inside it included. If it is applied by
+    `layers.pass_context`, its two calls count as one.
 
     Args:
-        model: A functional model of images (batch, height, width, channels).
+        model: A model of one or more images (batch, height, width, channels).
         stride: What height and width must be a multiple of.
 
     Returns:
-        The count, rounded. Additions, activations and rearrangements are not counted, as in
-        published tables.
+        The count, rounded.
+
+    Raises:
+        ModelError: A layer has a matrix of weights, but neither a kernel nor that method.
     """
-    side = 16 * stride
-    channels = model.input_shape[-1]
-    fixed = keras.Input((side, side, channels), batch_size=1)
-    sized = keras.models.clone_model(model, input_tensors=fixed)
-    return round(sum(_layer_mac(layer) for layer in sized.layers) / side**2)
+    # What grows with the image is the difference between two sizes. On both, the grids of
+    # networks that shrink the image by up to 32 come out even.
+    side = math.lcm(stride, 32)
+    small, large = (_count(model, each) for each in (side, 2 * side))
+    return round((large - small) / (3 * side**2))
 
 
-def _layer_mac(layer: keras.layers.Layer) -> int:
-    kernel = getattr(layer, "kernel", None)
-    if kernel is None:
-        return 0
-    # Each weight is used once at each place of the smaller grid: of the result for a
-    # convolution, of the input for a transposed one.
+def _count(model: keras.Model, side: int) -> float:
+    images = [keras.ops.zeros((1, side, side, each.shape[-1])) for each in model.inputs]
+    with _counting(model) as counts:
+        model(images if len(images) > 1 else images[0], training=False)
+    return sum(counts)
+
+
+@contextlib.contextmanager
+def _counting(model: keras.Model) -> Iterator[list[float]]:
+    """Makes the layers that multiply add to a list what each of their calls costs."""
+    counts: list[float] = []
+    layers = _find_layers(model)
+    try:
+        for layer in layers:
+            layer.call = _counted(layer, counts)
+        yield counts
+    finally:
+        for layer in layers:
+            vars(layer).pop("call", None)
+
+
+def _find_layers(layer: Any) -> list[Any]:
+    """Lists the layers that multiply, at any depth, without those inside one that says all."""
+    if hasattr(layer, "mac_per_position"):
+        return [layer]
+    parts = layer._flatten_layers(include_self=False, recursive=False)
+    found = {id(each): each for part in parts for each in _find_layers(part)}
+    if _kernels(layer):
+        found[id(layer)] = layer
+    else:
+        _refuse_matrices(layer, parts)
+    return list(found.values())
+
+
+def _refuse_matrices(layer: Any, parts: list[Any]) -> None:
+    elsewhere = {id(weight) for part in parts for weight in part.weights}
+    for weight in layer.weights:
+        if id(weight) not in elsewhere and sum(size > 1 for size in weight.shape) > 1:
+            raise ModelError(
+                layer.name,
+                f"has a weight {weight.name!r} of which the use cannot be counted",
+                "give the layer a method mac_per_position()",
+            )
+
+
+def _counted(layer: Any, counts: list[float]) -> Any:
+    """Wraps a layer's `call`."""
+    call = layer.call
+
+    def counted(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        result = call(inputs, *args, **kwargs)
+        counts.append(_call_mac(layer, inputs, result, kwargs))
+        return result
+
+    return counted
+
+
+def _call_mac(layer: Any, inputs: Any, result: Any, options: dict[str, Any]) -> float:
+    if hasattr(layer, "mac_per_position"):
+        # The call for the summary belongs to the one for the result.
+        return 0 if options.get("summarize") else layer.mac_per_position() * _positions(inputs)
     transposed = isinstance(layer, keras.layers.Conv2DTranspose)
-    grid = layer.input if transposed else layer.output
-    return math.prod(kernel.shape) * math.prod(grid.shape[1:-1])
+    size = sum(math.prod(kernel.shape) for kernel in _kernels(layer))
+    return size * _positions(inputs if transposed else result)
+
+
+def _kernels(layer: Any) -> list[Any]:
+    kernels = [getattr(layer, name, None) for name in _KERNELS]
+    return [kernel for kernel in kernels if kernel is not None]
+
+
+def _positions(tensor: Any) -> int:
+    return math.prod(tensor.shape[1:-1])

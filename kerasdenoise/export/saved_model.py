@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kerasdenoise._version import __version__
 from kerasdenoise.errors import UsageError
 from kerasdenoise.export.card import render_card
-from kerasdenoise.models import make_config
+from kerasdenoise.models import find_architecture, make_config
 from kerasdenoise.runtime import prepare_keras
 from kerasdenoise.zoo import find_model, verify_model
 from kerasdenoise.zoo.find import INDEX
@@ -101,27 +101,30 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     """Writes all files but the card, and returns the metadata without figures."""
     from kerasdenoise.export.context import split_context
     from kerasdenoise.export.cost import mac_per_pixel
+    from kerasdenoise.export.footprint import measure_footprint
     from kerasdenoise.export.litert import write_litert
 
-    config = make_config(recipe.model.architecture, recipe.model.config)
+    architecture = find_architecture(recipe.model.architecture)
+    config = make_config(architecture, recipe.model.config)
     values = dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]
-    _write_json(
-        folder / "config.json", {"architecture": recipe.model.architecture, "config": values}
-    )
+    _write_json(folder / "config.json", {"architecture": architecture, "config": values})
     (folder / "recipe.toml").write_text(recipe.source, "utf-8")
     earlier = _write_earlier_recipes(recipe, folder)
     denoiser.save(folder / "model.keras")
     denoiser.export(folder / "saved_model", format="tf_saved_model", verbose=False)
     difference = write_litert(denoiser, folder, config.stride)
+    has_context = split_context(denoiser) is not None
+    tile = folder / ("tile.tflite" if has_context else "model.tflite")
     metadata = {
         "name": name,
         "summary": recipe.summary,
-        "architecture": recipe.model.architecture,
+        "architecture": architecture,
         "channels": config.channels,
         "stride": config.stride,
         "radius": config.radius,
-        "global_context": split_context(denoiser) is not None,
+        "global_context": has_context,
         "noise_level": config.noise_level,
+        "bytes_per_pixel": measure_footprint(tile, config.stride),
         "parameters": denoiser.count_params(),
         "mac_per_pixel": mac_per_pixel(denoiser, config.stride),
         "litert_difference": difference,

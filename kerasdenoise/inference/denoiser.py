@@ -157,7 +157,12 @@ class Denoiser:
 
     def _grid(self, height: int, width: int) -> TileGrid:
         return tile_grid(
-            height, width, tile=self._tile, radius=self.info.radius, stride=self.info.stride
+            height,
+            width,
+            tile=self._tile,
+            radius=self.info.radius,
+            stride=self.info.stride,
+            bytes_per_pixel=self.info.bytes_per_pixel,
         )
 
     def _noise_level(self, pixels: np.ndarray) -> float | None:

@@ -29,6 +29,7 @@ class LiteRTEngine:
 
     Attributes:
         inputs: The names of its inputs.
+        input_shapes: Their shapes, -1 for a size that may be any.
 
     Raises:
         ModelError: The file cannot be read or is not such a model.
@@ -67,6 +68,7 @@ class LiteRTEngine:
                 "export the model again",
             )
         self.inputs = tuple(inputs)
+        self.input_shapes = {name: d["shape_signature"].tolist() for name, d in inputs.items()}
         self._input_indices = {name: detail["index"] for name, detail in inputs.items()}
         self._output_indices = {name: detail["index"] for name, detail in outputs.items()}
         self._shapes: dict[str, tuple[int, ...]] = {}

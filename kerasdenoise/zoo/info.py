@@ -35,6 +35,7 @@ class ModelInfo:
         radius: How far it sees, in pixels, but for its global context.
         has_context: Whether it also needs statistics of the whole image.
         takes_noise_level: Whether it is told the level of the noise.
+        bytes_per_pixel: What it takes of memory for each pixel of a tile, as far as is known.
         files: What the index records of its files, by their path in the folder; None for a
             model that was given as a path and of which nothing is recorded.
         metadata: All of `metadata.json`: parameters, license, recipe, data, figures.
@@ -49,6 +50,7 @@ class ModelInfo:
     radius: int
     has_context: bool = False
     takes_noise_level: bool = False
+    bytes_per_pixel: int = 1
     files: Mapping[str, FileRecord] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
@@ -91,14 +93,17 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
             radius=metadata["radius"],
             has_context=bool(metadata.get("global_context", False)),
             takes_noise_level=bool(metadata.get("noise_level", False)),
+            bytes_per_pixel=metadata.get("bytes_per_pixel", 1),
             files=files,
             metadata=metadata,
         )
     except KeyError as error:
         raise ModelError(path, f"has no {error}", "export the model again") from error
-    integers = type(info.stride) is type(info.radius) is int
-    if info.channels not in (1, 3) or not (integers and info.stride > 0 and info.radius >= 0):
-        raise ModelError(path, "channels, stride or radius is out of range", "export it again")
+    least = ((info.stride, 1), (info.radius, 0), (info.bytes_per_pixel, 1))
+    if info.channels not in (1, 3) or not all(type(n) is int and n >= low for n, low in least):
+        raise ModelError(
+            path, "channels, stride, radius or bytes_per_pixel is out of range", "export it again"
+        )
     return info
 
 

@@ -96,6 +96,16 @@ def test_tiles_are_balanced():
     assert grid.tile_size == (8, 504)
 
 
+def test_automatic_tiles_take_no_more_memory_than_allowed():
+    heavy = 2000
+    grid = tile_grid(3000, 4000, tile="auto", radius=11, stride=4, bytes_per_pixel=heavy)
+    area = grid.tile_size[0] * grid.tile_size[1]
+    assert 0.8 * tiles.AUTO_BYTES < area * heavy <= tiles.AUTO_BYTES
+    # One that is too heavy for any tile gets the smallest.
+    least = tile_grid(100, 100, tile="auto", radius=11, stride=4, bytes_per_pixel=10**9)
+    assert least.tile_size == (28, 28)
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (16, 40), (17, 81), (30, 5)])
 def test_parts_hold_each_pixel_once(height: int, width: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tiles, "PART", 14)

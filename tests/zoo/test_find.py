@@ -99,7 +99,7 @@ def test_the_first_folder_wins(copied: Path, tmp_path: Path, monkeypatch: pytest
 def test_metadata_that_describe_no_denoiser_are_refused(copied: Path, change: dict[str, object]):
     path = copied / "tiny" / "metadata.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(ModelError, match=r"metadata\.json: channels, stride or radius"):
+    with pytest.raises(ModelError, match=r"metadata\.json: channels, stride, radius"):
         find_model("tiny")
 
 

@@ -1,0 +1,64 @@
+"""How much memory a network takes for a tile, measured where nothing else runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from kerasdenoise.errors import ModelError
+
+# Two sizes of tile, of which the difference is the tile's alone.
+_SIDES = (256, 640)
+
+# A process's peak starts at what its parent holds, which may be much: one in between that holds
+# little.
+_BETWEEN = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+
+# A peak cannot be reset, so that the larger tile comes second.
+_PROGRAM = """
+import json, resource, sys
+from pathlib import Path
+import numpy as np
+from kerasdenoise.inference.engines import LiteRTEngine
+
+engine = LiteRTEngine(Path(sys.argv[1]), threads=1)
+shapes, peaks = json.loads(sys.argv[2]), []
+for each in shapes:
+    engine({name: np.ones(shape, np.float32) for name, shape in each.items()})
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(json.dumps(peaks))
+"""
+
+
+def measure_footprint(path: Path, stride: int) -> int:
+    """Measures the memory of a LiteRT file, in bytes per pixel of a tile.
+
+    The file is run in a process of its own on two sizes of tile, of which the peaks of resident
+    memory are compared.
+
+    Args:
+        path: A file that `write_litert` wrote.
+        stride: What height and width are multiples of.
+
+    Raises:
+        ModelError: If it cannot be run.
+    """
+    from kerasdenoise.inference.engines import LiteRTEngine
+
+    sides = [-(-side // stride) * stride for side in _SIDES]
+    given = LiteRTEngine(path).input_shapes
+    shapes = [
+        {name: [side if size < 0 else size for size in shape] for name, shape in given.items()}
+        for side in sides
+    ]
+    program = [sys.executable, "-c", _PROGRAM, str(path), json.dumps(shapes)]
+    command = [sys.executable, "-c", _BETWEEN, *program]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise ModelError(path, "cannot be run", f"report this: {result.stderr.strip()[-200:]}")
+    small, large = json.loads(result.stdout)
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return max(1, round((large - small) * unit / (sides[1] ** 2 - sides[0] ** 2)))
