@@ -17,7 +17,7 @@ def convolve(
     transposed: bool = False,
     **options: Any,
 ) -> Any:
-    """Applies a new convolution with bias to a tensor (batch, height, width, channels).
+    """Applies a new convolution to a tensor (batch, height, width, channels).
 
     Kernel and bias are drawn from U(-b, b), b = 1/sqrt(kernel^2 * channels): channels of the
     input, or of the output if it is transposed, as PyTorch counts them there.
@@ -29,7 +29,7 @@ def convolve(
         name: The layer's name.
         strides: Factor that the convolution shrinks by, or enlarges by if it is transposed.
         transposed: Whether it enlarges.
-        **options: Other settings of the Keras layer.
+        **options: Other settings of the Keras layer, such as `use_bias`.
     """
     bound = (kernel**2 * (filters if transposed else x.shape[-1])) ** -0.5
     layer = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
