@@ -67,8 +67,8 @@ TRIALS = {
         "LambdaNet, u = 4, m = 7", "lambda_net", {"preset": "small_window"}
     ),
     "denoising_autoencoder": Trial("Denoising autoencoder", "denoising_autoencoder"),
-    "dncnn": Trial("DnCNN", "dncnn", batch=16),
-    "dncnn_direct": Trial("DnCNN, direct", "dncnn", {"preset": "direct"}, batch=16),
+    "dncnn": Trial("DnCNN", "dncnn", batch=4),
+    "dncnn_direct": Trial("DnCNN, direct", "dncnn", {"preset": "direct"}, batch=4),
     "strided_autoencoder": Trial(
         "Strided autoencoder, Noise2Noise", "strided_autoencoder", options=_N2N
     ),

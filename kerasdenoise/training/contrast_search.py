@@ -55,9 +55,10 @@ def find_contrast(denoiser: keras.Model) -> keras.Variable:
         RecipeError: If there is none, or several.
     """
     for layer in denoiser.layers:
-        if isinstance(layer, SharedValues) and layer.name == "contrast" and not layer.learned:
-            if layer.values.shape == (1,):  # not one for each step, nor a pair
-                return layer.values
+        fixed = isinstance(layer, SharedValues) and not layer.learned
+        # Not one for each step, nor a pair for borders and the rest.
+        if fixed and layer.name == "contrast" and len(layer.start) == 1:
+            return layer.values
     raise RecipeError(
         f"model {denoiser.name}",
         "has no single fixed contrast to search for",

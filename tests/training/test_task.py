@@ -41,7 +41,7 @@ def test_the_noise_of_each_image_is_measured():
 def test_a_network_that_takes_the_level_is_told_that_of_each_image():
     unet = get_architecture("unet")
     task = _task(unet.build(unet.Config(1, (4, 8), (1, 1), noise_level=True)))
-    noisy, level = task(CLEAN)["inputs"]
+    _, level = task(CLEAN)["inputs"]
     assert level.shape == (6, 16, 16, 1)
     told = np.asarray(level)
     np.testing.assert_array_equal(told, told[:, :1, :1] * np.ones_like(told))
