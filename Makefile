@@ -33,8 +33,11 @@ pictures: $(INSTALLED)  ## The pictures in the documentation
 		-o docs/images/before_after.jpg --overwrite
 
 bench: $(INSTALLED)  ## Speed and memory
+	@$(BIN)/python -m pip install --quiet --editable ".[peers]"
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/loader.py
+	$(BIN)/python benchmarks/lambda_layer.py
+	$(BIN)/python benchmarks/diffusion.py
 
 clean:
 	rm -rf .venv build dist

@@ -4,7 +4,8 @@
 
 It shows that each of them learns, not how good it can be: five minutes of one core are little,
 and the more a network computes for a pixel the fewer steps it gets. Each training is a process
-pinned to a core of its own; one whose result is in `--runs` is not done again.
+pinned to a core of its own; one whose result is in `--runs` is not done again. Without the data
+folder of this project, `--train tfds:cifar10 --test tfds:cifar10:test` gets all of CIFAR-10.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from kerasdenoise.metrics import psnr
 from kerasdenoise.runtime import prepare_keras
 
 PAGE = Path(__file__).parents[1] / "docs" / "short_trainings.md"
-ARCHIVE = "cifar10/cifar10_lossless_subset.npz"
+TRAIN = "cifar10/cifar10_lossless_subset.npz:x_train"
+TEST = "cifar10/cifar10_lossless_subset.npz:x_test"
 NOISE = "gaussian:25"
 SEED = 20261124
 
@@ -105,9 +107,9 @@ TRIALS = {
 ORACLE = "perona_malik"
 
 
-def write_recipe(name: str, runs: Path, steps: int) -> str:
+def write_recipe(name: str, arguments: argparse.Namespace, steps: int) -> str:
     """Writes the recipe of a trial."""
-    trial = TRIALS[name]
+    trial, runs = TRIALS[name], arguments.runs
     parts = {part: (runs / source).as_posix() for part, source in trial.parts.items()}
     options = {"loss": "l2", "average": 0.99, "warmup": 100, **trial.options}
     return "\n".join(
@@ -120,9 +122,9 @@ def write_recipe(name: str, runs: Path, steps: int) -> str:
             f"config = {_inline(trial.config)}",
             f"parts = {_inline(parts)}",
             "[data]",
-            'root = "../shared/data"',
-            f'train = ["{ARCHIVE}:x_train"]',
-            f'validation = ["{ARCHIVE}:x_test"]',
+            f'root = "{arguments.data.as_posix()}"',
+            f'train = ["{arguments.train}"]',
+            f'validation = ["{arguments.test}"]',
             'license = "CIFAR-10; none stated"',
             "patch = 32",
             "margin = 0",
@@ -145,21 +147,21 @@ def _inline(table: dict[str, Any]) -> str:
     return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in table.items()) + " }"
 
 
-def run_trial(name: str, runs: Path, root: Path, minutes: float) -> None:
+def run_trial(name: str, arguments: argparse.Namespace) -> None:
     """Trains and measures one network, and writes its result."""
     prepare_keras()
     from kerasdenoise.training.build import load_run
     from kerasdenoise.training.recipe import parse_recipe
     from kerasdenoise.training.run import train
 
-    run = runs / name
+    run = arguments.runs / name
     run.mkdir(parents=True, exist_ok=True)
     recipe_file = run / "recipe.toml"
     if not recipe_file.exists():
-        steps = _count_steps(parse_recipe(write_recipe(name, runs, 1)), root, 60 * minutes)
-        recipe_file.write_text(write_recipe(name, runs, steps), "utf-8")
+        steps = _count_steps(parse_recipe(write_recipe(name, arguments, 1)), arguments)
+        recipe_file.write_text(write_recipe(name, arguments, steps), "utf-8")
     recipe = parse_recipe(recipe_file.read_text("utf-8"), str(recipe_file))
-    train(recipe, run, root, report=lambda progress: print(name, progress, flush=True))
+    train(recipe, run, arguments.data, report=lambda progress: print(name, progress, flush=True))
     log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     _, denoiser = load_run(run)
     result = {
@@ -168,28 +170,29 @@ def run_trial(name: str, runs: Path, root: Path, minutes: float) -> None:
         "trainable": sum(int(np.prod(w.shape)) for w in denoiser.trainable_variables),
         "steps": recipe.optimization.steps,
         "minutes": sum(entry["seconds"] for entry in log) / 60,
-        **_measure(name, denoiser, root),
+        **_measure(name, denoiser, arguments),
     }
     (run / "result.json").write_text(json.dumps(result, indent=2), "utf-8")
 
 
-def _count_steps(recipe: Any, root: Path, seconds: float) -> int:
+def _count_steps(recipe: Any, arguments: argparse.Namespace) -> int:
     """Measures how many steps fit, on a network that is thrown away."""
     from kerasdenoise.data.sources import load_images
     from kerasdenoise.training.build import build_task
 
     task = build_task(recipe)
-    clean = np.stack(load_images([f"{ARCHIVE}:x_train"], root)[: recipe.data.batch])
+    images = load_images([arguments.train], arguments.data)
+    clean = np.stack(images[: recipe.data.batch])
     clean = clean.astype(np.float32) / 255
     task.train_on_batch(clean)
     started, steps = time.monotonic(), 0
     while time.monotonic() - started < 10:
         task.train_on_batch(clean)
         steps += 1
-    return max(1, round(seconds * steps / (time.monotonic() - started)))
+    return max(1, round(60 * arguments.minutes * steps / (time.monotonic() - started)))
 
 
-def _measure(name: str, denoiser: Any, root: Path) -> dict[str, Any]:
+def _measure(name: str, denoiser: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     """Denoises all test images, one noisy version each."""
     import keras
 
@@ -199,7 +202,7 @@ def _measure(name: str, denoiser: Any, root: Path) -> dict[str, Any]:
     from kerasdenoise.training.objectives import find_borders
     from kerasdenoise.training.task import give_inputs, measure_noise
 
-    clean = np.stack(load_images([f"{ARCHIVE}:x_test"], root)).astype(np.float32) / 255
+    clean = np.stack(load_images([arguments.test], arguments.data)).astype(np.float32) / 255
     noisy = parse_noise(NOISE)(clean, keras.random.SeedGenerator(0))
     noisy = keras.ops.convert_to_numpy(noisy)
     inputs = give_inputs(denoiser, noisy, measure_noise(noisy, clean))
@@ -241,7 +244,7 @@ def run_all(names: Iterable[str], arguments: argparse.Namespace) -> None:
     def start(name: str) -> None:
         mine = free.get()
         command = [sys.executable, __file__, "--one", name]
-        for option in ("runs", "data", "minutes"):
+        for option in ("runs", "data", "train", "test", "minutes"):
             command += [f"--{option}", str(getattr(arguments, option))]
         started = time.monotonic()
         with (arguments.runs / f"{name}.log").open("w") as log:
@@ -309,13 +312,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs/short_trainings"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--train", default=TRAIN, help="source of images, as tfds:cifar10")
+    parser.add_argument("--test", default=TEST, help="source of others, as tfds:cifar10:test")
     parser.add_argument("--only", nargs="+", choices=TRIALS, default=list(TRIALS))
     parser.add_argument("--one", choices=TRIALS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if not (arguments.data / ARCHIVE).is_file():
-        sys.exit(f"{arguments.data / ARCHIVE}: not there; name its folder's parent with --data")
     if arguments.one:
-        run_trial(arguments.one, arguments.runs, arguments.data, arguments.minutes)
+        run_trial(arguments.one, arguments)
         return
     arguments.runs.mkdir(parents=True, exist_ok=True)
     due = [n for n in arguments.only if not (arguments.runs / n / "result.json").exists()]

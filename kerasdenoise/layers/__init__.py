@@ -1,7 +1,35 @@
-"""Keras layers of the networks in `kerasdenoise.models`; one a file, from `keras.ops` alone."""
+"""Keras layers of the networks in `kerasdenoise.models`; one a file, from `keras.ops` alone.
+
+Importing them registers them, so that saved networks can be loaded.
+"""
 
 from __future__ import annotations
 
+from kerasdenoise.layers.border_mix import BorderMix
+from kerasdenoise.layers.contrast_regressor import ContrastRegressor, from_contrast, to_contrast
+from kerasdenoise.layers.diffusion_step import DiffusionStep
+from kerasdenoise.layers.edge_indicator import EdgeIndicator
 from kerasdenoise.layers.global_context import GlobalContext, pass_context
+from kerasdenoise.layers.global_maximum import GlobalMaximum
+from kerasdenoise.layers.image_regressor import ImageRegressor
+from kerasdenoise.layers.iteration_gates import IterationGates
+from kerasdenoise.layers.lambda_layer import LambdaLayer
+from kerasdenoise.layers.p1_coefficient import P1Coefficient
+from kerasdenoise.layers.shared_values import SharedValues
 
-__all__ = ["GlobalContext", "pass_context"]
+__all__ = [
+    "BorderMix",
+    "ContrastRegressor",
+    "DiffusionStep",
+    "EdgeIndicator",
+    "GlobalContext",
+    "GlobalMaximum",
+    "ImageRegressor",
+    "IterationGates",
+    "LambdaLayer",
+    "P1Coefficient",
+    "SharedValues",
+    "from_contrast",
+    "pass_context",
+    "to_contrast",
+]

@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 
 
 class Config(Protocol):
-    """What every architecture's `Config` says about its network.
+    """What every architecture's `Config` says about its network."""
 
-    Attributes:
-        channels: Channels of the image, 1 or 3.
-        noise_level: Whether the network has, besides `noisy`, a second input `noise_level`:
-            the standard deviation of the noise at each pixel (batch, height, width, 1).
-    """
+    @property
+    def channels(self) -> int:
+        """Channels of the image, 1 or 3."""
+        ...
 
-    channels: int
-    noise_level: bool
+    @property
+    def noise_level(self) -> bool:
+        """Whether the network is told the level of the noise.
+
+        It then has, besides `noisy`, a second input `noise_level`: the standard deviation of
+        the noise at each pixel (batch, height, width, 1).
+        """
+        ...
 
     @property
     def stride(self) -> int:

@@ -1,0 +1,186 @@
+"""One explicit step of anisotropic diffusion."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import keras
+
+from kerasdenoise.errors import ModelError
+from kerasdenoise.layers._gradient import square_gradient, take_differences, take_divergence
+from kerasdenoise.layers.global_context import Tensor
+
+# Up to this step each new pixel is a weighted mean of the pixel and its four neighbors.
+LARGEST_STEP = 0.25
+
+
+@keras.saving.register_keras_serializable("kerasdenoise")
+class DiffusionStep(keras.layers.Layer):
+    """Diffuses an image for one time step, less where it has edges.
+
+    `u + gate * (tau * div(g * grad u) - tau * alpha * (u - noisy))`, of which the last term is
+    there only with `reaction` (Nordstroem, "Biased anisotropic diffusion", 1990). The gradient
+    is that of forward differences with replicated borders; g is taken at the pixel that a
+    difference starts from. With s the size of the gradient, g is one of Perona and Malik's
+    functions ("Scale-space and edge detection using anisotropic diffusion", IEEE TPAMI 1990),
+    whose lambda, the difference from which on an edge is kept, is called `contrast` here:
+
+    - `exponential`: g = exp(-s^2 / contrast^2);
+    - `rational`: g = 1 / (1 + s^2 / contrast^2).
+
+    With 0 <= g <= 1 and tau <= 1/4, or tau <= 1/(4 + alpha) with a reaction, each new pixel is a
+    weighted mean of its old neighborhood and of `noisy`: no value exceeds those before, and
+    without a reaction, and with a gate that is the same everywhere, the image keeps its mean.
+    Other steps are refused. With g >= -gamma, values grow by a factor of 1 + 8 * tau * gamma at
+    most. Gradients can grow by 1 + 3.57 * tau a step with the exponential function and by
+    1 + tau with the rational one, which therefore is easier to train through many steps.
+
+    Args:
+        function: g's name, or None to be given g as `coefficient`.
+        tau: The time step, above 0 and up to 1/4; where a trained one starts.
+        argument: What s is: `directional`, the difference in each direction and channel by
+            itself (Perona and Malik's), or `norm`, the gradient's norm over both directions and
+            all channels, which gives one g to all channels and so no color fringes.
+        learn_tau: Whether tau is trained, as sigmoid(w)/4.
+        reaction: Where the trained alpha starts, or None for no reaction. The layer keeps
+            tau * alpha below 1 - 4 * tau.
+
+    Call arguments:
+        u: The image, (batch, height, width, channels).
+        contrast: Above 0, (batch, 1, 1, 1) or, for a contrast of its own at each pixel,
+            (batch, height, width, 1); with a `function` alone.
+        coefficient: g, (batch, height, width, 1) or one for each channel; without `function`.
+        noisy: The image that the reaction pulls to, of the shape of `u`.
+        gate: How much of the step is taken, in [0, 1], of the shapes that `contrast` may have.
+
+    Returns:
+        The diffused image, of the shape of `u`, float32: diffusion works on differences that
+        bfloat16 does not resolve.
+
+    Raises:
+        ModelError: If the step is not stable or a name is unknown.
+        TypeError: If a call argument is missing.
+    """
+
+    def __init__(
+        self,
+        function: Literal["exponential", "rational"] | None = "exponential",
+        tau: float = 0.2,
+        argument: Literal["directional", "norm"] = "directional",
+        learn_tau: bool = False,
+        reaction: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**{"dtype": "float32", **options})
+        _check(function, tau, argument, learn_tau, reaction)
+        self.function = function
+        self.start = tau
+        self.argument = argument
+        self.learn_tau = learn_tau
+        self.reaction = reaction
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Makes the trained numbers."""
+        if self.learn_tau:
+            logit = _logit(self.start / LARGEST_STEP)
+            self._tau = self.add_weight((), keras.initializers.Constant(logit), name="tau")
+        if self.reaction is not None:
+            logit = _logit(self.reaction / (1 / self.start - 4))
+            self._alpha = self.add_weight((), keras.initializers.Constant(logit), name="alpha")
+        self.built = True
+
+    @property
+    def tau(self) -> Tensor:
+        """The time step."""
+        if not self.learn_tau:
+            return self.start
+        return LARGEST_STEP * keras.ops.sigmoid(self._tau)
+
+    @property
+    def alpha(self) -> Tensor:
+        """The strength of the reaction, 0 if there is none."""
+        if self.reaction is None:
+            return 0.0
+        return keras.ops.sigmoid(self._alpha) * (1 / self.tau - 4)
+
+    def call(
+        self,
+        u: Tensor,
+        contrast: Tensor | None = None,
+        coefficient: Tensor | None = None,
+        noisy: Tensor | None = None,
+        gate: Tensor | None = None,
+    ) -> Tensor:
+        """Takes the step."""
+        self._require(contrast if self.function else coefficient, noisy)
+        right, below = take_differences(u)
+        if self.function is None:
+            along = down = coefficient
+        elif self.argument == "norm":
+            along = down = self._diffusivity(square_gradient(right, below), contrast)
+        else:
+            along = self._diffusivity(keras.ops.square(right), contrast)
+            down = self._diffusivity(keras.ops.square(below), contrast)
+        change = self.tau * take_divergence(along * right, down * below)
+        if self.reaction is not None:
+            change = change - self.tau * self.alpha * (u - noisy)
+        return u + (change if gate is None else gate * change)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made of."""
+        return {
+            **super().get_config(),
+            "function": self.function,
+            "tau": self.start,
+            "argument": self.argument,
+            "learn_tau": self.learn_tau,
+            "reaction": self.reaction,
+        }
+
+    def _diffusivity(self, square: Tensor, contrast: Tensor) -> Tensor:
+        # The square is used as it is: a root would have no derivative where the image is flat.
+        if self.function == "exponential":
+            return keras.ops.exp(square * (-1 / keras.ops.square(contrast)))
+        return 1 / (1 + square * (1 / keras.ops.square(contrast)))
+
+    def _require(self, measure: Tensor | None, noisy: Tensor | None) -> None:
+        # Keras would turn an error of another signature into one of its own.
+        if measure is None:
+            name = "contrast" if self.function else "coefficient"
+            raise TypeError(f"{self.name}: called without {name}; give {name}=...")
+        if self.reaction is not None and noisy is None:
+            raise TypeError(f"{self.name}: a reaction needs the noisy image; give noisy=...")
+
+
+def _check(
+    function: str | None, tau: float, argument: str, learn_tau: bool, reaction: float | None
+) -> None:
+    if function not in ("exponential", "rational", None):
+        raise ModelError(
+            f"diffusion function {function!r}", "is unknown", "known: exponential, rational"
+        )
+    if argument not in ("directional", "norm"):
+        raise ModelError(
+            f"diffusion argument {argument!r}", "is unknown", "known: directional, norm"
+        )
+    if not 0 < tau <= LARGEST_STEP:
+        raise ModelError(
+            f"diffusion step tau={tau}", "is not stable", "give one above 0 and up to 0.25"
+        )
+    if learn_tau and tau == LARGEST_STEP:
+        raise ModelError(
+            f"diffusion step tau={tau}",
+            "is the limit that a trained step approaches but never is",
+            "start below 0.25, as with 0.2",
+        )
+    if reaction is not None and not 0 < reaction < 1 / tau - 4:
+        raise ModelError(
+            f"diffusion step tau={tau} with reaction {reaction}",
+            "is not stable, as tau must be below 1/(4 + reaction), and the reaction above 0",
+            "give a smaller tau or reaction, as with 0.2 and 0.1",
+        )
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1 - share))

@@ -1,0 +1,110 @@
+"""How strong an edge is at each pixel, of its differences alone or of its surroundings."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import keras
+
+from kerasdenoise.errors import ModelError
+from kerasdenoise.layers._gradient import square_gradient, take_differences
+from kerasdenoise.layers._softplus import softplus
+from kerasdenoise.layers.global_context import Tensor
+
+# Keeps the derivative of the root finite where an image is flat.
+_FLAT = 1e-3
+# With these the indicator of convolutions that are not trained yet is near 0 where an image is
+# flat, about 0.2 for noise of 25/255 or at an edge of half the range.
+_GAIN = 30.0
+_OFFSET = -3.0
+
+
+@keras.saving.register_keras_serializable("kerasdenoise")
+class EdgeIndicator(keras.layers.Layer):
+    """Gives each pixel a number, 0 or above, that rises with the edge at it.
+
+    Without convolutions that is the norm s of the gradient, over both directions and all
+    channels: sqrt(s^2 + d^2) - d with d = 0.001, whose derivative is at most 1. With them it is
+
+        softplus(conv3x3( ... relu(conv3x3(relu([D, -D])))))
+
+    of the differences D in both directions and all channels, so that it depends on what is
+    around a pixel, and brightness does not count. The last convolution starts as a mean over
+    what it sees. The slides on learned anisotropic diffusion put some convolutional layers
+    there, for the network to have an idea of what happens around a pixel; they do not say which.
+
+    Args:
+        convolutions: How many 3x3 convolutions; 0 for the gradient's norm.
+        width: Channels between them.
+
+    Call arguments:
+        image: (batch, height, width, channels).
+
+    Returns:
+        The indicator, float32 (batch, height, width, 1).
+
+    Raises:
+        ModelError: If there are fewer than 0 convolutions or less than one channel.
+    """
+
+    def __init__(self, convolutions: int = 0, width: int = 8, **options: Any) -> None:
+        super().__init__(**{"dtype": "float32", **options})
+        if convolutions < 0 or width < 1:
+            raise ModelError(
+                f"edge indicator of {convolutions} convolutions and width {width}",
+                "has a number that is too small",
+                "give 0 or more convolutions and 1 or more channels",
+            )
+        self.convolutions = convolutions
+        self.width = width
+        self._hidden = [
+            keras.layers.Conv2D(
+                width,
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer="he_normal",
+                dtype=self.dtype_policy,
+                name=f"conv_{index}",
+            )
+            for index in range(convolutions - 1)
+        ]
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Makes the weights."""
+        channels = 4 * cast(int, shape[-1])
+        shape = (*shape[:-1], channels)
+        if self.convolutions:
+            for layer in self._hidden:
+                layer.build(shape)
+                shape = layer.compute_output_shape(shape)
+                channels = self.width
+            self._last = keras.layers.Conv2D(
+                1,
+                3,
+                padding="same",
+                kernel_initializer=keras.initializers.Constant(_GAIN / (9 * channels)),
+                bias_initializer=keras.initializers.Constant(_OFFSET),
+                dtype=self.dtype_policy,
+                name="last",
+            )
+            self._last.build(shape)
+        self.built = True
+
+    def call(self, image: Tensor) -> Tensor:
+        """Gives the indicator."""
+        right, below = take_differences(image)
+        if not self.convolutions:
+            return keras.ops.sqrt(square_gradient(right, below) + _FLAT**2) - _FLAT
+        x = keras.ops.relu(keras.ops.concatenate([right, below, -right, -below], axis=-1))
+        for layer in self._hidden:
+            x = layer(x)
+        return softplus(self._last(x))
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made of."""
+        return {
+            **super().get_config(),
+            "convolutions": self.convolutions,
+            "width": self.width,
+        }

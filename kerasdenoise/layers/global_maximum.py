@@ -1,0 +1,52 @@
+"""The largest value in an image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kerasdenoise.layers.global_context import Tensor
+
+# The maximum merged of n parts is too small by log(n) over this at most.
+_WEIGHT = 10_000.0
+
+
+@keras.saving.register_keras_serializable("kerasdenoise")
+class GlobalMaximum(keras.layers.Layer):
+    """Gives the largest value of each channel over a whole image.
+
+    No gradient flows back through it. Apply it by `pass_context` in a model, so that an image
+    can be denoised in tiles.
+
+    Args:
+        floor: The least that is returned.
+
+    Call arguments:
+        inputs: (batch, height, width, channels).
+        summarize: Whether to return only the maximum without the floor, and its weight, a
+            large multiple of it, both (batch, 1, 1, channels).
+        context: Such a maximum, to be used instead of that of `inputs`.
+
+    Returns:
+        The maximum, or the floor where that is larger, float32 (batch, 1, 1, channels).
+    """
+
+    def __init__(self, floor: float = 1e-3, **options: Any) -> None:
+        super().__init__(**{"dtype": "float32", **options})
+        self.floor = floor
+
+    def call(
+        self, inputs: Tensor, summarize: bool = False, context: Tensor | None = None
+    ) -> Tensor:
+        """Gives the maximum."""
+        if context is None:
+            inputs = keras.ops.stop_gradient(inputs)
+            context = keras.ops.max(inputs, axis=(1, 2), keepdims=True)
+        if summarize:
+            return context, keras.ops.multiply(context, _WEIGHT)
+        return keras.ops.maximum(context, self.floor)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made of."""
+        return {**super().get_config(), "floor": self.floor}

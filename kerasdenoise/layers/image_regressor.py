@@ -1,0 +1,110 @@
+"""Numbers that a convolutional network reads off a whole image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from kerasdenoise.layers.global_context import Tensor
+
+
+@keras.saving.register_keras_serializable("kerasdenoise")
+class ImageRegressor(keras.layers.Layer):
+    """Gives a few numbers for an image of any size.
+
+    Convolutions 3x3 of stride 2, each with batch normalization and ReLU; the mean of what they
+    give over all positions; one linear layer, whose result is added to the numbers `start`. Its
+    weights start at zero, so that every image has those numbers at first.
+
+    The mean is a statistic of the whole image: apply the layer by `pass_context` in a model, so
+    that an image can be denoised in tiles.
+
+    Args:
+        start: The numbers to start from; as many as the layer gives.
+        widths: Channels of the convolutions.
+
+    Call arguments:
+        inputs: (batch, height, width, channels).
+        summarize: Whether to return only the mean of the features, (batch, last width), and
+            the logarithm of the number of positions, (batch, 1).
+        context: Such a mean, to be used instead of that of `inputs`.
+        training: Whether batch normalization uses the batch's statistics.
+
+    Returns:
+        The numbers, float32 (batch, 1, 1, as many as `start`).
+    """
+
+    def __init__(
+        self, start: Sequence[float], widths: Sequence[int] = (16, 32, 64), **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.start = tuple(float(value) for value in start)
+        self.widths = tuple(widths)
+        self._convolutions = [
+            # Without bias: batch normalization would take it away again.
+            keras.layers.Conv2D(
+                width,
+                3,
+                strides=2,
+                padding="same",
+                use_bias=False,
+                kernel_initializer="he_normal",
+                dtype=self.dtype_policy,
+                name=f"conv_{level}",
+            )
+            for level, width in enumerate(self.widths)
+        ]
+        self._normalizations = [
+            keras.layers.BatchNormalization(
+                momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name=f"normalization_{level}"
+            )
+            for level in range(len(self.widths))
+        ]
+        self._read = keras.layers.Dense(
+            len(self.start),
+            kernel_initializer="zeros",
+            dtype="float32",
+            name="read",
+        )
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Makes the weights."""
+        for convolution, normalization in zip(
+            self._convolutions, self._normalizations, strict=True
+        ):
+            convolution.build(shape)
+            shape = convolution.compute_output_shape(shape)
+            normalization.build(shape)
+        self._read.build((shape[0], shape[-1]))
+        self.built = True
+
+    def call(
+        self,
+        inputs: Tensor,
+        summarize: bool = False,
+        context: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
+        """Gives the numbers, or the statistic that they are read off."""
+        if summarize:
+            return self._summarize(inputs, training)
+        if context is None:
+            context, _ = self._summarize(inputs, training)
+        start = keras.ops.convert_to_tensor(self.start, "float32")
+        return keras.ops.reshape(start + self._read(context), (-1, 1, 1, len(self.start)))
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made of."""
+        return {**super().get_config(), "start": self.start, "widths": self.widths}
+
+    def _summarize(self, x: Tensor, training: bool | None) -> tuple[Tensor, Tensor]:
+        for convolution, normalization in zip(
+            self._convolutions, self._normalizations, strict=True
+        ):
+            x = keras.ops.relu(normalization(convolution(x), training=training))
+        x = keras.ops.cast(x, "float32")
+        positions = keras.ops.sum(keras.ops.ones_like(x[..., 0]), axis=(1, 2))
+        log_positions = keras.ops.log(keras.ops.expand_dims(positions, 1))
+        return keras.ops.mean(x, axis=(1, 2)), log_positions

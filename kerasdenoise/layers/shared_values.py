@@ -1,0 +1,49 @@
+"""Numbers that are the same for every image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from kerasdenoise.layers.global_context import Tensor
+
+
+@keras.saving.register_keras_serializable("kerasdenoise")
+class SharedValues(keras.layers.Layer):
+    """Gives the same numbers for every image: the counterpart of `ImageRegressor`.
+
+    Args:
+        start: Where the numbers start; as many as the layer gives.
+        learned: Whether they are trained. They are a weight either way: what is not trained
+            can be assigned, and is saved.
+
+    Call arguments:
+        inputs: Any tensor; it is not looked at.
+
+    Returns:
+        The numbers, float32 (1, 1, 1, as many as `start`).
+    """
+
+    def __init__(self, start: Sequence[float], learned: bool = True, **options: Any) -> None:
+        super().__init__(**{"dtype": "float32", **options})
+        self.start = tuple(float(value) for value in start)
+        self.learned = learned
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Makes the weight."""
+        self.values = self.add_weight(
+            (len(self.start),),
+            lambda shape, dtype=None: keras.ops.convert_to_tensor(self.start, dtype),
+            trainable=self.learned,
+            name="values",
+        )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Gives the numbers."""
+        return keras.ops.reshape(self.values, (1, 1, 1, len(self.start)))
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made of."""
+        return {**super().get_config(), "start": self.start, "learned": self.learned}

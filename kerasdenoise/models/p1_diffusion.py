@@ -1,0 +1,187 @@
+"""Anisotropic diffusion with a trained piecewise linear coefficient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+
+from kerasdenoise.errors import ModelError
+from kerasdenoise.layers.border_mix import BorderMix
+from kerasdenoise.layers.diffusion_step import DiffusionStep
+from kerasdenoise.layers.edge_indicator import EdgeIndicator
+from kerasdenoise.layers.global_context import pass_context
+from kerasdenoise.layers.global_maximum import GlobalMaximum
+from kerasdenoise.layers.image_regressor import ImageRegressor
+from kerasdenoise.layers.iteration_gates import IterationGates
+from kerasdenoise.layers.p1_coefficient import P1Coefficient
+from kerasdenoise.layers.shared_values import SharedValues
+from kerasdenoise.models._border import border_config, find_borders
+from kerasdenoise.models._inputs import Inputs, make_inputs
+
+
+def _make_coefficient(config: Config) -> P1Coefficient:
+    calls = config.steps if config.recompute or not config.shared else 1
+    return P1Coefficient(
+        config.pieces,
+        config.monotone,
+        config.continuous,
+        config.backward,
+        # Each call adds its penalty; together they are those of the functions, once for each.
+        config.roughness / (calls if config.shared else 1),
+        name="coefficient",
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """The diffusion's settings.
+
+    Attributes:
+        channels: Channels of the image, 1 or 3.
+        steps: Time steps.
+        tau: Length of a time step, above 0 and up to 1/4.
+        pieces: Pieces of the coefficient function.
+        values: What has a function of its own: `global`, the network; `image`, each image, for
+            which a `layers.ImageRegressor` chooses it.
+        contrast: Perona and Malik's lambda for the function that training starts from, as a
+            share of the largest edge indicator in the image.
+        backward: How far below zero the coefficient may go.
+        monotone: Whether it falls as edges get stronger.
+        continuous: Whether its pieces meet.
+        roughness: Weight of the penalty on its bends, in the model's losses.
+        stem: 3x3 convolutions that make the edge indicator, 0 to 3; with 0 it is the norm of
+            the gradient at the pixel itself.
+        recompute: Whether the indicator is taken anew before each step, as Perona and Malik
+            do, or once, of the noisy image: the diffusion then is linear.
+        border: Whether borders have another function than the rest, told apart by a frozen
+            `border_unet`.
+        hard_border: Whether a pixel has the one or the other outside training, or a mixture.
+        shared: Whether all steps have the same function, or each its own.
+        noise_level: Whether the network is told the level of the noise, as a second input. It
+            then sets the number of steps, by `layers.IterationGates`.
+    """
+
+    channels: int = 3
+    steps: int = 10
+    tau: float = 0.2
+    pieces: int = 20
+    values: Literal["global", "image"] = "image"
+    contrast: float = 0.3
+    backward: float = 0.1
+    monotone: bool = False
+    continuous: bool = True
+    roughness: float = 0.0
+    stem: int = 2
+    recompute: bool = True
+    border: bool = False
+    hard_border: bool = True
+    shared: bool = True
+    noise_level: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.channels, self.steps) < 1:
+            raise ModelError(str(self), "has a number below 1", "give positive numbers")
+        if self.values not in ("global", "image"):
+            raise ModelError(
+                f"p1_diffusion values {self.values!r}", "is unknown", "known: global, image"
+            )
+        if not 0 <= self.stem <= 3:
+            raise ModelError(
+                f"p1_diffusion stem {self.stem}", "is not 0 to 3 convolutions", "give 2"
+            )
+        if not self.contrast > 0:
+            raise ModelError(f"contrast {self.contrast:g}", "is not above 0", "give one as 0.3")
+        # The layers refuse what is left.
+        DiffusionStep(None, self.tau, name="step")
+        _make_coefficient(self)
+
+    @property
+    def stride(self) -> int:
+        """Height and width of an input are multiples of this."""
+        return border_config(self.channels).stride if self.border else 1
+
+    @property
+    def radius(self) -> int:
+        """How far an input pixel reaches, in pixels, but through what is chosen by the image.
+
+        A step reaches one pixel, and as far as the indicator further than that if it is taken
+        anew. What comes of the noisy image alone adds to the last step counted backwards.
+        """
+        given = max(self.stem, border_config(self.channels).radius if self.border else 0)
+        return (self.steps - 1) * (1 + self.stem * self.recompute) + 1 + given
+
+
+PRESETS = {
+    "tiny": Config(steps=2, pieces=4, stem=1, recompute=False),
+    "paper": Config(),
+    "pointwise": Config(stem=0),
+    "global": Config(values="global"),
+    "monotone": Config(monotone=True),
+    "border": Config(border=True),
+    "noise_aware": Config(steps=20, noise_level=True),
+}
+
+
+def build(config: Config) -> keras.Model:
+    """Builds the network: noisy image to denoised image, not clipped.
+
+    Diffusion with a coefficient that is a P1 function of an edge indicator, from the slides on
+    learned anisotropic diffusion. The function's knots divide the range from 0 to the largest
+    indicator in the noisy image into equal pieces; its values at them are read off the image by
+    a small network, or trained. One coefficient serves all channels, so that colors do not
+    fringe. Training starts from Perona and Malik's exponential function.
+
+    The slides do not say what the convolutions before the function look like, nor whether the
+    coefficient follows the image as it diffuses. Here the same convolutions look at it before
+    each step (`recompute`); the knots and the values stay those of the noisy image. A negative
+    coefficient, which the slides want, sharpens: the result may leave the range of the noisy
+    image, by a factor of (1 + 8 * tau * backward)^steps in the worst case.
+
+    Args:
+        config: The diffusion's settings.
+
+    Returns:
+        A functional model from (batch, height, width, channels) to the same shape, float32;
+        sides are multiples of `config.stride`.
+    """
+    inputs = make_inputs(config)
+    indicator = EdgeIndicator(config.stem, name="indicator")
+    evaluate = _make_coefficient(config)
+    step = DiffusionStep(None, config.tau, name="step")
+    first = indicator(inputs.noisy)
+    top = pass_context(GlobalMaximum(name="top"), first)
+    functions = _choose_functions(inputs, evaluate, config)
+    border = find_borders(inputs.noisy) if config.border else None
+    mix = BorderMix(config.hard_border, name="border_mix")
+    gates = None
+    if inputs.noise_level is not None:
+        gates = IterationGates(config.steps, config.tau, name="gates")(inputs.noise_level)
+    u, edges, coefficient = inputs.noisy, first, None
+    for n in range(config.steps):
+        if n and config.recompute:
+            edges = indicator(u)
+        if coefficient is None or config.recompute or not config.shared:
+            thetas = functions[0 if config.shared else n]
+            coefficients = [evaluate(edges, theta, top) for theta in thetas]
+            coefficient = coefficients[0] if border is None else mix(border, *coefficients)
+        gate = {} if gates is None else {"gate": gates[..., n : n + 1]}
+        u = step(u, coefficient=coefficient, **gate)
+    return keras.Model(inputs.all, u, name="p1_diffusion")
+
+
+def _choose_functions(
+    inputs: Inputs, evaluate: P1Coefficient, config: Config
+) -> list[tuple[Any, ...]]:
+    """Gives the functions that all steps share, or those of each: at borders and elsewhere."""
+    each = 2 if config.border else 1
+    count = each * (1 if config.shared else config.steps)
+    start = evaluate.start(config.contrast) * count
+    if config.values == "global":
+        thetas = SharedValues(start, name="thetas")(inputs.noisy)
+    else:
+        thetas = pass_context(ImageRegressor(start, name="thetas"), inputs.seen)
+    size = evaluate.count
+    single = [thetas[..., size * i : size * (i + 1)] for i in range(count)]
+    return [tuple(single[i : i + each]) for i in range(0, count, each)]

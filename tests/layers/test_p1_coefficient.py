@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from kerasdenoise.errors import ModelError
+from kerasdenoise.layers.diffusion_step import DiffusionStep
+from kerasdenoise.layers.p1_coefficient import P1Coefficient
+
+FORMS = list(itertools.product([False, True], [False, True]))
+
+
+def _thetas(layer: P1Coefficient, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.normal(0, 2, (2, 1, 1, layer.count)).astype(np.float32)
+
+
+def _top(value: float = 0.8) -> np.ndarray:
+    return np.full((2, 1, 1, 1), value, np.float32)
+
+
+def _evaluate(layer: P1Coefficient, s: np.ndarray, thetas: np.ndarray) -> np.ndarray:
+    """The coefficients of the same indicators for two images, (2, number of indicators)."""
+    indicator = np.broadcast_to(s.astype(np.float32)[None, None, :, None], (2, 1, len(s), 1))
+    return keras.ops.convert_to_numpy(layer(indicator, thetas, _top()))[:, 0, :, 0]
+
+
+def _values(layer: P1Coefficient, thetas: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(layer.values(thetas))[:, 0, 0]
+
+
+@pytest.mark.parametrize("pieces", [1, 5, 20])
+def test_it_is_the_sum_of_hats(pieces: int):
+    layer = P1Coefficient(pieces)
+    thetas = _thetas(layer)
+    s = np.linspace(0, 0.8, 301)
+    hats = np.maximum(0, 1 - np.abs(s * pieces / 0.8 - np.arange(pieces + 1)[:, None]))
+    np.testing.assert_allclose(hats.sum(0), 1, atol=1e-9)
+    np.testing.assert_allclose(
+        _evaluate(layer, s, thetas), _values(layer, thetas) @ hats, atol=1e-5
+    )
+
+
+def test_equal_values_are_a_constant():
+    layer = P1Coefficient(20)
+    thetas = np.full((2, 1, 1, 21), 0.7, np.float32)
+    g = _evaluate(layer, np.linspace(0, 2, 99), thetas)
+    np.testing.assert_allclose(g, 1.1 / (1 + np.exp(-0.7)) - 0.1, atol=1e-6)
+
+
+@pytest.mark.parametrize(("monotone", "continuous"), FORMS)
+def test_it_is_between_its_values_and_constant_beyond_the_last(monotone: bool, continuous: bool):
+    layer = P1Coefficient(6, monotone, continuous)
+    thetas = _thetas(layer)
+    g, values = _evaluate(layer, np.linspace(0, 3, 500), thetas), _values(layer, thetas)
+    assert (g <= values.max(1, keepdims=True) + 1e-6).all()
+    assert (g >= values.min(1, keepdims=True) - 1e-6).all()
+    assert (values >= -0.1).all()
+    assert (values <= 1).all()
+    beyond = _evaluate(layer, np.array([0.81, 7.0]), thetas)
+    np.testing.assert_allclose(beyond, values[:, -1:].repeat(2, 1), atol=1e-6)
+
+
+def test_pieces_that_do_not_meet_are_affine_each_with_jumps_between():
+    layer = P1Coefficient(4, continuous=False)
+    thetas = _thetas(layer)
+    values = _values(layer, thetas).reshape(2, 4, 2)
+    for piece in range(4):
+        share = np.array([0.01, 0.4, 0.99])
+        g = _evaluate(layer, (piece + share) * 0.2, thetas)
+        left, right = values[:, piece, :1], values[:, piece, 1:]
+        np.testing.assert_allclose(g, left + share * (right - left), atol=1e-5)
+
+
+@pytest.mark.parametrize("continuous", [True, False])
+def test_a_monotone_function_falls(continuous: bool):
+    layer = P1Coefficient(7, monotone=True, continuous=continuous)
+    g = _evaluate(layer, np.linspace(0, 1, 400), _thetas(layer))
+    assert (np.diff(g) <= 1e-6).all()
+    assert (g[:, 0] - g[:, -1] > 0.05).all()
+    free = P1Coefficient(7, continuous=continuous)
+    assert (np.diff(_evaluate(free, np.linspace(0, 1, 400), _thetas(free))) > 0.01).any()
+
+
+@pytest.mark.parametrize("backward", [0.0, 0.1])
+@pytest.mark.parametrize(("monotone", "continuous"), FORMS)
+def test_it_starts_as_the_exponential_function_at_the_knots(
+    monotone: bool, continuous: bool, backward: float
+):
+    layer = P1Coefficient(20, monotone, continuous, backward)
+    thetas = np.array(layer.start(0.3), np.float32).reshape(1, 1, 1, -1).repeat(2, 0)
+    knots = np.arange(21) / 20
+    # Just inside the last piece, where it has a jump at the knot.
+    s = 0.8 * np.minimum(knots, 1 - 1e-6)
+    g1 = np.exp(-((knots / 0.3) ** 2))
+    np.testing.assert_allclose(_evaluate(layer, s, thetas), [g1, g1], atol=0.021)
+
+
+@pytest.mark.parametrize("backward", [0.0, 0.1, 0.5])
+def test_a_step_with_it_grows_by_no_more_than_the_bound(backward: float):
+    layer = P1Coefficient(3, backward=backward)
+    step = DiffusionStep(None, 0.2)
+    board = np.indices((32, 32)).sum(0).reshape(1, 32, 32, 1).astype(np.float32) % 2 - 0.5
+    thetas = np.full((1, 1, 1, 4), -60.0, np.float32)  # everywhere as far below zero as it goes
+    g = layer(np.abs(board), thetas, _top()[:1])
+    grown = keras.ops.convert_to_numpy(step(board, coefficient=g))
+    growth = np.linalg.norm(grown) / np.linalg.norm(board)
+    bound = 1 + 8 * 0.2 * backward
+    assert growth <= bound + 1e-6
+    assert growth >= 0.95 * bound
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (17, 23)])
+def test_any_size(size: tuple[int, int]):
+    layer = P1Coefficient(4)
+    indicator = np.random.default_rng(0).random((2, *size, 1), np.float32)
+    assert layer(indicator, _thetas(layer), _top()).shape == (2, *size, 1)
+
+
+def test_roughness_is_the_mean_sum_of_squared_second_differences():
+    indicator = np.zeros((2, 3, 3, 1), np.float32)
+    for continuous in (True, False):
+        layer = P1Coefficient(5, continuous=continuous, roughness=0.01)
+        thetas = _thetas(layer)
+        layer(indicator, thetas, _top())
+        values = _values(layer, thetas)
+        if not continuous:
+            values = np.concatenate([values[:, 0::2], values[:, -1:]], 1)
+        expected = 0.01 * (np.diff(values, 2) ** 2).sum(1).mean()
+        (loss,) = layer.losses
+        assert float(loss) == pytest.approx(expected, rel=1e-4)
+    smooth = P1Coefficient(5)
+    smooth(indicator, _thetas(smooth), _top())
+    assert smooth.losses == []
+
+
+@pytest.mark.parametrize("options", [{"pieces": 0}, {"backward": -0.1}, {"roughness": -1.0}])
+def test_an_impossible_function_is_refused(options: dict):
+    with pytest.raises(ModelError):
+        P1Coefficient(**options)
+
+
+def test_a_config_makes_an_equal_layer():
+    layer = P1Coefficient(5, True, False, 0.2, 0.01, name="coefficient")
+    assert P1Coefficient.from_config(layer.get_config()).get_config() == layer.get_config()
