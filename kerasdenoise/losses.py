@@ -83,7 +83,7 @@ LOSSES: dict[str, Loss] = {
 }
 
 # Those whose least value over many targets is at the targets' mean.
-MEAN_SEEKING = frozenset({"l2", "bce", "balanced_bce"})
+MEAN_SEEKING = frozenset({"l2", "bce"})
 
 
 def get_loss(name: str) -> Loss:
