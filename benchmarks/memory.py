@@ -1,7 +1,7 @@
 """How much memory and time large photos take: `python benchmarks/memory.py`.
 
 Denoises a synthetic photo of 6000 x 4000 pixels by the default model and, with random weights, one
-of 4000 x 3000 by every architecture in its paper's size, through the command line, each in
+of 4000 x 3000 by every preset of every architecture, through the command line, each in
 a process of its own. Reports those processes' peak resident memory, and exits 1 if one is over
 the limit.
 """
@@ -37,7 +37,7 @@ def write_photo(path: Path, width: int, height: int) -> None:
     Image.fromarray(pixels).save(path, quality=95, subsampling=0)
 
 
-def write_model(architecture: str, folder: Path) -> None:
+def write_model(architecture: str, preset: str, folder: Path) -> None:
     """Exports a network with random weights, as a model that the command line can use."""
     from kerasdenoise.runtime import prepare_keras
 
@@ -45,15 +45,19 @@ def write_model(architecture: str, folder: Path) -> None:
     from kerasdenoise.export.context import split_context
     from kerasdenoise.export.footprint import measure_footprint
     from kerasdenoise.export.litert import write_litert
+    from kerasdenoise.inference.tiles import PART, fit_part
     from kerasdenoise.models import get_architecture
 
     module = get_architecture(architecture)
-    config = module.PRESETS.get("paper", module.Config())
+    config = module.PRESETS[preset]
     denoiser = module.build(config)
     folder.mkdir()
     write_litert(denoiser, folder, config.stride)
     has_context = split_context(denoiser) is not None
     tile = folder / ("tile.tflite" if has_context else "model.tflite")
+    part = PART
+    if has_context:
+        part = fit_part(measure_footprint(folder / "context.tflite", config.stride))
     metadata = {
         "name": architecture,
         "architecture": architecture,
@@ -62,6 +66,7 @@ def write_model(architecture: str, folder: Path) -> None:
         "stride": config.stride,
         "radius": config.radius,
         "global_context": has_context,
+        "part": part,
         "bytes_per_pixel": measure_footprint(tile, config.stride),
         "noise_level": config.noise_level,
     }
@@ -91,13 +96,28 @@ def measure(photo: Path, model: str | Path | None, options: list[str]) -> tuple[
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9, seconds
 
 
+def list_presets() -> list[str]:
+    """Names all presets but those that are for tests."""
+    from kerasdenoise.runtime import prepare_keras
+
+    prepare_keras()
+    from kerasdenoise.models import get_architecture, list_architectures
+
+    return [
+        f"{architecture}/{preset}"
+        for architecture in list_architectures()
+        for preset in get_architecture(architecture).PRESETS
+        if preset != "tiny"
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="'default' or architectures")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="'default', or ARCHITECTURE/PRESET"
+    )
     arguments, options = parser.parse_known_args()
-    from kerasdenoise.models import list_architectures
-
-    names = arguments.only or ["default", *list_architectures()]
+    names = arguments.only or ["default", *list_presets()]
     over = False
     print("| model | megapixels | peak resident GB | limit GB | seconds |")
     print("|---|---|---|---|---|")
@@ -107,11 +127,11 @@ def main() -> None:
             photo = Path(temporary) / f"{width}.jpg"
             if not photo.exists():
                 write_photo(photo, width, height)
-            model = None if name == "default" else Path(temporary) / name
+            model = None if name == "default" else Path(temporary) / name.replace("/", "_")
             if model:
                 # In a process of its own: a child's peak starts at what its parent holds.
                 code = "import sys; from pathlib import Path; from memory import write_model; "
-                code += f"write_model({name!r}, Path({str(model)!r}))"
+                code += f"write_model(*{name!r}.split('/'), Path({str(model)!r}))"
                 subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
             peak, seconds = measure(photo, model, options)
             over |= peak > LIMIT_GB

@@ -159,7 +159,7 @@ def run_trial(name: str, arguments: argparse.Namespace) -> None:
     recipe_file = run / "recipe.toml"
     if not recipe_file.exists():
         steps = _count_steps(parse_recipe(write_recipe(name, arguments, 1)), arguments)
-        recipe_file.write_text(write_recipe(name, arguments, steps), "utf-8")
+        _write(recipe_file, write_recipe(name, arguments, steps))
     recipe = parse_recipe(recipe_file.read_text("utf-8"), str(recipe_file))
     train(recipe, run, arguments.data, report=lambda progress: print(name, progress, flush=True))
     log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
@@ -172,7 +172,14 @@ def run_trial(name: str, arguments: argparse.Namespace) -> None:
         "minutes": sum(entry["seconds"] for entry in log) / 60,
         **_measure(name, denoiser, arguments),
     }
-    (run / "result.json").write_text(json.dumps(result, indent=2), "utf-8")
+    _write(run / "result.json", json.dumps(result, indent=2))
+
+
+def _write(file: Path, text: str) -> None:
+    """Writes a file in one move: one that is there is complete."""
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(file)
 
 
 def _count_steps(recipe: Any, arguments: argparse.Namespace) -> int:
@@ -245,56 +252,60 @@ def run_all(names: Iterable[str], arguments: argparse.Namespace) -> None:
         for option in ("runs", "data", "train", "test", "minutes"):
             command += [f"--{option}", str(getattr(arguments, option))]
         started = time.monotonic()
-        with (arguments.runs / f"{name}.log").open("w") as log:
-            code = subprocess.run(
-                command,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                check=False,
-                preexec_fn=lambda: os.sched_setaffinity(0, mine),
-            ).returncode
-        free.put(mine)
+        try:
+            with (arguments.runs / f"{name}.log").open("w") as log:
+                code = subprocess.run(
+                    command,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    check=False,
+                    preexec_fn=lambda: os.sched_setaffinity(0, mine),
+                ).returncode
+        finally:
+            free.put(mine)
         print(f"{name}: exit {code} after {time.monotonic() - started:.0f} s", flush=True)
 
     with ThreadPoolExecutor(arguments.jobs) as pool:
         list(pool.map(start, names))
 
 
-def write_page(runs: Path, minutes: float, jobs: int) -> None:
-    """Writes the table of all results that are there."""
-    rows = []
+def write_page(arguments: argparse.Namespace) -> None:
+    """Writes the table of all results."""
+    minutes, rows = arguments.minutes, []
     for name in TRIALS:
-        file = runs / name / "result.json"
-        if not file.exists():
-            continue
-        result = json.loads(file.read_text("utf-8"))
+        result = json.loads((arguments.runs / name / "result.json").read_text("utf-8"))
         rows.append(
-            f"| {result['trial']['title']} | {result['trainable']:,} | {result['steps']:,} "
-            f"| {result['trial']['batch']} | {_figure(result, 'noisy')} "
+            f"| {result['trial']['title']} | {result['trainable']:,} | {result['minutes']:.1f} "
+            f"| {result['steps']:,} | {result['trial']['batch']} | {_figure(result, 'noisy')} "
             f"| {_figure(result, 'denoised')} |"
         )
         if "oracle" in result:
             rows.append(
-                "| Perona-Malik, best contrast of each image, knowing the clean one | 0 | - | - "
+                "| Perona-Malik, each image's best contrast, knowing it clean | 0 | - | - | - "
                 f"| {_figure(result, 'noisy')} | {_figure(result, 'oracle')} |"
             )
+    command = f"experiments/short_trainings.py --minutes {minutes:g} --jobs {arguments.jobs}"
     text = f"""# {minutes:g} minutes of training each
 
-Every network, trained on 8,068 images of CIFAR-10 with Gaussian noise of sigma 25 of 255, and
-measured on 1,017 others: the mean PSNR of the noisy images, not clipped, and of the denoised
-ones, clipped. The border U-Net finds borders, so that its figure is F1, and beside it that of
-borders found in the noisy image by the rule that defines them in the clean one.
+Every network, trained on images of CIFAR-10 with Gaussian noise of sigma 25 of 255, and measured
+on others: the mean PSNR of the noisy images, not clipped, and of the denoised ones, clipped. The
+border U-Net finds borders, so that its figure is F1, and beside it that of borders found in the
+noisy image by the rule that defines them in the clean one.
 
-The table shows that each learns, not which is best: {minutes:g} minutes on one core are little, and
-what computes more for a pixel gets fewer steps. A lossless part of CIFAR-10 was used, so that
-figures cannot be compared to the digit with papers that used all of it.
+- Trained on `{arguments.train}`
+- Measured on `{arguments.test}`
 
-| network | trained parameters | steps | batch | noisy | denoised |
-|---|---|---|---|---|---|
+The table shows that each learns, not which is best: {minutes:g} minutes on a small machine that
+did {arguments.jobs} trainings at a time are little, and what computes more for a pixel gets fewer
+steps. A part of CIFAR-10 gives figures that cannot be compared to the digit with papers that used
+all of it.
+
+| network | trained parameters | minutes | steps | batch | noisy | denoised |
+|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-This page is written by `python experiments/short_trainings.py --minutes {minutes:g} --jobs {jobs}`,
-which has all settings: L2 loss, Adam, the moving average of the weights.
+This page is written by `python {command}`, where all
+settings are: L2 loss, Adam, the moving average of the weights.
 """
     PAGE.write_text(text, "utf-8")
 
@@ -323,7 +334,10 @@ def main() -> None:
     # What starts from another trial's weights comes after it.
     run_all([name for name in due if not TRIALS[name].parts], arguments)
     run_all([name for name in due if TRIALS[name].parts], arguments)
-    write_page(arguments.runs, arguments.minutes, arguments.jobs)
+    missing = [n for n in TRIALS if not (arguments.runs / n / "result.json").exists()]
+    if missing:
+        sys.exit(f"no page written: {', '.join(missing)} lack a result; see {arguments.runs}")
+    write_page(arguments)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,8 @@ def _read_folder(folder: Path, exclude: Sequence[str]) -> Iterator[np.ndarray]:
 def _read_archive(file: Path, name: str | None) -> np.ndarray:
     try:
         with np.load(file) as archive:
+            if name is None and len(archive.files) == 1:
+                name = archive.files[0]
             if name not in archive.files:
                 raise RecipeError(
                     file,
@@ -128,7 +130,7 @@ def _read_archive(file: Path, name: str | None) -> np.ndarray:
                     f"{', '.join(archive.files)}",
                 )
             images = archive[name]
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise RecipeError(
             file, f"cannot be read ({error})", "name an archive made by numpy.savez"
         ) from error

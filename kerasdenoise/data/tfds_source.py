@@ -78,7 +78,8 @@ def read_tfds(source: str, exclude: Sequence[str] = ()) -> Iterator[np.ndarray]:
 def _prepared(name: str, source: str) -> _Builder:
     """Finds or makes a data set on disk."""
     folder = Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
-    with contextlib.suppress(tfds.core.DatasetNotFoundError):
+    # What is wrong with a name is found out, and said, below.
+    with contextlib.suppress(tfds.core.DatasetNotFoundError, ValueError):
         return read_only_builder.builder_from_files(name, data_dir=folder)
     try:
         builder = tfds.builder(name, data_dir=folder)

@@ -51,7 +51,7 @@ def _figures(rows: list[dict[str, Any]]) -> list[str]:
         return ["Not measured: none of the recipe's test sets was there.", ""]
     lines = [
         (
-            "Measured from `model.tflite`, blind, mean over images with its standard error; the "
+            "Measured from the LiteRT files, blind, mean over images with its standard error; the "
             "noisy input is not clipped, the denoised image is:"
         ),
         "",

@@ -38,6 +38,13 @@ def split_context(denoiser: keras.Model) -> Parts | None:
         ModelError: One context is computed from another, which would take three parts.
     """
     marks = [layer for layer in denoiser.layers if isinstance(layer, GlobalContext)]
+    within = [layer for layer in denoiser._flatten_layers() if isinstance(layer, GlobalContext)]
+    if len(within) > len(marks):
+        raise ModelError(
+            denoiser.name,
+            "has a global context inside of another layer, where it cannot be cut",
+            "build it of layers that stand in the network itself",
+        )
     if not marks:
         return None
     outputs = {}

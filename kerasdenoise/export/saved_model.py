@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kerasdenoise._version import __version__
 from kerasdenoise.errors import UsageError
 from kerasdenoise.export.card import render_card
+from kerasdenoise.inference.tiles import PART, fit_part
 from kerasdenoise.models import find_architecture, make_config
 from kerasdenoise.runtime import prepare_keras
 from kerasdenoise.zoo import find_model, verify_model
@@ -115,6 +116,9 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     difference = write_litert(denoiser, folder, config.stride)
     has_context = split_context(denoiser) is not None
     tile = folder / ("tile.tflite" if has_context else "model.tflite")
+    part = PART
+    if has_context:
+        part = fit_part(measure_footprint(folder / "context.tflite", config.stride))
     metadata = {
         "name": name,
         "summary": recipe.summary,
@@ -124,6 +128,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
         "radius": config.radius,
         "global_context": has_context,
         "noise_level": config.noise_level,
+        "part": part,
         "bytes_per_pixel": measure_footprint(tile, config.stride),
         "parameters": denoiser.count_params(),
         "mac_per_pixel": mac_per_pixel(denoiser, config.stride),
@@ -146,16 +151,12 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
 
 def _write_earlier_recipes(recipe: Recipe, folder: Path) -> list[str]:
     """Writes the recipes of all that this training started from, and names them, last first."""
-    from kerasdenoise.training.build import read_source
+    from kerasdenoise.training.build import read_history
 
     names: list[str] = []
-    sources = [recipe.model.start, *recipe.model.parts.values()]
-    while sources:
-        if source := sources.pop(0):
-            earlier = read_source(source)
-            names.append(f"recipe_earlier_{len(names) + 1}.toml")
-            (folder / names[-1]).write_text(earlier.source, "utf-8")
-            sources += [earlier.model.start, *earlier.model.parts.values()]
+    for text in read_history(recipe):
+        names.append(f"recipe_earlier_{len(names) + 1}.toml")
+        (folder / names[-1]).write_text(text, "utf-8")
     return names
 
 

@@ -34,11 +34,17 @@ class Network:
 
     def __init__(self, info: ModelInfo, threads: int | None = None) -> None:
         self._info = info
-        paths = [path for path in (info.context_path, info.tile_path) if path is not None]
-        verify_model(info, only=[path.name for path in paths])
+        verify_model(info, only=[path.name for path in info.run_paths])
         self._tile = LiteRTEngine(info.tile_path, threads)
-        self._part = LiteRTEngine(info.context_path, threads) if info.context_path else None
         self.threads = self._tile.threads
+        takes = set(self._tile.inputs)
+        told = {"noisy", "noise_level"} if info.takes_noise_level else {"noisy"}
+        if not (takes > told if info.has_context else takes == told):
+            raise ModelError(
+                info.tile_path,
+                f"takes {', '.join(self._tile.inputs)}, which is not what its metadata say",
+                "export the model again",
+            )
 
     def summarize(self, pixels: np.ndarray, noise_level: float | None) -> list[Context]:
         """Takes the statistics of a whole image that the model needs for each of its tiles.
@@ -52,14 +58,16 @@ class Network:
         Returns:
             For each time that the model is run on a tile, what it is told.
         """
-        if self._part is None:
+        if self._info.context_path is None:
             return [{}] * self._runs(pixels)
+        # Made for each image, so that its memory is free again when tiles are denoised.
+        engine = LiteRTEngine(self._info.context_path, self.threads)
         height, width, _ = pixels.shape
         summaries: list[list[Context]] = []
-        for rows, columns in cut_parts(height, width, self._info.stride):
+        for rows, columns in cut_parts(height, width, self._info.stride, self._info.part):
             part = pixels[np.ix_(reflect(rows, height), reflect(columns, width))]
             summaries.append(
-                [self._part(self._inputs(view, noise_level)) for view in self._views(part)]
+                [engine(self._inputs(view, noise_level)) for view in self._views(part)]
             )
         return [merge_context(parts) for parts in zip(*summaries, strict=True)]
 
@@ -104,7 +112,7 @@ class Network:
         return {"noisy": noisy, "noise_level": level}
 
     def _run(self, inputs: Context) -> np.ndarray:
-        (denoised,) = self._tile(inputs).values()
+        denoised = next(iter(self._tile(inputs).values()))
         if denoised.shape != inputs["noisy"].shape:
             raise ModelError(
                 self._tile.path,

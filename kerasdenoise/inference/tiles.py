@@ -22,8 +22,8 @@ AUTO_INTERIOR = 1024
 # What "auto" lets a tile take of memory, so that the whole stays below 1.5 GB on a photo of 24
 # megapixels, of which the pixels before and after take 0.6.
 AUTO_BYTES = 640_000_000
-# Edge of a part that statistics are taken from. It is no one's choice, so that the result does
-# not depend on the tiles.
+# Edge of a part that statistics are taken from. A model that takes much memory for a pixel says
+# less; it is no one's choice, so that the result does not depend on the tiles.
 PART = 1024
 
 
@@ -100,25 +100,35 @@ def tile_grid(
     return _lay(height, width, interior=interior, halo=halo)
 
 
-def cut_parts(height: int, width: int, stride: int) -> list[tuple[range, range]]:
+def cut_parts(height: int, width: int, stride: int, edge: int = PART) -> list[tuple[range, range]]:
     """Cuts an image into parts that do not overlap, to take statistics of the whole image from.
 
     Args:
         height: Rows of the image, at least 1.
         width: Columns of the image, at least 1.
         stride: What the model wants edges to be a multiple of.
+        edge: Edge of a part, rounded up to the stride.
 
     Returns:
-        Rows and columns of each part, no longer than `PART` rounded up to the stride. Together
+        Rows and columns of each part. Together
         they are the image, and what it lacks to a multiple of the stride, each pixel once.
     """
     rows, columns = (
         [range(start, min(start + part, end)) for start in range(0, end, part)]
         for part, end in (
-            (_round_up(PART, stride), _round_up(size, stride)) for size in (height, width)
+            (_round_up(edge, stride), _round_up(size, stride)) for size in (height, width)
         )
     )
     return [(row, column) for row in rows for column in columns]
+
+
+def fit_part(bytes_per_pixel: int) -> int:
+    """Finds the edge of a part, up to `PART`, that takes no more memory than `AUTO_BYTES`.
+
+    Args:
+        bytes_per_pixel: What taking statistics takes of memory for each pixel of a part.
+    """
+    return min(PART, max(64, int((AUTO_BYTES / bytes_per_pixel) ** 0.5) // 64 * 64))
 
 
 def reflect(positions: range, size: int) -> np.ndarray:

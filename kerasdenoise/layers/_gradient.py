@@ -1,7 +1,7 @@
 """Forward differences of images, and the divergence that is their negative adjoint.
 
 Borders are replicated (Neumann): nothing flows over the edge of an image. All is made of slices
-and concatenations, which LiteRT runs three times as fast as padding.
+and concatenations, which LiteRT runs faster than padding.
 """
 
 from __future__ import annotations

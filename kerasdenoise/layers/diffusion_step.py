@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import keras
 
@@ -88,6 +88,7 @@ class DiffusionStep(keras.layers.Layer):
         if self.reaction is not None:
             logit = _logit(self.reaction / (1 / self.start - 4))
             self._alpha = self.add_weight((), keras.initializers.Constant(logit), name="alpha")
+        self._channels = cast(int, shape[-1])
         self.built = True
 
     @property
@@ -126,6 +127,14 @@ class DiffusionStep(keras.layers.Layer):
         if self.reaction is not None:
             change = change - self.tau * self.alpha * (u - noisy)
         return u + (change if gate is None else gate * change)
+
+    def mac_per_position(self) -> int:
+        """Counts the multiplications for each pixel, exponentials and divisions not."""
+        products = 3 * self._channels  # with the coefficient, twice, and with tau
+        if self.function is not None:
+            directional = self.argument == "directional"
+            products += 2 * self._channels + (2 * self._channels if directional else 1)
+        return products
 
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""

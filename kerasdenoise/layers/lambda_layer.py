@@ -326,7 +326,7 @@ def _correlate(inputs: Tensor, kernel: Tensor) -> Tensor:
 
     On one input channel, LiteRT spends most of the time fetching single numbers. A
     first convolution with ones therefore writes each row of the window into channels, over
-    which a second one, a column of the window, runs more than three times faster.
+    which a second one, a column of the window, runs much faster.
     """
     side, _, channels, filters = kernel.shape
     if channels >= _FEW_INPUTS or side == 1:

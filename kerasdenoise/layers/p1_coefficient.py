@@ -133,6 +133,11 @@ class P1Coefficient(keras.layers.Layer):
             coefficient = coefficient + (right - left) * ops.clip(place - i, 0.0, 1.0)
         return coefficient
 
+    def mac_per_position(self) -> int:
+        """Counts the multiplications for each pixel: its place, and one for each piece."""
+        jumps = 0 if self.continuous else self.pieces - 1
+        return 1 + self.pieces + jumps
+
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""
         return {

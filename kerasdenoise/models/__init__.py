@@ -125,4 +125,27 @@ def make_config(architecture: str, values: dict[str, Any]) -> Config:
             f"{architecture} setting {unknown[0]!r}", "is unknown", f"known: {', '.join(known)}"
         )
     base = module.PRESETS[preset] if preset else module.Config()
+    for name, value in values.items():
+        _check_type(f"{architecture} {name} {value!r}", getattr(base, name), value)
     return dataclasses.replace(base, **values)
+
+
+def _check_type(subject: str, default: Any, value: Any) -> None:
+    """Refuses a value of another kind than the default, which JSON and TOML may well hold."""
+    kinds = {
+        bool: ((bool,), "true or false"),
+        int: ((int, type(None)), "a whole number"),
+        float: ((float, int), "a number"),
+        str: ((str,), "a text"),
+        tuple: ((tuple,), "a list"),
+    }
+    if type(default) not in kinds:
+        return
+    known: Any  # what checkers make of the union of these hides what `value` is
+    known, called = kinds[type(default)]
+    # In Python true and false are numbers as well.
+    if not isinstance(value, known) or (isinstance(value, bool) and bool not in known):
+        raise ModelError(subject, f"is not {called}", "give one")
+    if isinstance(default, tuple) and default:
+        for each in value:
+            _check_type(subject, default[0], each)

@@ -9,7 +9,12 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.layers.border_mix import BorderMix
-from kerasdenoise.layers.contrast_regressor import ContrastRegressor, from_contrast, to_contrast
+from kerasdenoise.layers.contrast_regressor import (
+    SMALLEST_CONTRAST,
+    ContrastRegressor,
+    from_contrast,
+    to_contrast,
+)
 from kerasdenoise.layers.diffusion_step import DiffusionStep
 from kerasdenoise.layers.global_context import pass_context
 from kerasdenoise.layers.iteration_gates import IterationGates
@@ -83,8 +88,8 @@ class Config:
         for contrast in (self.contrast, self.border_contrast):
             if self.scope != "fixed":
                 from_contrast(contrast)  # refuses those that cannot be trained
-            elif not contrast > 0:
-                raise ModelError(f"contrast {contrast:g}", "is not above 0", "give one as 25/255")
+            elif not contrast >= SMALLEST_CONTRAST:
+                raise ModelError(f"contrast {contrast:g}", "is below 1/255", "give one as 25/255")
         _make_step(self, "step")  # refuses a step that is not stable
 
     @property

@@ -23,7 +23,7 @@ from kerasdenoise.training.checkpoint import (
 from kerasdenoise.training.contrast_search import ContrastSearch
 from kerasdenoise.training.objectives import check_objective, get_objective
 from kerasdenoise.training.optimizer import make_optimizer
-from kerasdenoise.training.recipe import Recipe, read_recipe
+from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.task import DenoisingTask
 from kerasdenoise.zoo import find_model, verify_model
 
@@ -84,11 +84,14 @@ def averaged_weights(task: DenoisingTask) -> Iterator[None]:
 def load_run(run: Path) -> tuple[Recipe, keras.Model]:
     """Returns a run's recipe as far as it was followed, and its network's averaged weights.
 
+    The network computes in float32, whatever it was trained in: its weights always are.
+
     Raises:
         RecipeError: If the folder holds no run that can be read.
     """
     recipe = read_run(run)
-    task = build_task(recipe)
+    exact = dataclasses.replace(recipe.model, dtype="float32")
+    task = build_task(dataclasses.replace(recipe, model=exact))
     step = restore_checkpoint(run, recipe, task, task.optimizer)
     for weight, average in zip(
         task.trainable_variables, averaged_variables(task.optimizer), strict=True
@@ -98,11 +101,19 @@ def load_run(run: Path) -> tuple[Recipe, keras.Model]:
     return dataclasses.replace(recipe, optimization=done), task.denoiser
 
 
-def read_source(source: str) -> Recipe:
-    """Reads the recipe of what another one starts from; see `load_source`."""
-    if is_run(Path(source)):
-        return read_run(Path(source))
-    return read_recipe(find_model(source).folder / "recipe.toml")
+def read_history(recipe: Recipe) -> list[str]:
+    """Returns the texts of the recipes of all that one started from, the last first."""
+    history: list[str] = []
+    for source in filter(None, (recipe.model.start, *recipe.model.parts.values())):
+        if is_run(Path(source)):
+            earlier = read_run(Path(source))
+            history += [earlier.source, *read_history(earlier)]
+        else:
+            # The runs that a saved model was made by need not be there any more.
+            folder = find_model(source).folder
+            files = [folder / "recipe.toml", *sorted(folder.glob("recipe_earlier_*.toml"))]
+            history += [file.read_text("utf-8") for file in files]
+    return history
 
 
 def load_source(source: str) -> keras.Model:
@@ -129,6 +140,8 @@ def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:
         RecipeError: If they are of another network, or there is no such part.
     """
     targets = {"": (denoiser, recipe.model.start)} if recipe.model.start else {}
+    if not recipe.model.start:
+        _check_frozen(denoiser, recipe.model.parts)
     for part, source in recipe.model.parts.items():
         parts = [layer for layer in denoiser.layers if layer.name == part]
         if not parts or not isinstance(parts[0], keras.Model):
@@ -146,6 +159,17 @@ def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:
             raise RecipeError(
                 source, f"is another network than {network.name}", "start from one of the same"
             ) from error
+
+
+def _check_frozen(denoiser: keras.Model, parts: dict[str, str]) -> None:
+    """Refuses to train around a network that is not trained and has random weights."""
+    for layer in denoiser.layers:
+        if isinstance(layer, keras.Model) and not layer.trainable and layer.name not in parts:
+            raise RecipeError(
+                f"part {layer.name!r}",
+                f"of {denoiser.name} is not trained with it, and has no weights",
+                f'write [model] parts = {{ {layer.name} = "RUN" }}, with the run that trained it',
+            )
 
 
 def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:

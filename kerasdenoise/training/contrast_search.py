@@ -24,7 +24,7 @@ class ContrastSearch(DenoisingTask):
 
     The slides on learned anisotropic diffusion compare with a mean optimal contrast. Read as
     the mean over images of what is best for each, it is spoiled by patches without edges, for
-    which no contrast is too large: of noise of 25/255, such a mean removed 2.5 dB less.
+    which no contrast is too large.
 
     Takes what `DenoisingTask` takes.
 

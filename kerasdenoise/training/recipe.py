@@ -215,6 +215,10 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     recipe: Recipe = _make(Recipe, values | {"source": text}, name)
     if not recipe.noise:
         raise RecipeError(f"{name} [[noise]]", "is missing", "give at least one kind of noise")
+    if not isinstance(recipe.model.parts, dict):
+        raise RecipeError(
+            f"{name} [model] parts", "is no table", 'write { border = "runs/border" }'
+        )
     if recipe.optimization.steps < 1 or recipe.report.interval < 1:
         raise RecipeError(name, "has steps or interval below 1", "give positive numbers")
     return recipe

@@ -35,6 +35,7 @@ class ModelInfo:
         radius: How far it sees, in pixels, but for its global context.
         has_context: Whether it also needs statistics of the whole image.
         takes_noise_level: Whether it is told the level of the noise.
+        part: Edge of the parts that statistics of the whole image are taken from.
         bytes_per_pixel: What it takes of memory for each pixel of a tile, as far as is known.
         files: What the index records of its files, by their path in the folder; None for a
             model that was given as a path and of which nothing is recorded.
@@ -50,6 +51,7 @@ class ModelInfo:
     radius: int
     has_context: bool = False
     takes_noise_level: bool = False
+    part: int = 1024
     bytes_per_pixel: int = 1
     files: Mapping[str, FileRecord] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -68,6 +70,11 @@ class ModelInfo:
     def tile_path(self) -> Path:
         """The file that denoises a tile of an image."""
         return self.folder / "tile.tflite" if self.has_context else self.litert_path
+
+    @property
+    def run_paths(self) -> list[Path]:
+        """All files that denoising an image in tiles runs."""
+        return [self.tile_path, *([self.context_path] if self.context_path else [])]
 
 
 def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> ModelInfo:
@@ -93,16 +100,19 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
             radius=metadata["radius"],
             has_context=bool(metadata.get("global_context", False)),
             takes_noise_level=bool(metadata.get("noise_level", False)),
+            part=metadata.get("part", 1024),
             bytes_per_pixel=metadata.get("bytes_per_pixel", 1),
             files=files,
             metadata=metadata,
         )
     except KeyError as error:
         raise ModelError(path, f"has no {error}", "export the model again") from error
-    least = ((info.stride, 1), (info.radius, 0), (info.bytes_per_pixel, 1))
+    least = ((info.stride, 1), (info.radius, 0), (info.part, 1), (info.bytes_per_pixel, 1))
     if info.channels not in (1, 3) or not all(type(n) is int and n >= low for n, low in least):
         raise ModelError(
-            path, "channels, stride, radius or bytes_per_pixel is out of range", "export it again"
+            path,
+            "channels, stride, radius, part or bytes_per_pixel is out of range",
+            "export it again",
         )
     return info
 

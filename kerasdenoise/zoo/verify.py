@@ -25,7 +25,8 @@ def verify_model(info: ModelInfo, only: Collection[str] | None = None) -> None:
         ModelError: A file is missing, or is not the file that was recorded.
     """
     recorded = info.files or {}
-    for relative in REQUIRED if only is None else only:
+    run = [path.name for path in info.run_paths]
+    for relative in (*REQUIRED, *run) if only is None else only:
         if not (info.folder / relative).is_file():
             raise ModelError(
                 info.folder / relative,

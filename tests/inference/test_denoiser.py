@@ -55,6 +55,16 @@ def test_a_smaller_overlap_than_the_radius_would_show(models: Path, tmp_path: Pa
     assert np.abs(tiled - whole).max() > 1e-3
 
 
+def test_a_file_that_takes_something_else_than_its_metadata_say_is_refused(
+    models: Path, tmp_path: Path
+):
+    shutil.copytree(models / "tiny", tmp_path / "told")
+    metadata = json.loads((tmp_path / "told/metadata.json").read_text())
+    (tmp_path / "told/metadata.json").write_text(json.dumps({**metadata, "noise_level": True}))
+    with pytest.raises(ModelError, match="takes noisy, which is not what its metadata say"):
+        Denoiser(tmp_path / "told")
+
+
 def test_on_tile_is_called_once_a_tile():
     denoiser = Denoiser("tiny_gray", tile=20)
     calls: list[None] = []

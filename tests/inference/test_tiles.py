@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.inference import tiles
-from kerasdenoise.inference.tiles import TileGrid, cut_parts, reflect, tile_grid
+from kerasdenoise.inference.tiles import TileGrid, cut_parts, fit_part, reflect, tile_grid
 
 SIZES = st.integers(1, 400)
 
@@ -107,10 +107,9 @@ def test_automatic_tiles_take_no_more_memory_than_allowed():
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (16, 40), (17, 81), (30, 5)])
-def test_parts_hold_each_pixel_once(height: int, width: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tiles, "PART", 14)
+def test_parts_hold_each_pixel_once(height: int, width: int):
     counts = np.zeros((-(-height // 8) * 8, -(-width // 8) * 8), int)
-    for rows, columns in cut_parts(height, width, stride=8):
+    for rows, columns in cut_parts(height, width, stride=8, edge=14):
         assert len(rows) % 8 == len(columns) % 8 == 0
         assert max(len(rows), len(columns)) <= 16
         counts[np.ix_(rows, columns)] += 1
@@ -122,3 +121,12 @@ def test_a_tile_without_an_interior_is_refused_and_the_least_is_named(tile):
     with pytest.raises(UsageError, match="use 152 or more"):
         tile_grid(500, 500, tile=tile, radius=70, stride=8)
     assert tile_grid(500, 500, tile=152, radius=70, stride=8).tile_size == (152, 152)
+
+
+@pytest.mark.parametrize("heavy", [1, 700, 5000, 10**9])
+def test_a_part_takes_no_more_memory_than_allowed(heavy: int):
+    part = fit_part(heavy)
+    assert part % 64 == 0
+    assert 64 <= part <= tiles.PART
+    assert part == 64 or part**2 * heavy <= tiles.AUTO_BYTES
+    assert part == tiles.PART or (part + 64) ** 2 * heavy > tiles.AUTO_BYTES

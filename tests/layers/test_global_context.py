@@ -82,3 +82,10 @@ def test_gradients_pass_to_the_value_alone():
     with tf.GradientTape() as tape:
         result = GlobalContext()(value, weight)
     assert tape.gradient(result, [value, weight])[0].numpy() == 1
+
+
+def test_a_context_inside_of_another_network_is_refused():
+    noisy = keras.Input((None, None, 3), name="noisy")
+    outer = keras.Model(noisy, build()(noisy), name="outer")
+    with pytest.raises(ModelError, match="outer: has a global context inside of another layer"):
+        split_context(outer)

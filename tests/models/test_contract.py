@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,20 @@ def test_tiles_agree_with_the_whole(saved: Path, config: Any):
     pixels = _noisy(side + 5, 2 * side + 3, config.channels)
     whole, tiled = Denoiser(saved, tile=10_000), Denoiser(saved, tile=side + 2 * config.stride)
     assert whole.tile_count(*pixels.shape[:2]) == 1 < tiled.tile_count(*pixels.shape[:2])
+    expected = whole.denoise_pixels(pixels)
+    np.testing.assert_allclose(tiled.denoise_pixels(pixels), expected, atol=1e-5)
+
+
+def test_tiles_agree_when_the_image_has_many_parts(saved: Path, config: Any, tmp_path: Path):
+    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
+    metadata = json.loads((saved / "metadata.json").read_text("utf-8"))
+    if not metadata["global_context"]:
+        pytest.skip("this architecture takes no statistics of the whole image")
+    metadata["part"] = 2 * config.stride + 5
+    (tmp_path / "metadata.json").write_text(json.dumps(metadata), "utf-8")
+    side = 2 * config.radius + 4 * config.stride
+    pixels = _noisy(side + 5, 2 * side + 3, config.channels)
+    whole, tiled = Denoiser(tmp_path, tile=10_000), Denoiser(tmp_path, tile=side + 2)
     expected = whole.denoise_pixels(pixels)
     np.testing.assert_allclose(tiled.denoise_pixels(pixels), expected, atol=1e-5)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.export.litert import write_litert
+from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.models.lambda_net import PRESETS, Config, build
 
 
@@ -154,3 +156,26 @@ def test_lower_precision_ends_in_float32():
 def test_an_impossible_shape_is_refused(values: dict):
     with pytest.raises(ModelError):
         Config(**values)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_photo_of_many_parts_has_the_content_lambda_of_the_whole(channels: int, tmp_path: Path):
+    config = Config(channels, 8, 4, 2, intra_depth=2, window=5, output="linear")
+    network = build(config)
+    rng = np.random.default_rng(0)
+    for weight in network.trainable_variables:
+        weight.assign(rng.normal(0, 0.4, weight.shape))
+    write_litert(network, tmp_path, stride=1)
+    (tmp_path / "config.json").write_text("{}", "utf-8")
+    noisy = rng.random((37, 50, channels), np.float32)
+    results = []
+    for part in (1024, 16):
+        metadata = {
+            "name": "lambda", "architecture": "lambda_net", "summary": "Random weights",
+            "channels": channels, "stride": 1, "radius": config.radius, "global_context": True,
+            "part": part,
+        }  # fmt: skip
+        (tmp_path / "metadata.json").write_text(json.dumps(metadata), "utf-8")
+        results.append(Denoiser(tmp_path).denoise_pixels(noisy))
+    assert results[0].std() > 1e-2
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-4, atol=1e-5)

@@ -118,6 +118,26 @@ def test_a_bad_config_is_refused_in_one_line(values: dict, said: str):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"widths": "4"}, "unet widths '4': is not a list"),
+        ({"widths": [4, 8.5]}, "unet widths (4, 8.5): is not a whole number"),
+        ({"channels": "3"}, "unet channels '3': is not a whole number"),
+        ({"channels": True}, "unet channels True: is not a whole number"),
+        ({"noise_level": 1}, "unet noise_level 1: is not true or false"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(values: dict, said: str):
+    with pytest.raises(ModelError) as caught:
+        make_config("unet", values)
+    assert said in str(caught.value)
+
+
+def test_a_whole_number_is_a_number_too():
+    assert make_config("perona_malik", {"contrast": 1}).contrast == 1
+
+
 def test_making_a_config_leaves_its_values_alone():
     values = {"preset": "tiny", "widths": [4, 8]}
     make_config("unet", values)

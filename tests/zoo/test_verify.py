@@ -42,6 +42,12 @@ def test_a_file_that_must_be_there_is_missed(tiny: ModelInfo, name: str):
         verify_model(tiny)
 
 
+def test_files_of_a_model_with_context_are_missed(tiny: ModelInfo):
+    object.__setattr__(tiny, "has_context", True)
+    with pytest.raises(ModelError, match=r"tile\.tflite: missing from the model tiny"):
+        verify_model(tiny)
+
+
 def test_a_recorded_file_that_a_wheel_leaves_out_is_not_missed(tiny: ModelInfo):
     assert tiny.files is not None
     record = tiny.files["config.json"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from kerasdenoise.layers._gradient import take_differences
 from kerasdenoise.noise import Noise
 from kerasdenoise.noise.base import Tensor
 
@@ -38,8 +39,7 @@ def find_borders(clean: Tensor) -> Tensor:
         Float32 maps of 0 and 1, shaped as `clean`; all channels are equal.
     """
     ops = keras.ops
-    right = ops.concatenate([clean[:, :, 1:], clean[:, :, -1:]], axis=2)
-    below = ops.concatenate([clean[:, 1:], clean[:, -1:]], axis=1)
-    steepest = ops.maximum(ops.abs(right - clean), ops.abs(below - clean))
+    right, below = take_differences(clean)
+    steepest = ops.maximum(ops.abs(right), ops.abs(below))
     marked = ops.max(steepest, axis=-1, keepdims=True) > THRESHOLD
     return ops.cast(marked, clean.dtype) * ops.ones_like(clean)
