@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     import keras
 
 
+# By the type of a setting's default: what its values may be, and how that is called.
+_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int, type(None)), "a whole number"),
+    float: ((float, int), "a number"),
+    str: ((str,), "a text"),
+    tuple: ((tuple,), "a list"),
+}
+
+
 class Config(Protocol):
     """What every architecture's `Config` says about its network."""
 
@@ -132,20 +142,14 @@ def make_config(architecture: str, values: dict[str, Any]) -> Config:
 
 def _check_type(subject: str, default: Any, value: Any) -> None:
     """Refuses a value of another kind than the default, which JSON and TOML may well hold."""
-    kinds = {
-        bool: ((bool,), "true or false"),
-        int: ((int, type(None)), "a whole number"),
-        float: ((float, int), "a number"),
-        str: ((str,), "a text"),
-        tuple: ((tuple,), "a list"),
-    }
-    if type(default) not in kinds:
-        return
-    known: Any  # what checkers make of the union of these hides what `value` is
-    known, called = kinds[type(default)]
-    # In Python true and false are numbers as well.
-    if not isinstance(value, known) or (isinstance(value, bool) and bool not in known):
+    known, called = _KINDS.get(type(default), ((object,), "anything"))
+    if not _is_any_of(value, known):
         raise ModelError(subject, f"is not {called}", "give one")
     if isinstance(default, tuple) and default:
         for each in value:
             _check_type(subject, default[0], each)
+
+
+def _is_any_of(value: object, kinds: tuple[type, ...]) -> bool:
+    # In Python true and false are numbers as well.
+    return isinstance(value, kinds) and (kinds[0] in (bool, object) or not isinstance(value, bool))
