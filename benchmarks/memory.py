@@ -42,33 +42,17 @@ def write_model(architecture: str, preset: str, folder: Path) -> None:
     from kerasdenoise.runtime import prepare_keras
 
     prepare_keras()
-    from kerasdenoise.export.context import split_context
-    from kerasdenoise.export.footprint import measure_footprint
-    from kerasdenoise.export.litert import write_litert
-    from kerasdenoise.inference.tiles import PART, fit_part
+    from kerasdenoise.export.runnable import write_runnable
     from kerasdenoise.models import get_architecture
 
     module = get_architecture(architecture)
     config = module.PRESETS[preset]
-    denoiser = module.build(config)
     folder.mkdir()
-    write_litert(denoiser, folder, config.stride)
-    has_context = split_context(denoiser) is not None
-    tile = folder / ("tile.tflite" if has_context else "model.tflite")
-    part = PART
-    if has_context:
-        part = fit_part(measure_footprint(folder / "context.tflite", config.stride))
     metadata = {
         "name": architecture,
         "architecture": architecture,
         "summary": "Random weights",
-        "channels": config.channels,
-        "stride": config.stride,
-        "radius": config.radius,
-        "global_context": has_context,
-        "part": part,
-        "bytes_per_pixel": measure_footprint(tile, config.stride),
-        "noise_level": config.noise_level,
+        **write_runnable(module.build(config), config, folder),
     }
     (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
     (folder / "config.json").write_text("{}", "utf-8")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from kerasdenoise._version import __version__
 from kerasdenoise.errors import UsageError
 from kerasdenoise.export.card import render_card
-from kerasdenoise.inference.tiles import PART, fit_part
 from kerasdenoise.models import find_architecture, make_config
 from kerasdenoise.runtime import prepare_keras
 from kerasdenoise.zoo import find_model, verify_model
@@ -100,10 +99,8 @@ def check_free(target: Path, *, overwrite: bool) -> None:
 
 def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str) -> dict[str, Any]:
     """Writes all files but the card, and returns the metadata without figures."""
-    from kerasdenoise.export.context import split_context
     from kerasdenoise.export.cost import mac_per_pixel
-    from kerasdenoise.export.footprint import measure_footprint
-    from kerasdenoise.export.litert import write_litert
+    from kerasdenoise.export.runnable import write_runnable
 
     architecture = find_architecture(recipe.model.architecture)
     config = make_config(architecture, recipe.model.config)
@@ -113,26 +110,13 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     earlier = _write_earlier_recipes(recipe, folder)
     denoiser.save(folder / "model.keras")
     denoiser.export(folder / "saved_model", format="tf_saved_model", verbose=False)
-    difference = write_litert(denoiser, folder, config.stride)
-    has_context = split_context(denoiser) is not None
-    tile = folder / ("tile.tflite" if has_context else "model.tflite")
-    part = PART
-    if has_context:
-        part = fit_part(measure_footprint(folder / "context.tflite", config.stride))
     metadata = {
         "name": name,
         "summary": recipe.summary,
         "architecture": architecture,
-        "channels": config.channels,
-        "stride": config.stride,
-        "radius": config.radius,
-        "global_context": has_context,
-        "noise_level": config.noise_level,
-        "part": part,
-        "bytes_per_pixel": measure_footprint(tile, config.stride),
+        **write_runnable(denoiser, config, folder),
         "parameters": denoiser.count_params(),
         "mac_per_pixel": mac_per_pixel(denoiser, config.stride),
-        "litert_difference": difference,
         "license": "Apache-2.0",
         "training": {
             "recipe": "recipe.toml",
