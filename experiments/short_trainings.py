@@ -75,6 +75,12 @@ TRIALS = {
         "Strided autoencoder, Noise2Noise", "strided_autoencoder", options=_N2N
     ),
     "hourglass": Trial("Hourglass D, Noise2Noise", "hourglass", options=_N2N),
+    **{
+        f"hourglass_{variant}": Trial(
+            f"Hourglass {variant}, Noise2Noise", "hourglass", {"preset": variant}, _N2N
+        )
+        for variant in "ABCE"
+    },
     "poisson_autoencoder": Trial("Poisson autoencoder, code 32x32", "poisson_autoencoder"),
     "unet": Trial("U-Net", "unet"),
     "unet_noise_level": Trial("U-Net, told the noise level", "unet", {"noise_level": True}),

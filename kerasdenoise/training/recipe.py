@@ -10,6 +10,15 @@ from typing import Any
 
 from kerasdenoise.errors import RecipeError
 
+# By how an entry is annotated: what TOML may give for it, and how that is called.
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "str": ((str,), "a text"),
+    "tuple": ((list, tuple), "a list"),
+    "dict": ((dict,), "a table"),
+}
+
 
 @dataclass(frozen=True)
 class ModelSection:
@@ -240,4 +249,9 @@ def _make(kind: Any, values: Any, where: str) -> Any:
     ]
     if missing:
         raise RecipeError(f"{where} {missing[0]}", "is missing", "see recipes/photo.toml")
+    for name, value in values.items():
+        known, called = _KINDS.get(str(fields[name].type).partition("[")[0], ((object,), ""))
+        # In Python true and false are numbers as well.
+        if not isinstance(value, known) or (isinstance(value, bool) and int in known):
+            raise RecipeError(f"{where} {name} = {value!r}", f"is not {called}", "give one")
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

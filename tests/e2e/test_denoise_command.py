@@ -312,3 +312,13 @@ def test_a_closed_standard_error_is_no_reason_to_fail(
     )
     assert (result.returncode, result.stdout) == (0, b"")
     assert (tmp_path / "a_denoised.png").is_file()
+
+
+def test_a_noise_level_is_refused_by_a_model_that_finds_it(
+    run_cli: Callable[..., subprocess.CompletedProcess], write_photo: Callable[..., Path]
+):
+    photo = write_photo("photo.png")
+    result = run_cli("denoise", photo, "--sigma", 10)
+    assert result.returncode == 2
+    assert "sigma 10/255: the model tiny finds the level of the noise by itself" in result.stderr
+    assert not photo.with_name("photo_denoised.png").exists()

@@ -87,6 +87,29 @@ def test_a_missing_entry_is_named(recipe_text: Callable[..., str], line: str, sa
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": '"5"'}, "a.toml seed = '5': is not a whole number"),
+        ({"steps": "6.5"}, "a.toml [optimization] steps = 6.5: is not a whole number"),
+        ({"batch": "true"}, "a.toml [data] batch = True: is not a whole number"),
+        ({"train": '"train"'}, "a.toml [data] train = 'train': is not a list"),
+        ({"config": '"tiny"'}, "a.toml [model] config = 'tiny': is not a table"),
+        ({"average": "false"}, "a.toml [optimization] average = False: is not a number"),
+        ({"kind": "25"}, "a.toml [[noise]] kind = 25: is not a text"),
+    ],
+)
+def test_a_value_of_another_kind_is_named(
+    recipe_text: Callable[..., str], changes: dict[str, str], said: str
+):
+    text = recipe_text(**changes)
+    assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+
+
+def test_a_whole_number_is_a_number(recipe_text: Callable[..., str]):
+    assert parse_recipe(recipe_text(average="0")).optimization.average == 0
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("seed = 5", "a.toml stepz: is unknown; known: name"),
