@@ -59,7 +59,7 @@ def estimate_sigma(pixels: np.ndarray) -> float:
        blocks: the median over four groups of brightness, at most twice that of the flattest
        blocks. In between the two are blended.
 
-    White noise from 5/255 on is found within a few percent on most photos. Texture that leaves
+    White noise from 5/255 on is found closely on most photos. Texture that leaves
     no block flat is taken for correlated noise, as is the fine texture of a picture without
     noise. Correlated noise is found roughly: rather too small where it is coarser than a block,
     or where the flattest blocks are dark.
