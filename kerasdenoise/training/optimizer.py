@@ -7,12 +7,14 @@ from typing import Any
 import keras
 
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.training.muon import Muon
 from kerasdenoise.training.recipe import OptimizationSection
 from kerasdenoise.training.schedule import WarmupStableDecay
 
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": keras.optimizers.Adam,
     "adamax": keras.optimizers.Adamax,
+    "muon": Muon,
     "sgd": keras.optimizers.SGD,
 }
 SCHEDULES = ("warmup_stable_decay", "exponential")
@@ -28,15 +30,17 @@ def make_optimizer(plan: OptimizationSection) -> keras.optimizers.Optimizer:
         raise RecipeError(
             f"optimizer {plan.optimizer!r}", "is unknown", f"known: {', '.join(OPTIMIZERS)}"
         )
-    own: dict[str, Any] = {"beta_2": plan.beta_2}
-    if plan.optimizer == "sgd":
-        own = {"momentum": plan.momentum}
+    # Weight decay is part of the loss here; Keras' Muon would decay by itself.
+    own: dict[str, dict[str, Any]] = {
+        "sgd": {"momentum": plan.momentum},
+        "muon": {"weight_decay": None, "adam_weight_decay": None, "adam_beta_2": plan.beta_2},
+    }
     return OPTIMIZERS[plan.optimizer](
         learning_rate=_make_schedule(plan),
         global_clipnorm=plan.clip or None,
         use_ema=True,
         ema_momentum=plan.average,
-        **own,
+        **own.get(plan.optimizer, {"beta_2": plan.beta_2}),
     )
 
 

@@ -90,8 +90,8 @@ class OptimizationSection:
         decay: Share of the steps, at the end, over which the rate falls to zero.
         epoch: For `exponential`: steps after which the rate is lowered.
         factor: For `exponential`: what it is then multiplied by.
-        optimizer: `adam`, `adamax` or `sgd`.
-        beta_2: Second-moment decay of Adam and Adamax.
+        optimizer: `adam`, `adamax`, `muon` or `sgd`.
+        beta_2: Second-moment decay of Adam and Adamax, and of Muon for what is no matrix.
         momentum: Momentum of SGD.
         weight_decay: Factor of the weights in their gradients, as in PyTorch's optimizers; the
             reported loss includes the penalty.

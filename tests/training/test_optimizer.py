@@ -53,7 +53,7 @@ def test_a_clip_of_zero_is_none():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"optimizer": "adamw"}, "optimizer 'adamw': is unknown; known: adam, adamax, sgd"),
+        ({"optimizer": "adamw"}, "optimizer 'adamw': is unknown; known: adam, adamax, muon"),
         ({"schedule": "cosine"}, "schedule 'cosine': is unknown; known: warmup_stable_decay, exp"),
         ({"schedule": "exponential"}, "epoch 0: is no number of steps"),
     ],
