@@ -28,6 +28,8 @@ def to_mosaic(images: Tensor) -> Tensor:
 def demosaic(mosaic: Tensor, correction: Tensor) -> Tensor:
     """Interpolates the two colors that each pixel did not measure, linearly.
 
+    Beyond a border lies the opposite one, so that noise is as strong there as anywhere.
+
     Args:
         mosaic: (batch, height, width, 4) as `to_mosaic` returns it.
         correction: (batch, 1, 1, 1) in [0, 1]: 0 is bilinear, 1 adds the whole gradient
@@ -37,9 +39,17 @@ def demosaic(mosaic: Tensor, correction: Tensor) -> Tensor:
     Returns:
         (batch, 2 * height, 2 * width, 3) RGB.
     """
-    cells = keras.ops.conv(mosaic, _KERNEL, padding="same")
+    cells = keras.ops.conv(_wrap(_wrap(mosaic, 1), 2), _KERNEL, padding="valid")
     cells = cells[..., :12] + correction * cells[..., 12:]
     return keras.ops.depth_to_space(cells, 2)
+
+
+def _wrap(images: Tensor, axis: int) -> Tensor:
+    """Puts the last row or column before the first, and the first after the last."""
+    ops = keras.ops
+    size = ops.shape(images)[axis]
+    ends = [ops.take(images, [place], axis=axis) for place in (size - 1, 0)]
+    return ops.concatenate([ends[0], images, ends[1]], axis=axis)
 
 
 def _filters() -> tuple[dict[tuple[str, int], np.ndarray], ...]:

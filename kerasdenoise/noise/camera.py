@@ -13,11 +13,16 @@ from kerasdenoise.errors import UsageError
 from kerasdenoise.noise.base import Noise, Tensor, per_image
 from kerasdenoise.noise.bayer import demosaic, to_mosaic
 from kerasdenoise.noise.jpeg import jpeg
-from kerasdenoise.noise.resample import enlargement, reduction
+from kerasdenoise.noise.resample import enlargement, reduction, smooth
 
 # Luma in all three channels: one product, where broadcasting a single one is slower.
 _TO_GRAY = np.repeat(np.array([[0.25], [0.6], [0.15]], np.float32), 3, axis=1)
-_BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+# Luma, and what red and blue have beyond it.
+_TO_YCC = np.array(
+    [[0.299, 0.701, -0.299], [0.587, -0.587, -0.587], [0.114, -0.114, 0.886]], np.float32
+)
+_TO_RGB = np.linalg.inv(_TO_YCC)
+_UNSHARP_WIDTH = 1.0
 
 
 @dataclass(frozen=True)
@@ -27,20 +32,30 @@ class Camera(Noise):
     The clean picture is taken back to linear sensor values (tone curve, color matrix, white
     balance). There each photosite gets Gaussian noise of variance `shot * value + read`
     (Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image
-    raw-data", IEEE TIP 2008). The noise alone is demosaiced, which for a linear demosaic is
-    the same as demosaicing the noisy and the clean mosaic and subtracting, but leaves the
-    picture's detail as sharp as it was. Gains, color matrix and tone curve lead back; the
-    camera's own noise reduction or sharpening acts on the noise, and JPEG on everything.
+    raw-data", IEEE TIP 2008), and each row or column of the sensor some of its own (Wei et
+    al., "A physics-based noise formation model for extreme low-light raw denoising", CVPR 2020,
+    whose long-tailed read noise, dark current and quantization are left out). The noise alone
+    is demosaiced, which for a linear demosaic is the same as demosaicing the noisy and the
+    clean mosaic and subtracting, but leaves the picture's detail as sharp as it was. Gains,
+    color matrix and tone curve lead back. Then the camera denoises, color more than luma, and
+    sharpens; both act on the noise alone, too, and JPEG on everything.
 
     All parameters are drawn anew for each image, uniformly unless said otherwise.
 
     Attributes:
         shot: Range of the shot noise factor; log-uniform.
+        bands: Range of the deviation of a row's or column's own noise, in that of read noise.
         gamma: Range of the tone curve's exponent.
+        toe: Range of its offset, which bounds its slope in black; 0 is a pure power law.
         contrast: Range of the tone curve's S shape; 1 is none.
         gain: Range of the white balance gains of red and blue.
         saturation: Range of the color matrix's boost of saturation; 1 is none.
-        smoothing: Range of the weight of the binomial window in the noise; negative sharpens.
+        luma_smoothing: Range of the share of luma's noise that is replaced by its local mean.
+        luma_width: Range of the deviation, in pixels, of that mean's Gaussian window.
+        chroma_smoothing: The same share for chroma; strong ones are likelier, as the square
+            root of a uniform number is drawn.
+        chroma_width: The same deviation for chroma.
+        sharpening: Range of the amount of unsharp masking of luma, 1 pixel wide.
         reduction: Range of the factor by which the picture was reduced after demosaicing.
         quality: Range of the JPEG quality.
         compressed: Share of the images that are compressed at all.
@@ -52,11 +67,17 @@ class Camera(Noise):
     color_only: ClassVar[bool] = True
 
     shot: tuple[float, float] = (2e-4, 1.2e-2)
-    gamma: tuple[float, float] = (1.8, 2.4)
-    contrast: tuple[float, float] = (1.0, 1.4)
+    bands: tuple[float, float] = (0.0, 0.25)
+    gamma: tuple[float, float] = (2.0, 2.8)
+    toe: tuple[float, float] = (0.03, 0.16)
+    contrast: tuple[float, float] = (1.0, 1.6)
     gain: tuple[float, float] = (1.2, 2.4)
-    saturation: tuple[float, float] = (1.0, 1.6)
-    smoothing: tuple[float, float] = (-0.2, 0.9)
+    saturation: tuple[float, float] = (1.2, 2.2)
+    luma_smoothing: tuple[float, float] = (0.0, 0.9)
+    luma_width: tuple[float, float] = (0.5, 2.0)
+    chroma_smoothing: tuple[float, float] = (0.0, 1.0)
+    chroma_width: tuple[float, float] = (1.0, 4.0)
+    sharpening: tuple[float, float] = (0.0, 0.8)
     reduction: tuple[float, float] = (1.0, 1.0)
     quality: tuple[float, float] = (60.0, 98.0)
     compressed: float = 0.6
@@ -87,27 +108,43 @@ class Camera(Noise):
         The result is clipped to [0, 1], as a camera's file is.
         """
         ops = keras.ops
-        gamma = per_image(clean, *self.gamma, seed)
-        contrast = per_image(clean, *self.contrast, seed)
-        saturation = per_image(clean, *self.saturation, seed)
-        one = ops.ones_like(gamma)
-        gains = ops.concatenate(
-            [per_image(clean, *self.gain, seed), one, per_image(clean, *self.gain, seed)], axis=-1
+        curve = _ToneCurve(
+            per_image(clean, *self.gamma, seed),
+            per_image(clean, *self.toe, seed),
+            per_image(clean, *self.contrast, seed),
         )
+        saturation = per_image(clean, *self.saturation, seed)
+        gains = [per_image(clean, *self.gain, seed) for _ in range(2)]
+        gains = ops.concatenate([gains[0], ops.ones_like(gains[0]), gains[1]], axis=-1)
 
-        linear = _tone_to_linear(clean, gamma, contrast)
+        linear = curve.to_linear(clean)
         sensor = ops.maximum(_saturate(linear, 1.0 / saturation), 0.0) / gains
         noise = _saturate(self._sensor_noise(sensor, seed) * gains, saturation)
-        noisy = _linear_to_tone(ops.clip(linear + noise, 0.0, 1.0), gamma, contrast)
-
-        weight = per_image(clean, *self.smoothing, seed)
-        added = noisy - clean
-        noisy = ops.clip(clean + added + weight * (_smooth(added) - added), 0.0, 1.0)
+        noisy = curve.to_tone(ops.clip(linear + noise, 0.0, 1.0))
+        noisy = ops.clip(clean + self._processed(noisy - clean, seed), 0.0, 1.0)
 
         quality = per_image(clean, *self.quality, seed)
         half_chroma = per_image(clean, 0.0, 1.0, seed) < self.subsampled
         packed = jpeg(noisy, quality, ops.cast(half_chroma, "float32"))
         return ops.where(per_image(clean, 0.0, 1.0, seed) < self.compressed, packed, noisy)
+
+    def _processed(self, noise: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Denoises and sharpens noise (batch, height, width, 3) as cameras do."""
+        ops = keras.ops
+        ycc = ops.matmul(noise, _TO_YCC)
+        luma, chroma = ycc[..., :1], ycc[..., 1:]
+
+        share = per_image(noise, *self.luma_smoothing, seed)
+        mean = smooth(luma, per_image(noise, *self.luma_width, seed))
+        luma = luma + share * (mean - luma)
+        amount = per_image(noise, *self.sharpening, seed)
+        luma = luma + amount * (luma - smooth(luma, _UNSHARP_WIDTH * ops.ones_like(amount)))
+
+        low, high = self.chroma_smoothing
+        share = low + (high - low) * ops.sqrt(per_image(noise, 0.0, 1.0, seed))
+        mean = smooth(chroma, per_image(noise, *self.chroma_width, seed))
+        chroma = chroma + share * (mean - chroma)
+        return ops.matmul(ops.concatenate([luma, chroma], axis=-1), _TO_RGB)
 
     def _sensor_noise(self, sensor: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Draws the demosaiced noise of linear sensor values (batch, height, width, 3)."""
@@ -131,23 +168,56 @@ class Camera(Noise):
         value = to_mosaic(sensor)
         deviation = ops.sqrt(ops.exp(log_shot) * value + read)
         mosaic = deviation * keras.random.normal(ops.shape(value), seed=seed)
+        mosaic = mosaic + ops.sqrt(read) * self._band_noise(value, seed)
         noise = demosaic(mosaic, per_image(sensor, 0.0, 1.0, seed))
         return reduction(noise, scale, height, width) if smallest < 1.0 else noise
+
+    def _band_noise(self, mosaic: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Draws what all photosites of a row, or of a column, have in common.
+
+        A camera reads its sensor along one axis, but may be held upright.
+        """
+        ops = keras.ops
+        batch, tall, wide, _ = ops.shape(mosaic)
+        upright = ops.cast(per_image(mosaic, 0.0, 1.0, seed) < 0.5, "float32")
+        deviation = per_image(mosaic, *self.bands, seed)
+        rows = keras.random.normal((batch, tall, 1, 2), seed=seed) * (deviation * (1 - upright))
+        columns = keras.random.normal((batch, 1, wide, 2), seed=seed) * (deviation * upright)
+        # The four places of a cell lie in its rows 0, 0, 1, 1 and its columns 0, 1, 0, 1.
+        return ops.repeat(rows, 2, axis=-1) + ops.tile(columns, (1, 1, 1, 2))
+
+
+@dataclass(frozen=True)
+class _ToneCurve:
+    """A camera's tone curve: a power law with a toe, then an S curve around mid-gray.
+
+    The toe is the offset that sRGB (0.055), BT.709 (0.099) and CIE lightness (0.16) have; it
+    stays there down to black, where these standards put a straight line. All fields are
+    (batch, 1, 1, 1).
+    """
+
+    gamma: Tensor
+    toe: Tensor
+    contrast: Tensor
+
+    def to_tone(self, linear: Tensor) -> Tensor:
+        black = self._black()
+        tone = _power(black + (1.0 - black) * linear, 1.0 / self.gamma)
+        return _s_curve((1.0 + self.toe) * tone - self.toe, self.contrast)
+
+    def to_linear(self, tone: Tensor) -> Tensor:
+        black = self._black()
+        tone = (_s_curve(tone, 1.0 / self.contrast) + self.toe) / (1.0 + self.toe)
+        return (_power(tone, self.gamma) - black) / (1.0 - black)
+
+    def _black(self) -> Tensor:
+        return _power(self.toe / (1.0 + self.toe), self.gamma)
 
 
 def _saturate(linear: Tensor, factor: Tensor) -> Tensor:
     """Scales the distance to gray; `factor` and `1 / factor` undo each other."""
     gray = keras.ops.matmul(linear, _TO_GRAY)
     return gray + factor * (linear - gray)
-
-
-def _linear_to_tone(linear: Tensor, gamma: Tensor, contrast: Tensor) -> Tensor:
-    """A camera's tone curve: a power law, then an S curve around mid-gray."""
-    return _s_curve(_power(linear, 1.0 / gamma), contrast)
-
-
-def _tone_to_linear(picture: Tensor, gamma: Tensor, contrast: Tensor) -> Tensor:
-    return _power(_s_curve(picture, 1.0 / contrast), gamma)
 
 
 def _power(base: Tensor, exponent: Tensor) -> Tensor:
@@ -160,12 +230,3 @@ def _s_curve(tone: Tensor, contrast: Tensor) -> Tensor:
     ops = keras.ops
     tone = ops.clip(tone, 1e-6, 1.0 - 1e-6)
     return ops.sigmoid(contrast * (ops.log(tone) - ops.log(1.0 - tone)))
-
-
-def _smooth(noise: Tensor) -> Tensor:
-    """Convolves each channel with the 5x5 binomial window, zero beyond the borders."""
-    _, height, width, _ = keras.ops.shape(noise)
-    tall = keras.ops.pad(noise, ((0, 0), (2, 2), (0, 0), (0, 0)))
-    noise = sum(weight * tall[:, i : i + height] for i, weight in enumerate(_BINOMIAL))
-    wide = keras.ops.pad(noise, ((0, 0), (0, 0), (2, 2), (0, 0)))
-    return sum(weight * wide[:, :, i : i + width] for i, weight in enumerate(_BINOMIAL))

@@ -113,3 +113,11 @@ def test_the_corrected_filters_are_the_published_ones(
     y, x = place
     expected = (flat[y - 2 : y + 3, x - 2 : x + 3] * np.array(weights)).sum() / 8
     assert demosaiced(mosaic, MALVAR)[0, y, x, color] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_beyond_a_border_lies_the_opposite_one(correction: float):
+    mosaic = np.random.default_rng(0).normal(size=(2, 6, 8, 4)).astype(np.float32)
+    turned = demosaiced(np.roll(mosaic, (2, 3), axis=(1, 2)), correction)
+    expected = np.roll(demosaiced(mosaic, correction), (4, 6), axis=(1, 2))
+    np.testing.assert_allclose(turned, expected, atol=1e-6)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -8,15 +12,19 @@ import pytest
 
 from kerasdenoise.noise import Camera, Gaussian, Noise
 from kerasdenoise.noise.bayer import to_mosaic
-from kerasdenoise.noise.camera import _linear_to_tone, _saturate, _tone_to_linear
+from kerasdenoise.noise.camera import _saturate, _ToneCurve
 
 # All that follows the sensor switched off, but for the demosaic.
 RAW = Camera(
+    bands=(0, 0),
     gamma=(1, 1),
+    toe=(0, 0),
     contrast=(1, 1),
     gain=(1, 1),
     saturation=(1, 1),
-    smoothing=(0, 0),
+    luma_smoothing=(0, 0),
+    chroma_smoothing=(0, 0),
+    sharpening=(0, 0),
     compressed=0.0,
 )
 
@@ -85,13 +93,76 @@ def test_a_demosaic_correlates_neighbors():
         assert abs(correlation(white, axis)) < 0.02
 
 
+def processed(**changes: tuple[float, float]) -> np.ndarray:
+    """Luma, and blue beyond it, of raw noise that went through some more; (2, 4, 128, 128)."""
+    noise = dataclasses.replace(raw(0.001), **changes)
+    added = drawn(noise, flat(0.5, 4, 128)) - 0.5
+    luma = added @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.stack([luma, added[..., 2] - luma])
+
+
+def neighbors(plane: np.ndarray) -> float:
+    return correlation(plane[..., None].repeat(2, axis=-1), 1)
+
+
 def test_smoothing_spreads_noise_and_sharpening_raises_it():
     weak, none, strong = (
-        drawn(dataclasses.replace(raw(0.001), smoothing=(weight, weight)), flat(0.5, 4, 128)) - 0.5
-        for weight in (0.9, 0.0, -0.2)
+        processed(**changes)[0]
+        for changes in (
+            {"luma_smoothing": (0.9, 0.9), "luma_width": (1.0, 1.0)},
+            {},
+            {"sharpening": (0.8, 0.8)},
+        )
     )
     assert weak.std() < 0.7 * none.std() < none.std() < strong.std()
-    assert correlation(weak, 1) > correlation(none, 1) > correlation(strong, 1)
+    assert neighbors(weak) > neighbors(none) > neighbors(strong)
+
+
+def test_chroma_is_smoothed_without_luma():
+    luma, blue = processed()
+    same, smoothed = processed(chroma_smoothing=(1.0, 1.0), chroma_width=(3.0, 3.0))
+    np.testing.assert_allclose(same, luma, atol=2e-6)
+    assert smoothed.std() < 0.3 * blue.std()
+    assert neighbors(smoothed) > 0.9 > neighbors(blue)
+
+
+def test_strong_smoothing_of_chroma_is_likelier():
+    noise = dataclasses.replace(
+        raw(0.001), chroma_smoothing=(0.0, 1.0), chroma_width=(4.0, 4.0), shot=(1e-3, 1e-3)
+    )
+    added = drawn(noise, flat(0.5, 300, 32)) - 0.5
+    luma = added @ np.array([0.299, 0.587, 0.114], np.float32)
+    strengths = (added[..., 2] - luma).std(axis=(1, 2))
+    # What is left of the whole is 1 - share, or a little more; half of the shares exceed 0.71.
+    left = np.median(strengths) / processed()[1].std()
+    assert 0.25 < left < 0.4
+
+
+@pytest.mark.parametrize("bands", [0.0, 1.0])
+def test_a_row_or_a_column_has_noise_of_its_own(bands: float):
+    # Read noise alone, as the picture is black; its bright half survives the clipping at 0.
+    noise = dataclasses.replace(raw(0.05), bands=(bands, bands))
+    added = drawn(noise, flat(0.0, 24, 128))
+    added = keras.ops.convert_to_numpy(to_mosaic(added))
+    lines = [added.mean(axis=axis)[..., 0].std(axis=1) for axis in (2, 1)]
+    weaker, stronger = np.sort(lines, axis=0) / added.std(axis=(1, 2, 3))
+    assert weaker.max() < 0.3
+    if bands:
+        assert stronger.min() > 0.4
+        # Held either way.
+        assert 3 < np.sum(lines[0] > lines[1]) < 21
+    else:
+        assert stronger.max() < 0.3
+
+
+@pytest.mark.parametrize("noise", [Camera(compressed=0.0), raw(0.002)], ids=["any", "raw"])
+def test_noise_is_as_strong_at_the_borders(noise: Camera):
+    added = drawn(noise, flat(0.5, 300, 32)) - 0.5
+    added /= added.std(axis=(1, 2, 3), keepdims=True)
+    power = np.mean(added**2, axis=(0, 3))
+    inner = power[4:-4, 4:-4].mean()
+    for border in (power[:2], power[-2:], power[:, :2], power[:, -2:]):
+        assert border.mean() == pytest.approx(inner, rel=0.05)
 
 
 def test_noise_is_independent_of_what_it_is_added_to_in_shape():
@@ -146,12 +217,18 @@ def test_compression_is_the_share_of_images_it_is_said_to_be():
     assert whole.mean() == pytest.approx(0.3, abs=0.12)
 
 
-@pytest.mark.parametrize("contrast", [1.0, 1.4])
-@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.4])
-def test_the_tone_curve_leads_back_and_forth(gamma: float, contrast: float):
+def curve(gamma: float, toe: float, contrast: float) -> _ToneCurve:
+    return _ToneCurve(factor(gamma), factor(toe), factor(contrast))
+
+
+@pytest.mark.parametrize("contrast", [1.0, 1.6])
+@pytest.mark.parametrize("toe", [0.0, 0.055, 0.16])
+@pytest.mark.parametrize("gamma", [1.0, 2.0, 2.8])
+def test_the_tone_curve_leads_back_and_forth(gamma: float, toe: float, contrast: float):
     tones = np.linspace(0.0, 1.0, 256, dtype=np.float32).reshape(1, 16, 16, 1)
-    linear = _tone_to_linear(tones, factor(gamma), factor(contrast))
-    back = keras.ops.convert_to_numpy(_linear_to_tone(linear, factor(gamma), factor(contrast)))
+    tone_curve = curve(gamma, toe, contrast)
+    linear = tone_curve.to_linear(tones)
+    back = keras.ops.convert_to_numpy(tone_curve.to_tone(linear))
     np.testing.assert_allclose(back.ravel()[1:], tones.ravel()[1:], atol=2e-4)
     assert back.ravel()[0] < 1 / 255
     assert (np.diff(keras.ops.convert_to_numpy(linear).ravel()) > 0).all()
@@ -159,8 +236,18 @@ def test_the_tone_curve_leads_back_and_forth(gamma: float, contrast: float):
 
 def test_the_tone_curve_is_a_power_law():
     tones = np.linspace(0.1, 1.0, 16, dtype=np.float32).reshape(1, 4, 4, 1)
-    linear = keras.ops.convert_to_numpy(_tone_to_linear(tones, factor(2.2), factor(1.0)))
+    linear = keras.ops.convert_to_numpy(curve(2.2, 0.0, 1.0).to_linear(tones))
     np.testing.assert_allclose(linear, tones**2.2, atol=1e-4)
+
+
+def test_a_toe_makes_it_that_of_srgb():
+    tones = np.linspace(0.1, 1.0, 16, dtype=np.float32).reshape(1, 4, 4, 1)
+    linear = keras.ops.convert_to_numpy(curve(2.4, 0.055, 1.0).to_linear(tones))
+    # All of the curve lies lower by what the offset leaves in black.
+    np.testing.assert_allclose(linear, ((tones + 0.055) / 1.055) ** 2.4, atol=1e-3)
+    dark = np.array([0.0, 1e-4], np.float32).reshape(1, 1, 2, 1)
+    black, above = keras.ops.convert_to_numpy(curve(2.4, 0.055, 1.0).to_tone(dark)).ravel()
+    assert 10 < (above - black) / 1e-4 < 30  # sRGB's line has 12.92; a power law's slope is 200
 
 
 def test_saturation_leads_back_and_forth_and_keeps_gray():
@@ -170,3 +257,46 @@ def test_saturation_leads_back_and_forth_and_keeps_gray():
     np.testing.assert_allclose(_saturate(strong, factor(1 / 1.6)), colors, atol=1e-6)
     gray = np.full((1, 2, 2, 3), 0.3, np.float32)
     np.testing.assert_allclose(_saturate(gray, factor(1.6)), gray, atol=1e-6)
+
+
+# A seed gives other numbers on another backend: averages over many are compared.
+_JAX = """
+import keras, jax, numpy as np
+from kerasdenoise.noise import Camera
+def draw(state, clean):
+    with keras.StatelessScope(state_mapping=[(generator.state, state)]):
+        return Camera.parse("reduced")(clean, generator)
+generator = keras.random.SeedGenerator(0)
+clean = np.full((400, 32, 32, 3), 0.5, np.float32)
+noisy = np.asarray(jax.jit(draw)(generator.state.value, clean))
+assert noisy.shape == clean.shape and noisy.dtype == np.float32
+print(np.median((noisy - clean).std(axis=(1, 2, 3))))
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_jax_takes_such_pictures_too():
+    result = subprocess.run(
+        [sys.executable, "-c", _JAX],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    added = drawn(Camera.parse("reduced"), flat(0.5, 400, 32)) - 0.5
+    expected = np.median(added.std(axis=(1, 2, 3)))
+    assert float(result.stdout) == pytest.approx(expected, rel=0.25)
+
+
+def test_a_compiled_step_of_any_batch_draws_the_same():
+    import tensorflow as tf
+
+    noise, generator = Camera(), keras.random.SeedGenerator(5)
+    signature = tf.TensorSpec((None, 32, 48, 3), tf.float32)  # pyright: ignore
+    step = tf.function(lambda clean: noise(clean, generator), input_signature=[signature])
+    clean = np.random.default_rng(0).random((3, 32, 48, 3), np.float32)
+    # JPEG rounds; a value in the middle may go either way.
+    differences = np.abs(step(clean).numpy() - drawn(noise, clean, 5))
+    assert (differences > 1e-5).mean() < 0.01
