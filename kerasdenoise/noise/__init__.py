@@ -8,6 +8,7 @@ from kerasdenoise.errors import UsageError
 from kerasdenoise.noise.base import Noise
 from kerasdenoise.noise.blur import Blur
 from kerasdenoise.noise.camera import Camera
+from kerasdenoise.noise.compressed import Compressed
 from kerasdenoise.noise.gaussian import Gaussian
 from kerasdenoise.noise.inpainting import Inpainting
 from kerasdenoise.noise.mixture import Mixture
@@ -20,6 +21,7 @@ __all__ = [
     "KINDS",
     "Blur",
     "Camera",
+    "Compressed",
     "Gaussian",
     "Inpainting",
     "Mixture",
@@ -33,7 +35,17 @@ __all__ = [
 
 KINDS: dict[str, type[Noise]] = {
     noise.kind: noise
-    for noise in (Gaussian, Camera, Poisson, Speckle, SaltAndPepper, Blur, Inpainting, Pixelate)
+    for noise in (
+        Gaussian,
+        Compressed,
+        Camera,
+        Poisson,
+        Speckle,
+        SaltAndPepper,
+        Blur,
+        Inpainting,
+        Pixelate,
+    )
 }
 
 

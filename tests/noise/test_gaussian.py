@@ -70,3 +70,10 @@ def test_a_generator_never_repeats_itself():
     generator = keras.random.SeedGenerator(0)
     first, second = (keras.ops.convert_to_numpy(Gaussian()(clean, generator)) for _ in range(2))
     assert np.abs(first - second).min() > 0
+
+
+def test_noise_of_pixels_is_the_same_in_all_channels():
+    clean = np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
+    added = drawn(parse_noise("gaussian:pixel:25"), clean) - clean
+    np.testing.assert_allclose(added[..., 0], added[..., 2], atol=1e-6)
+    assert added[..., 0].std() == pytest.approx(25 / 255, rel=0.1)

@@ -15,6 +15,7 @@ from kerasdenoise.noise import KINDS, Camera, Gaussian, Mixture, parse_noise
 
 TEXTS = [
     "gaussian:25",
+    "gaussian:pixel:5-25",
     "poisson",
     "poisson:1-8",
     "poisson:additive",
@@ -36,8 +37,8 @@ def drawn(text: str, clean: np.ndarray, seed: int = 0) -> np.ndarray:
     return keras.ops.convert_to_numpy(parse_noise(text)(clean, generator))
 
 
-def test_every_kind_but_the_camera_is_here():
-    assert {text.partition(":")[0] for text in TEXTS} | {"camera"} == set(KINDS)
+def test_every_kind_is_here_but_those_that_take_color_alone():
+    assert {text.partition(":")[0] for text in TEXTS} | {"camera", "compressed"} == set(KINDS)
 
 
 @pytest.mark.parametrize("text", TEXTS)

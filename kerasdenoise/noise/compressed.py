@@ -1,0 +1,49 @@
+"""Noise that was compressed with the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import keras
+
+from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
+from kerasdenoise.noise.gaussian import Gaussian
+from kerasdenoise.noise.jpeg import jpeg
+
+
+@dataclass(frozen=True)
+class Compressed(Noise):
+    """Gaussian noise, and JPEG compression after it.
+
+    What is left of the noise then is neither white nor independent of the picture.
+
+    Attributes:
+        low: The smallest standard deviation before compression, on the [0, 1] scale.
+        high: The largest; each image's level is uniform between the two.
+        quality: Range of the JPEG quality.
+        subsampled: Share of the images with half-resolution chroma.
+    """
+
+    kind: ClassVar[str] = "compressed"
+    multiple: ClassVar[int] = 16  # two blocks of JPEG, for half-resolution chroma
+    color_only: ClassVar[bool] = True
+
+    low: float = 0.0
+    high: float = 55 / 255
+    quality: tuple[float, float] = (60.0, 98.0)
+    subsampled: float = 0.5
+
+    @classmethod
+    def parse(cls, argument: str) -> Self:
+        """Reads `25` or `0-55`: standard deviations on the 0-255 scale."""
+        low, high = parse_range(cls.kind, argument, 255.0)
+        return cls(low / 255, high / 255)
+
+    def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Adds the noise, clips and compresses; see `Noise.__call__`."""
+        ops = keras.ops
+        noisy = ops.clip(Gaussian(self.low, self.high)(clean, seed), 0.0, 1.0)
+        quality = per_image(clean, *self.quality, seed)
+        half_chroma = per_image(clean, 0.0, 1.0, seed) < self.subsampled
+        return jpeg(noisy, quality, ops.cast(half_chroma, "float32"))
