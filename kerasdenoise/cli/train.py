@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,13 +32,22 @@ if TYPE_CHECKING:
     metavar="STEP",
     help="Stop at this step, to go on later.",
 )
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Stop within so many minutes, with a checkpoint, to go on later.",
+)
 @verbose_option
-def command(recipe: Path, run: Path | None, data: Path | None, stop_at: int | None) -> None:
+def command(
+    recipe: Path, run: Path | None, data: Path | None, stop_at: int | None, minutes: float | None
+) -> None:
     """Train a model by a recipe.
 
     The run goes on from its last checkpoint if it was stopped, and ends at the recipe's last
     step. Progress is printed at each checkpoint; curves.png in the run's folder shows it all.
     """
+    started = time.monotonic()
     from kerasdenoise.runtime import prepare_keras
 
     prepare_keras()
@@ -47,12 +57,22 @@ def command(recipe: Path, run: Path | None, data: Path | None, stop_at: int | No
     plan = read_recipe(recipe)
     folder = run or Path("runs") / plan.name
     last = train(
-        plan, folder, data or Path(plan.data.root), stop_at=stop_at, report=_print_progress
+        plan,
+        folder,
+        data or Path(plan.data.root),
+        stop_at=stop_at,
+        # What is imported takes its time as well.
+        seconds=None if minutes is None else 60 * minutes - (time.monotonic() - started),
+        report=_print_progress,
     )
     if last is None:
         say(f"{folder}: nothing left to do")
-    else:
-        say(f"{folder}: step {last.step} of {last.steps}; next: kerasdenoise export {folder}")
+        return
+    following = f"export {folder}"
+    if last.step < last.steps:
+        options = [f" {name} {path}" for name, path in (("--run", run), ("--data", data)) if path]
+        following = f"train {recipe}{''.join(options)}"
+    say(f"{folder}: step {last.step} of {last.steps}; next: kerasdenoise {following}")
 
 
 def _print_progress(progress: Progress) -> None:

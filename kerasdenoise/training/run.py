@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.data.sources import load_images
@@ -16,8 +17,10 @@ from kerasdenoise.errors import RecipeError
 from kerasdenoise.models import make_config
 from kerasdenoise.training.build import averaged_weights, build_task, start_from_sources
 from kerasdenoise.training.checkpoint import restore_checkpoint, save_checkpoint
+from kerasdenoise.training.deadline import Deadline
 from kerasdenoise.training.log import draw_curves, read_log, write_log
 from kerasdenoise.training.recipe import Recipe
+from kerasdenoise.training.steps import make_steps
 from kerasdenoise.training.validation import Validation
 
 
@@ -55,6 +58,7 @@ def train(
     root: Path,
     *,
     stop_at: int | None = None,
+    seconds: float | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress | None:
     """Trains to the recipe's last step, writing a checkpoint after each interval.
@@ -64,6 +68,8 @@ def train(
         run: Folder of the checkpoint, the log and the curves; a run found there goes on.
         root: Folder that the recipe's data folders are relative to.
         stop_at: A step to stop at before the end.
+        seconds: How long this may take, the last checkpoint included; an interval that would
+            take longer is cut short. At least one step is done.
         report: Called at each checkpoint.
 
     Returns:
@@ -72,6 +78,7 @@ def train(
     Raises:
         RecipeError: If the recipe or its data cannot be used, or the folder holds another run.
     """
+    deadline = Deadline(seconds)
     keras.utils.set_random_seed(recipe.seed)
     task = build_task(recipe)
     run.mkdir(parents=True, exist_ok=True)
@@ -83,16 +90,16 @@ def train(
         start_from_sources(task.denoiser, recipe)
     validation = Validation(recipe, root)
     batches = _sampler(recipe, root).batches(step)
+    train_on = make_steps(task)
     log = read_log(run, step)
     progress = None
-    while step < last:
+    while step < last and not (progress and deadline.is_near()):
         started, first = time.monotonic(), step
         stop = min(step - step % recipe.report.interval + recipe.report.interval, last)
-        losses = []
-        while step < stop:
-            losses.append(float(task.train_on_batch(next(batches))))
-            step += 1
-        if not math.isfinite(sum(losses)):
+        done, loss = train_on(_until(deadline, batches, stop - step))
+        step += done
+        trained = time.monotonic()
+        if not math.isfinite(loss):
             raise RecipeError(
                 run,
                 f"has no finite loss between steps {first} and {step}; step {first} is kept",
@@ -100,15 +107,15 @@ def train(
             )
         with averaged_weights(task):
             figures = validation.measure(task.denoiser)
-        seconds = time.monotonic() - started
+        took = time.monotonic() - started
         progress = Progress(
             step=step,
             steps=recipe.optimization.steps,
-            loss=sum(losses) / len(losses),
+            loss=loss,
             psnr=figures,
             learning_rate=float(task.optimizer.learning_rate),
-            seconds=seconds,
-            seconds_per_step=seconds / (step - first),
+            seconds=took,
+            seconds_per_step=took / done,
         )
         log.append(vars(progress))
         # The log first: if only one of the two is written, its last entry is dropped and
@@ -116,8 +123,17 @@ def train(
         write_log(run, log)
         save_checkpoint(run, recipe, step, task, task.optimizer)
         draw_curves(log, run / "curves.png")
+        deadline.checkpoint_took(time.monotonic() - trained)
         report(progress)
     return progress
+
+
+def _until(deadline: Deadline, batches: Iterator[np.ndarray], most: int) -> Iterator[np.ndarray]:
+    """Yields at least one batch and at most so many, as long as there is time."""
+    for _ in range(most):
+        yield next(batches)
+        if deadline.is_near():
+            return
 
 
 def _sampler(recipe: Recipe, root: Path) -> PatchSampler:

@@ -82,6 +82,13 @@ def test_a_longer_recipe_goes_on(finished: Path, recipe_text: Callable[..., str]
     assert [entry["step"] for entry in _log(finished)] == [3, 6, 8]
 
 
+def test_a_part_with_enough_time_goes_to_the_end(recipe: Recipe, photos: Path, tmp_path: Path):
+    last = train(recipe, tmp_path, photos, seconds=3600)
+    assert last is not None
+    assert last.step == 6
+    assert [entry["step"] for entry in _log(tmp_path)] == [3, 6]
+
+
 def test_other_noises_may_be_reported_from_now_on(
     finished: Path, recipe_text: Callable[..., str], photos: Path
 ):
@@ -91,14 +98,26 @@ def test_other_noises_may_be_reported_from_now_on(
     assert set(last.psnr) == {"gaussian:50"}
 
 
+@pytest.mark.parametrize(
+    ("limit", "step", "logged"),
+    # Without any time left, one step is done all the same: a run always gets on.
+    [({"stop_at": 4}, 4, [3, 4, 6]), ({"seconds": 0.0}, 1, [1, 3, 6])],
+    ids=["step", "time"],
+)
 def test_a_run_that_is_stopped_on_purpose_goes_on_to_the_same_end(
-    finished: Path, recipe: Recipe, photos: Path, tmp_path: Path
+    finished: Path,
+    recipe: Recipe,
+    photos: Path,
+    tmp_path: Path,
+    limit: dict,
+    step: int,
+    logged: list[int],
 ):
-    stopped = train(recipe, tmp_path / "parts", photos, stop_at=4)
+    stopped = train(recipe, tmp_path / "parts", photos, **limit)
     assert stopped is not None
-    assert stopped.step == 4
+    assert stopped.step == step
     train(recipe, tmp_path / "parts", photos)
-    assert [entry["step"] for entry in _log(tmp_path / "parts")] == [3, 4, 6]
+    assert [entry["step"] for entry in _log(tmp_path / "parts")] == logged
     with (
         np.load(finished / "checkpoint.npz") as whole,
         np.load(tmp_path / "parts" / "checkpoint.npz") as parts,

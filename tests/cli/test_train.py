@@ -1,0 +1,57 @@
+"""What `train` passes on and says; the training itself is tested in tests/training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kerasdenoise.runtime import prepare_keras
+
+prepare_keras()
+
+from kerasdenoise.training import run as run_module  # noqa: E402
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "photo_large.toml"
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the last training was limited by; it always stops after one of two steps."""
+    seen: dict[str, Any] = {}
+
+    def train(recipe: object, run: Path, root: Path, **options: Any) -> run_module.Progress:
+        seen.update(options)
+        return run_module.Progress(1, seen.get("stop_at") or 2, 0.1, {}, 1e-3, 1.0, 1.0)
+
+    monkeypatch.setattr(run_module, "train", train)
+    return seen
+
+
+def test_minutes_count_from_the_start(command: Callable[..., Any], limits: dict[str, Any]):
+    assert command("train", RECIPE, "--minutes", 2).code == 0
+    assert 0 < limits["seconds"] <= 120
+
+
+def test_without_minutes_there_is_no_limit(command: Callable[..., Any], limits: dict[str, Any]):
+    assert command("train", RECIPE).code == 0
+    assert limits["seconds"] is None
+
+
+def test_minutes_are_more_than_none(command: Callable[..., Any], limits: dict[str, Any]):
+    assert command("train", RECIPE, "--minutes", 0).code == 2
+    assert not limits
+
+
+def test_a_stopped_run_says_how_to_go_on(command: Callable[..., Any], limits: dict[str, Any]):
+    outcome = command("train", RECIPE, "--data", "photos", "--run", "large", "--minutes", 1)
+    assert outcome.only_error == (
+        f"large: step 1 of 2; next: kerasdenoise train {RECIPE} --run large --data photos"
+    )
+
+
+def test_a_finished_run_says_what_comes_next(command: Callable[..., Any], limits: dict[str, Any]):
+    outcome = command("train", RECIPE, "--stop-at", 1)
+    assert outcome.only_error.endswith(": step 1 of 1; next: kerasdenoise export runs/photo_large")
