@@ -13,18 +13,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
+from _processes import run_processes, write_whole
 
 from kerasdenoise.metrics import psnr
 from kerasdenoise.runtime import prepare_keras
@@ -165,7 +162,7 @@ def run_trial(name: str, arguments: argparse.Namespace) -> None:
     recipe_file = run / "recipe.toml"
     if not recipe_file.exists():
         steps = _count_steps(parse_recipe(write_recipe(name, arguments, 1)), arguments)
-        _write(recipe_file, write_recipe(name, arguments, steps))
+        write_whole(recipe_file, write_recipe(name, arguments, steps))
     recipe = parse_recipe(recipe_file.read_text("utf-8"), str(recipe_file))
     train(recipe, run, arguments.data, report=lambda progress: print(name, progress, flush=True))
     log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
@@ -178,14 +175,7 @@ def run_trial(name: str, arguments: argparse.Namespace) -> None:
         "minutes": sum(entry["seconds"] for entry in log) / 60,
         **_measure(name, denoiser, arguments),
     }
-    _write(run / "result.json", json.dumps(result, indent=2))
-
-
-def _write(file: Path, text: str) -> None:
-    """Writes a file in one move: one that is there is complete."""
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(file)
+    write_whole(run / "result.json", json.dumps(result, indent=2))
 
 
 def _count_steps(recipe: Any, arguments: argparse.Namespace) -> int:
@@ -245,34 +235,13 @@ def _f1(truth: np.ndarray, found: np.ndarray) -> float:
 
 
 def run_all(names: Iterable[str], arguments: argparse.Namespace) -> None:
-    """Runs trials in processes, as many at a time as jobs, each pinned to cores of its own."""
-    cores = sorted(os.sched_getaffinity(0))
-    share = max(1, len(cores) // arguments.jobs)
-    free: SimpleQueue[set[int]] = SimpleQueue()
-    for job in range(arguments.jobs):
-        free.put(set(cores[job * share : (job + 1) * share]) or set(cores))
-
-    def start(name: str) -> None:
-        mine = free.get()
-        command = [sys.executable, __file__, "--one", name]
+    """Runs trials in processes of their own."""
+    commands = {}
+    for name in names:
+        commands[name] = [sys.executable, __file__, "--one", name]
         for option in ("runs", "data", "train", "test", "minutes"):
-            command += [f"--{option}", str(getattr(arguments, option))]
-        started = time.monotonic()
-        try:
-            with (arguments.runs / f"{name}.log").open("w") as log:
-                code = subprocess.run(
-                    command,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    check=False,
-                    preexec_fn=lambda: os.sched_setaffinity(0, mine),
-                ).returncode
-        finally:
-            free.put(mine)
-        print(f"{name}: exit {code} after {time.monotonic() - started:.0f} s", flush=True)
-
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(start, names))
+            commands[name] += [f"--{option}", str(getattr(arguments, option))]
+    run_processes(commands, arguments.jobs, arguments.runs)
 
 
 def write_page(arguments: argparse.Namespace) -> None:

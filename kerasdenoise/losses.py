@@ -14,6 +14,8 @@ Loss = Callable[[Any, Any], Any]
 
 _CHARBONNIER_EPSILON = 1e-3
 _BCE_EPSILON = 1e-6
+_PSNR_EPSILON = 1e-6
+_LOG_10 = 2.302585093
 
 
 def l1(target: Any, denoised: Any) -> Any:
@@ -34,6 +36,17 @@ def charbonnier(target: Any, denoised: Any) -> Any:
     """
     squared = keras.ops.square(target - denoised)
     return keras.ops.mean(keras.ops.sqrt(squared + _CHARBONNIER_EPSILON**2), axis=(1, 2, 3))
+
+
+def psnr(target: Any, denoised: Any) -> Any:
+    """Minus the PSNR in dB, divided by 100, of each image (batch, height, width, channels).
+
+    Asks for the same ratio everywhere: a dB of an image with little noise is worth as much as
+    one of an image with much (Chen et al., "HINet", CVPR Workshops 2021). Within 1e-3 of the
+    target all is equally good.
+    """
+    error = l2(target, denoised) + _PSNR_EPSILON
+    return keras.ops.log(error) * (0.1 / _LOG_10)
 
 
 def bce(target: Any, denoised: Any) -> Any:
@@ -78,6 +91,7 @@ LOSSES: dict[str, Loss] = {
     "l1": l1,
     "l2": l2,
     "charbonnier": charbonnier,
+    "psnr": psnr,
     "bce": bce,
     "balanced_bce": balanced_bce,
 }

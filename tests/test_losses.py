@@ -24,6 +24,7 @@ CHARBONNIER_AT_ZERO = 1e-3
     [
         ("l1", [1.0, 0.125]),
         ("l2", [1.5, 0.0625]),
+        ("psnr", [np.log10(1.5 + 1e-6) / 10, np.log10(0.0625 + 1e-6) / 10]),
         ("charbonnier", [1.0 + CHARBONNIER_AT_ZERO / 4, 0.125 + CHARBONNIER_AT_ZERO * 3 / 4]),
     ],
 )
@@ -77,7 +78,8 @@ def test_charbonnier_has_a_gradient_of_zero_between_equal_images():
     np.testing.assert_array_equal(tape.gradient(cost, variable), 0)
 
 
-@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"balanced_bce"}))  # that is for maps
+# Balanced cross-entropy is for maps, and PSNR looks at all pixels of an image at once.
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"balanced_bce", "psnr"}))
 def test_the_best_answer_to_many_targets_is_their_mean_or_their_median(name: str):
     targets = np.array([0.1, 0.2, 0.9], np.float32).reshape(1, 1, 3, 1)
     answers = np.linspace(0.05, 0.95, 181, dtype=np.float32)
@@ -88,7 +90,8 @@ def test_the_best_answer_to_many_targets_is_their_mean_or_their_median(name: str
 
 def test_an_unknown_loss_is_refused():
     with pytest.raises(
-        RecipeError, match=r"^loss 'l3': is unknown; known: l1, l2, charbonnier, bce, balanced_bce$"
+        RecipeError,
+        match=r"^loss 'l3': is unknown; known: l1, l2, charbonnier, psnr, bce, balanced_bce$",
     ):
         get_loss("l3")
 
