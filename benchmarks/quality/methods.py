@@ -1,0 +1,100 @@
+"""What is measured: saved models, and peers with their settings, all in the same form."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from benchmarks.quality.peers import Peer, ToldDenoiser
+from kerasdenoise.errors import ModelError
+from kerasdenoise.inference.denoiser import Denoiser
+from kerasdenoise.zoo import ModelInfo, find_model, list_models
+
+_GENERAL = ("gaussian", "camera")
+
+
+class Denoises(Protocol):
+    """The one method of `Denoiser` that measuring needs."""
+
+    def denoise_pixels(self, pixels: np.ndarray, *, name: object = "image") -> np.ndarray:
+        """Denoises pixels; see `Denoiser.denoise_pixels`."""
+        ...
+
+
+class Cost(NamedTuple):
+    """Parameters, and multiply-accumulates per pixel where they are known."""
+
+    parameters: int
+    mac: float | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A denoiser that can be measured.
+
+    Attributes:
+        title: What tables call it.
+        origin: What its results come from: a file's checksum, or a package's version.
+        prepare: Makes it ready for one kind of noise; only peers make use of being told.
+        cost: What it computes, if it is a network.
+        slow: Whether it takes so long that only a few images are measured.
+    """
+
+    title: str
+    origin: str
+    prepare: Callable[[str], Denoises]
+    cost: Cost | None = None
+    slow: bool = False
+
+
+def find_methods(names: Iterable[str], threads: int) -> list[Method]:
+    """The models of these names or folders; every general denoiser that is saved if none.
+
+    A model is general if it was trained on Gaussian or camera noise.
+
+    Raises:
+        ModelError: A model is unknown, or none is general.
+    """
+    asked = list(names) or [info.name for info in list_models() if _is_general(info)]
+    if not asked:
+        raise ModelError("saved models", "none is a general denoiser", "name one with --model")
+    return [_of_model(name, threads) for name in asked]
+
+
+def of_peer(peer: Peer, factor: float, title: str | None = None) -> Method:
+    """An installed peer with one setting."""
+    return Method(
+        title or peer.title,
+        f"{peer.package} {peer.version}, factor {factor:g}",
+        lambda noise: ToldDenoiser(peer, factor, level_of(noise)),
+        slow=peer.slow,
+    )
+
+
+def level_of(noise: str) -> float | None:
+    """Sigma on the [0, 1] scale of Gaussian noise of one level; None for other noise."""
+    kind, _, level = noise.partition(":")
+    return float(level) / 255 if kind == "gaussian" and level.isdigit() else None
+
+
+def _is_general(info: ModelInfo) -> bool:
+    return any(
+        noise.startswith(_GENERAL) for noise in info.metadata.get("training", {}).get("noise", [])
+    )
+
+
+def _of_model(name: str, threads: int) -> Method:
+    info = find_model(name)
+    digests = " ".join(_digest(path) for path in info.run_paths)
+    cost = Cost(info.metadata["parameters"], info.metadata["mac_per_pixel"])
+    return Method(info.name, digests, lambda noise: Denoiser(name, threads=threads), cost)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"

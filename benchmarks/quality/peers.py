@@ -1,0 +1,127 @@
+"""Other denoisers that can be installed: CBM3D, OpenCV, scikit-image (`pip install .[peers]`)."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Denoise = Callable[[np.ndarray, float, float], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A classical denoiser, which has to be told the level of the noise.
+
+    Attributes:
+        title: What tables call it.
+        package: What has to be installed.
+        denoise: From noisy pixels (H, W, 3), sigma on the [0, 1] scale, and a factor, to
+            denoised pixels.
+        factors: What its setting may be, in units of sigma; the best on validation images is
+            taken. Only one if it has no such setting.
+        slow: Whether it takes so long that only a few images are measured.
+    """
+
+    title: str
+    package: str
+    denoise: Denoise
+    factors: tuple[float, ...] = (1.0,)
+    slow: bool = False
+
+    @property
+    def version(self) -> str | None:
+        """The version that is installed, if any."""
+        try:
+            return importlib.metadata.version(self.package)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+
+@dataclass(frozen=True)
+class ToldDenoiser:
+    """A peer in the place of a `Denoiser`.
+
+    Attributes:
+        peer: The peer.
+        factor: Its setting.
+        sigma: The level of the noise on the [0, 1] scale; estimated from each image if None.
+    """
+
+    peer: Peer
+    factor: float
+    sigma: float | None
+
+    def denoise_pixels(self, pixels: np.ndarray, *, name: object = "image") -> np.ndarray:
+        """Denoises RGB pixels; see `Denoiser.denoise_pixels`."""
+        sigma = _estimate(pixels) if self.sigma is None else self.sigma
+        return np.asarray(self.peer.denoise(pixels, sigma, self.factor), np.float32)
+
+
+def _estimate(noisy: np.ndarray) -> float:
+    from skimage.restoration import estimate_sigma
+
+    return float(estimate_sigma(noisy, average_sigmas=True, channel_axis=-1))
+
+
+def _bm3d(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
+    import bm3d
+
+    return bm3d.bm3d_rgb(noisy, factor * sigma)
+
+
+def _opencv(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
+    import cv2
+
+    strength = 255 * factor * sigma
+    pixels = np.round(255 * noisy.clip(0, 1)).astype(np.uint8)[..., ::-1]
+    denoised = cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength)
+    return denoised[..., ::-1] / np.float32(255)
+
+
+def _non_local_means(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
+    from skimage.restoration import denoise_nl_means
+
+    return denoise_nl_means(
+        noisy, patch_size=5, patch_distance=6, h=factor * sigma, sigma=sigma, channel_axis=-1
+    )
+
+
+def _total_variation(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
+    from skimage.restoration import denoise_tv_chambolle
+
+    return denoise_tv_chambolle(noisy, weight=factor * sigma, channel_axis=-1)
+
+
+def _wavelet(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
+    from skimage.restoration import denoise_wavelet
+
+    return denoise_wavelet(
+        noisy,
+        sigma=factor * sigma,
+        method="BayesShrink",
+        convert2ycbcr=True,
+        rescale_sigma=True,
+        channel_axis=-1,
+    )
+
+
+PEERS = (
+    Peer("CBM3D", "bm3d", _bm3d, slow=True),
+    Peer(
+        "OpenCV non-local means",
+        "opencv-python-headless",
+        _opencv,
+        (0.4, 0.6, 0.8, 1.0, 1.2),
+    ),
+    Peer(
+        "scikit-image non-local means",
+        "scikit-image",
+        _non_local_means,
+        (0.4, 0.6, 0.8, 1.0),
+    ),
+    Peer("scikit-image total variation", "scikit-image", _total_variation, (0.6, 0.9, 1.2, 1.5)),
+    Peer("scikit-image wavelets", "scikit-image", _wavelet),
+)
