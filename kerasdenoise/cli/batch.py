@@ -39,7 +39,7 @@ class Batch:
 
     Args:
         denoiser: What denoises.
-        strength: How much of the denoising to apply, in [0, 1].
+        strength: How much of the denoising to apply, in [0, 2]; the denoiser can follow it.
         overwrite: Replace results that are there.
         as_json: Print a JSON object per photo on standard output, and no messages.
         quiet: Print only errors.

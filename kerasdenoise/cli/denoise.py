@@ -27,6 +27,23 @@ class TileType(click.ParamType):
             self.fail(f"{value!r} is neither auto nor a number of pixels", param, ctx)
 
 
+class SigmaType(click.ParamType):
+    """The level of the noise, of 0-255, or `auto`, which is None."""
+
+    name = "sigma"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | None:
+        """Reads the option's text."""
+        if value == "auto":
+            return None
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither auto nor a number", param, ctx)
+
+
 @click.command("denoise", short_help="Remove the noise from photos.")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -43,14 +60,17 @@ class TileType(click.ParamType):
     type=float,
     default=1.0,
     show_default=True,
-    help="How much of the noise to remove, from 0 to 1.",
+    help="How much of the noise to remove, from 0 to 1; up to 2 for more than the model finds, "
+    "if it goes by a noise level.",
 )
 @click.option(
     "--sigma",
-    type=float,
-    metavar="N",
-    help="Standard deviation of the noise, of 0-255, for a model that takes it.  "
-    "[default: estimated from each photo]",
+    type=SigmaType(),
+    default="auto",
+    show_default=True,
+    metavar="auto|N",
+    help="Standard deviation of the noise, of 0-255, for a model that goes by a noise level; "
+    "auto estimates it from each photo.",
 )
 @click.option(
     "--tile",
@@ -94,10 +114,12 @@ def command(
     from kerasdenoise.inference.blend import check_strength
     from kerasdenoise.inference.denoiser import Denoiser
 
-    check_strength(strength)
     plan = plan_jobs(inputs, output, overwrite=overwrite, skip_existing=skip_existing)
+    sigma = None if sigma is None else sigma / 255
+    denoiser = Denoiser(model, threads=threads, tile=tile, sigma=sigma)
+    check_strength(strength, denoiser.info)
     batch = Batch(
-        Denoiser(model, threads=threads, tile=tile, sigma=None if sigma is None else sigma / 255),
+        denoiser,
         strength=strength,
         overwrite=overwrite,
         as_json=as_json,

@@ -29,11 +29,23 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Folder that holds the recipe's test sets.  [default: the recipe's data root]",
+    help="Folder that holds the recipe's photos and test sets.  [default: the recipe's data root]",
+)
+@click.option(
+    "--int8",
+    is_flag=True,
+    help="Write a file of 8-bit integers as well, calibrated on the recipe's training photos.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a model of that name.")
 @verbose_option
-def command(run: Path, name: str | None, output: Path, data: Path | None, overwrite: bool) -> None:
+def command(
+    run: Path,
+    name: str | None,
+    output: Path,
+    data: Path | None,
+    int8: bool,
+    overwrite: bool,
+) -> None:
     """Turn a training run into a saved model.
 
     Writes Keras, SavedModel and LiteRT files, measures the LiteRT file on the recipe's test
@@ -58,6 +70,7 @@ def command(run: Path, name: str | None, output: Path, data: Path | None, overwr
         target,
         overwrite=overwrite,
         measure=lambda folder: _measure(folder, recipe, root),
+        photos=root if int8 else None,
     )
     say(f"{target}: written")
 

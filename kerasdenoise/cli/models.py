@@ -45,7 +45,7 @@ def list_command(architectures: bool, as_json: bool) -> None:
 
     Of architectures, MAC/pixel is multiply-accumulates per pixel; radius is how many pixels far
     the network sees; sides of its input are multiples of stride; and it may need statistics of
-    the whole image, or to be told the noise level.
+    the whole image, and be told the noise level or estimate it.
     """
     if architectures:
         _list_architectures(as_json)
@@ -84,13 +84,14 @@ def _list_architectures(as_json: bool) -> None:
     rows = [[*_HEADINGS]]
     for each in facts:
         sizes = (each.parameters, each.trainable, each.mac_per_pixel, each.radius, each.stride)
-        answers = (each.global_context, each.noise_level)
+        level = "told" if each.noise_level else "estimated" if each.estimates_level else "-"
         rows.append(
             [
                 each.architecture,
                 each.preset,
                 *(f"{size:,}" for size in sizes),
-                *("yes" if answer else "-" for answer in answers),
+                "yes" if each.global_context else "-",
+                level,
             ]
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kerasdenoise.export.context import split_context
 from kerasdenoise.export.cost import mac_per_pixel
-from kerasdenoise.models import get_architecture, list_architectures
+from kerasdenoise.models import get_architecture, list_architectures, split_noise_level
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Facts:
         stride: What the height and width of its input must be a multiple of.
         global_context: Whether it also needs statistics of the whole image.
         noise_level: Whether it is told the level of the noise.
+        estimates_level: Whether it estimates the level itself, and may be told another.
     """
 
     architecture: str
@@ -36,6 +37,7 @@ class Facts:
     stride: int
     global_context: bool
     noise_level: bool
+    estimates_level: bool
 
 
 def describe_architectures() -> Iterator[Facts]:
@@ -54,4 +56,5 @@ def describe_architectures() -> Iterator[Facts]:
                 stride=config.stride,
                 global_context=split_context(network) is not None,
                 noise_level=config.noise_level,
+                estimates_level=split_noise_level(network) is not None,
             )

@@ -21,6 +21,8 @@ def render_card(metadata: dict[str, Any]) -> str:
     if metadata["global_context"]:
         sight += ", and statistics of the whole image"
     given = ", and the level of its noise at each pixel" if metadata["noise_level"] else ""
+    estimated = "estimated by `level.tflite`; `tile.tflite` takes it, or another, at each pixel"
+    levels = [("Noise level", estimated)] if metadata.get("estimates_level") else []
     earlier = ", ".join(f"`{name}`" for name in reversed(training.get("earlier", [])))
     begun = f" after {earlier}" if earlier else ""
     facts = [
@@ -31,6 +33,7 @@ def render_card(metadata: dict[str, Any]) -> str:
         ("Sees", sight),
         ("Input and output", (f"float32, 1 x H x W x {metadata['channels']}, nominally in [0, 1], "
          f"sides multiples of {metadata['stride']}{given}; the output is not clipped")),
+        *levels,
         ("Trained", (f"{training['steps']:,} steps by `recipe.toml`{begun}, at commit "
          f"`{training['commit'][:12]}`, version {training['version']}")),
         ("Noise in training", ", ".join(f"`{kind}`" for kind in training["noise"])),
@@ -38,12 +41,21 @@ def render_card(metadata: dict[str, Any]) -> str:
         ("License of the data", training["data_license"]),
         ("License of the weights", metadata["license"]),
         ("LiteRT against Keras", f"largest difference {metadata['litert_difference']:.1e}"),
+        *([("Integers", _describe_int8(metadata["int8"]))] if "int8" in metadata else []),
     ]  # fmt: skip
     lines = [f"# {metadata['name']}", "", f"{metadata['summary']}.", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in facts]
     lines += ["", *_figures(metadata["figures"])]
     lines += ["This page is written by `python cli.py export`; edit the recipe instead.", ""]
     return "\n".join(lines)
+
+
+def _describe_int8(int8: dict[str, Any]) -> str:
+    return (
+        f"`model_int8.tflite`, {int8['bytes']:,} bytes, takes and gives uint8; on "
+        f"{int8['images']} validation pictures with `{int8['noise']}`, as pictures have it, "
+        f"{int8['psnr_int8']:.2f} dB where float32 has {int8['psnr_float']:.2f}"
+    )
 
 
 def _figures(rows: list[dict[str, Any]]) -> list[str]:

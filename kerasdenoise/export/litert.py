@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 from kerasdenoise.errors import ModelError
 from kerasdenoise.export.context import split_context
 from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.models import split_noise_level
 from kerasdenoise.runtime import quiet_stderr
 
 # Largest difference, on the [0, 1] scale, that rounding in another order explains.
@@ -22,8 +24,9 @@ TOLERANCE = 1e-4
 def write_litert(denoiser: keras.Model, folder: Path, stride: int) -> float:
     """Writes all LiteRT files of a network, and compares each with it.
 
-    These are `model.tflite`, which denoises a whole image, and, for a network with global
-    context, `context.tflite` and `tile.tflite`, which together denoise one in tiles.
+    These are `model.tflite`, which denoises a whole image, and for a network that is cut in
+    two, `tile.tflite`, which denoises a tile by what a third file tells it: `context.tflite`
+    the statistics of the whole image, or `level.tflite` the level of the noise.
 
     Args:
         denoiser: A functional model of images (batch, height, width, channels).
@@ -35,12 +38,23 @@ def write_litert(denoiser: keras.Model, folder: Path, stride: int) -> float:
 
     Raises:
         ModelError: If the network needs an operation that LiteRT does not have, or a file
-            computes something else.
+            computes something else, or it has a global context and estimates the noise level.
     """
-    networks = {"model": (denoiser, _input_names(denoiser))}
-    if parts := split_context(denoiser):
-        networks["context"] = (parts.context, _input_names(denoiser))
+    given = _input_names(denoiser)
+    networks = {"model": (denoiser, given)}
+    parts, halves = split_context(denoiser), split_noise_level(denoiser)
+    if parts and halves:
+        raise ModelError(
+            denoiser.name,
+            "has a global context and estimates the noise level, so that it would be cut twice",
+            "build it with one of both",
+        )
+    if parts:
+        networks["context"] = (parts.context, given)
         networks["tile"] = (parts.tile, parts.names)
+    if halves:
+        networks["level"] = (halves.estimator, given)
+        networks["tile"] = (halves.told, [*given, "noise_level"])
     differences = []
     for name, (network, inputs) in networks.items():
         path = folder / f"{name}.tflite"
@@ -49,8 +63,13 @@ def write_litert(denoiser: keras.Model, folder: Path, stride: int) -> float:
     return max(differences)
 
 
-def export_litert(network: keras.Model, target: Path, names: Sequence[str] | None = None) -> None:
-    """Writes a float32 `.tflite` with dynamic height and width.
+def export_litert(
+    network: keras.Model,
+    target: Path,
+    names: Sequence[str] | None = None,
+    **options: Any,
+) -> None:
+    """Writes a `.tflite` with dynamic height and width, float32 unless options say otherwise.
 
     Only LiteRT's own operations are allowed: a file that needed TensorFlow's would not run
     where there is no TensorFlow.
@@ -59,10 +78,12 @@ def export_litert(network: keras.Model, target: Path, names: Sequence[str] | Non
         network: A functional model of images (batch, height, width, channels).
         target: The file to write; its name ends in `.tflite`.
         names: What its inputs are called in the file; by default as they are in the network.
+        **options: Settings of TensorFlow's converter.
 
     Raises:
         ModelError: If the network needs an operation that LiteRT does not have.
     """
+    options = {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}, **options}
     # One image at a time: a dynamic batch would keep LiteRT from planning its memory.
     signature = [
         keras.InputSpec("float32", (1, *tensor.shape[1:]), name=name)
@@ -75,7 +96,7 @@ def export_litert(network: keras.Model, target: Path, names: Sequence[str] | Non
                 format="litert",
                 input_signature=signature if len(signature) == 1 else [signature],
                 verbose=False,
-                target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]},
+                **options,
             )
     except Exception as error:
         raise ModelError(
@@ -119,7 +140,8 @@ def check_parity(
             values = keras.ops.convert_to_numpy(values)
             # Relative where values are large, as the weights of statistics may be.
             difference = np.abs(computed[name] - values) / np.maximum(1, np.abs(values))
-            largest = max(largest, float(difference.max()))
+            # NumPy's maximum, unlike Python's, lets what is not a number through to the check.
+            largest = float(np.maximum(largest, difference.max()))
     if not largest <= TOLERANCE:
         raise ModelError(path, f"differs from the network by {largest:.2g}", "report this")
     return largest

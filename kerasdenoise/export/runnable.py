@@ -11,7 +11,7 @@ from kerasdenoise.export.context import split_context
 from kerasdenoise.export.footprint import measure_footprint
 from kerasdenoise.export.litert import write_litert
 from kerasdenoise.inference.tiles import PART, fit_part
-from kerasdenoise.models import Config
+from kerasdenoise.models import Config, split_noise_level
 
 
 def write_runnable(denoiser: keras.Model, config: Config, folder: Path) -> dict[str, Any]:
@@ -31,17 +31,23 @@ def write_runnable(denoiser: keras.Model, config: Config, folder: Path) -> dict[
     """
     difference = write_litert(denoiser, folder, config.stride)
     has_context = split_context(denoiser) is not None
-    tile, part = folder / "model.tflite", PART
+    estimates_level = split_noise_level(denoiser) is not None
+    files, part = ["model"], PART
     if has_context:
-        tile = folder / "tile.tflite"
+        files = ["tile"]
         part = fit_part(measure_footprint(folder / "context.tflite", config.stride))
+    if estimates_level:
+        files = ["tile", "level"]  # both are held while tiles are denoised
     return {
         "channels": config.channels,
         "stride": config.stride,
         "radius": config.radius,
         "global_context": has_context,
         "noise_level": config.noise_level,
+        "estimates_level": estimates_level,
         "part": part,
-        "bytes_per_pixel": measure_footprint(tile, config.stride),
+        "bytes_per_pixel": sum(
+            measure_footprint(folder / f"{file}.tflite", config.stride) for file in files
+        ),
         "litert_difference": difference,
     }

@@ -57,6 +57,7 @@ def write_saved_model(
     *,
     overwrite: bool = False,
     measure: Callable[[Path], list[dict[str, Any]]] = lambda folder: [],
+    photos: Path | None = None,
 ) -> None:
     """Writes a denoiser with all that is known of it, and records it in the index.
 
@@ -68,6 +69,8 @@ def write_saved_model(
         target: The model's folder, inside the folder of the index.
         overwrite: Whether a model that is there is replaced.
         measure: Measures the finished files in a folder and returns figures for the card.
+        photos: Folder that the recipe's data folders are relative to, for an integer file as
+            well, which is calibrated on the photos that the network was trained on.
 
     Raises:
         UsageError: If there is a model of that name already.
@@ -79,6 +82,8 @@ def write_saved_model(
         folder = Path(temporary) / target.name
         folder.mkdir()
         metadata = _write_files(denoiser, recipe, folder, target.name)
+        if photos is not None:
+            metadata["int8"] = _write_int8(denoiser, recipe, folder, photos)
         metadata["figures"] = measure(folder)
         _write_json(folder / "metadata.json", metadata)
         (folder / "README.md").write_text(render_card(metadata), "utf-8")
@@ -131,6 +136,16 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     }
     _write_json(folder / "metadata.json", metadata)
     return metadata
+
+
+def _write_int8(
+    denoiser: keras.Model, recipe: Recipe, folder: Path, photos: Path
+) -> dict[str, Any]:
+    """Writes the integer file, and returns what it loses."""
+    from kerasdenoise.export.quantize import INT8, draw_noisy_patches, measure_int8, write_int8
+
+    write_int8(denoiser, folder / INT8, draw_noisy_patches(recipe, photos))
+    return measure_int8(folder, recipe, photos)
 
 
 def _write_earlier_recipes(recipe: Recipe, folder: Path) -> list[str]:

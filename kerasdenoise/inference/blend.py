@@ -5,17 +5,34 @@ from __future__ import annotations
 import numpy as np
 
 from kerasdenoise.errors import UsageError
+from kerasdenoise.zoo import ModelInfo
+
+# Twice the level of the noise: further away from the truth, networks have learned nothing.
+STRONGEST = 2.0
 
 
-def check_strength(strength: float) -> float:
+def check_strength(strength: float, info: ModelInfo) -> float:
     """Returns a strength that can be used.
 
+    Args:
+        strength: The strength.
+        info: The model it is used with.
+
     Raises:
-        UsageError: It is not a number in [0, 1].
+        UsageError: It is not a number in [0, 2], or above 1 and the model knows no level of
+            the noise that could be raised.
     """
-    if not 0.0 <= strength <= 1.0:  # also catches NaN
+    if not 0.0 <= strength <= STRONGEST:  # also catches NaN
         raise UsageError(
-            f"strength {strength:g}", "not between 0 and 1", "use 0 for no change, 1 for all of it"
+            f"strength {strength:g}",
+            f"not between 0 and {STRONGEST:g}",
+            "use 0 for no change, 1 for all of it",
+        )
+    if strength > 1.0 and not info.follows_level:
+        raise UsageError(
+            f"strength {strength:g}",
+            f"the model {info.name} cannot be told that there is more noise than it finds",
+            "use 1 or less, or a model that goes by a noise level",
         )
     return float(strength)
 
@@ -26,17 +43,14 @@ def blend(noisy: np.ndarray, denoised: np.ndarray, strength: float) -> np.ndarra
     Args:
         noisy: Float32 pixels of any shape.
         denoised: Float32 pixels of the same shape.
-        strength: 0 gives `noisy` and 1 gives `denoised`, both exactly.
+        strength: 0 gives `noisy` and 1 gives `denoised`, both exactly; what goes beyond 1 is
+            for the model to do.
 
     Returns:
         Float32 pixels, not clipped.
-
-    Raises:
-        UsageError: The strength is not in [0, 1].
     """
-    check_strength(strength)
     if strength == 0.0:
         return noisy
-    if strength == 1.0:
+    if strength >= 1.0:
         return denoised
     return noisy + np.float32(strength) * (denoised - noisy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,8 +18,8 @@ from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
 from kerasdenoise.inference.arrays import denoise_array, denoise_pil
 from kerasdenoise.inference.blend import blend, check_strength
-from kerasdenoise.inference.network import Network
-from kerasdenoise.inference.tiles import TileGrid, reflect, tile_grid
+from kerasdenoise.inference.network import Network, Told
+from kerasdenoise.inference.tiles import Tile, TileGrid, reflect, tile_grid
 from kerasdenoise.zoo import ModelInfo, default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
@@ -33,8 +33,8 @@ class Denoiser:
         threads: Threads to use; all usable cores by default.
         tile: Largest edge of a tile in pixels, its overlap included, or "auto". The result
             does not depend on it; memory and speed do.
-        sigma: Standard deviation of the noise on the [0, 1] scale, for a model that is told
-            it; it is estimated from each image if None.
+        sigma: Standard deviation of the noise on the [0, 1] scale, the same for all pixels, for
+            a model that is told the level or estimates it; estimated from each image if None.
 
     Attributes:
         info: What is known about the model.
@@ -68,7 +68,7 @@ class Denoiser:
                 an image file: encoded in the same format. A Pillow image: mode and info are
                 kept. An array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4 with alpha): shape and
                 type are kept; integers use their whole range, floats [0, 1] nominally.
-            strength: 0 for no change, 1 for all of the denoising.
+            strength: 0 for no change, 1 for all of the denoising; see `denoise_pixels`.
 
         Returns:
             The path of the file that was written, or what was given, denoised.
@@ -76,7 +76,8 @@ class Denoiser:
         Raises:
             InputError: The image cannot be read, or holds values that are not finite.
             OutputError: The result cannot be written.
-            UsageError: The result's file exists, or `noisy` is of a type that is not known.
+            UsageError: The result's file exists, `noisy` is of a type that is not known, or the
+                strength cannot be used.
         """
         return denoise(noisy, model=self, strength=strength)
 
@@ -96,7 +97,7 @@ class Denoiser:
 
         Args:
             noisy: The image.
-            strength: 0 for no change, 1 for all of the denoising.
+            strength: 0 for no change, 1 for all of the denoising; see `denoise_pixels`.
             on_tile: Called after each tile.
             name: What to call the image in errors.
 
@@ -119,7 +120,10 @@ class Denoiser:
 
         Args:
             pixels: Float32 (H, W, 1 or 3), nominally in [0, 1].
-            strength: 0 for no change (the model is not run), 1 for all of the denoising.
+            strength: Up to 1, how much of the noise that the model finds is removed: 0 for no
+                change (the model is not run), 1 for all of the denoising. Above 1 and up to 2,
+                for a model that is told the level of the noise or estimates it: it denoises
+                as if the noise were so many times as strong.
             on_tile: Called after each tile.
             name: What to call the image in errors.
 
@@ -128,21 +132,16 @@ class Denoiser:
 
         Raises:
             InputError: The pixels, or the model's result, hold values that are not finite.
-            UsageError: The strength is not in [0, 1].
+            UsageError: The strength is not in [0, 2], or above 1 for another model.
         """
-        if check_strength(strength) == 0.0:
+        if check_strength(strength, self.info) == 0.0:
             return pixels.copy()
-        if not np.isfinite(pixels).all():
-            cause = "holds values that are not finite (NaN or infinity)"
-            raise InputError(name, cause, "repair it")
-        height, width, _ = pixels.shape
-        noise_level = self._noise_level(pixels)
-        contexts = self._network.summarize(pixels, noise_level)
+        _check_finite(pixels, name)
+        told = Told(self._noise_level(pixels), max(strength, 1.0))
+        contexts = self._network.summarize(pixels, told)
         denoised = np.empty_like(pixels)
-        for tile in self._grid(height, width).tiles:
-            rows, columns = tile.read
-            noisy = pixels[np.ix_(reflect(rows, height), reflect(columns, width))]
-            result = self._network.denoise(noisy, noise_level, contexts)
+        for tile, noisy in self._cut(pixels):
+            result = self._network.denoise(noisy, told, contexts)
             result = blend(noisy[tile.keep], result[tile.keep], strength)
             if not np.isfinite(result).all():
                 raise InputError(
@@ -155,6 +154,37 @@ class Denoiser:
                 on_tile()
         return denoised
 
+    def estimate_noise(self, pixels: np.ndarray) -> np.ndarray:
+        """Estimates the level of the noise at each pixel, whatever `sigma` says.
+
+        It is the model's own estimate, by which it denoises, tile by tile, where it makes one.
+        For other models it is the same at all pixels: `images.measures.estimate_sigma`.
+
+        Args:
+            pixels: Float32 (H, W, 1 or 3), nominally in [0, 1].
+
+        Returns:
+            Standard deviation of the noise, mean square over channels, on the [0, 1] scale:
+            float32 (H, W).
+
+        Raises:
+            InputError: The pixels hold values that are not finite.
+        """
+        _check_finite(pixels, "image")
+        if not self.info.estimates_level:
+            return np.full(pixels.shape[:2], _measure_sigma(pixels), np.float32)
+        level = np.empty(pixels.shape[:2], np.float32)
+        for tile, noisy in self._cut(pixels):
+            level[tile.place] = self._network.estimate(noisy)[tile.keep]
+        return level
+
+    def _cut(self, pixels: np.ndarray) -> Iterator[tuple[Tile, np.ndarray]]:
+        """Goes through the tiles of an image, each with the pixels that it reads."""
+        height, width, _ = pixels.shape
+        for tile in self._grid(height, width).tiles:
+            rows, columns = tile.read
+            yield tile, pixels[np.ix_(reflect(rows, height), reflect(columns, width))]
+
     def _grid(self, height: int, width: int) -> TileGrid:
         return tile_grid(
             height,
@@ -166,14 +196,9 @@ class Denoiser:
         )
 
     def _noise_level(self, pixels: np.ndarray) -> float | None:
-        if not self.info.takes_noise_level:
-            return None
-        if self._sigma is not None:
-            return self._sigma
-        if min(pixels.shape[:2]) < BLOCK:  # too small to measure noise in: mirrored
-            sides = pixels.shape[:2]
-            pixels = pixels[np.ix_(*(reflect(range(max(side, BLOCK)), side) for side in sides))]
-        return estimate_sigma(pixels)
+        if self._sigma is None and self.info.takes_noise_level:
+            return _measure_sigma(pixels)
+        return self._sigma
 
 
 def denoise(
@@ -191,7 +216,8 @@ def denoise(
             `Denoiser.__call__`.
         model: A model's name, the path of its folder, or a `Denoiser`, which spares loading
             it again; the default model if None.
-        strength: 0 for no change, 1 for all of the denoising.
+        strength: 0 for no change, 1 for all of the denoising, and up to 2 for more of it by a
+            model that goes by a noise level; see `Denoiser.denoise_pixels`.
         output: For a path only: the file or folder to write to.
         overwrite: For a path only: replace a file that is there.
 
@@ -202,17 +228,18 @@ def denoise(
         InputError: The image cannot be read, or holds values that are not finite.
         OutputError: The result cannot be written.
         ModelError: The model is unknown or damaged.
-        UsageError: The result's file exists, or `noisy` is of a type that is not known.
+        UsageError: The result's file exists, `noisy` is of a type that is not known, or the
+            strength cannot be used.
 
     Example:
         >>> denoise("photo.jpg", strength=0.8)
         'photo_denoised.jpg'
     """
-    check_strength(strength)
     given: Any = noisy  # a checker cannot follow the type of each branch to that of the result
     if output is not None and not isinstance(given, str | os.PathLike):
         raise UsageError(f"output {output}", "only an image given as a path is written to a file")
     denoiser = model if isinstance(model, Denoiser) else Denoiser(model)
+    check_strength(strength, denoiser.info)
 
     if isinstance(given, str | os.PathLike):
         target = _denoise_file(denoiser, Path(given), strength, output, overwrite)
@@ -242,10 +269,24 @@ def _denoise_file(
     return job.target
 
 
+def _measure_sigma(pixels: np.ndarray) -> float:
+    """Estimates the noise level of an image of any size."""
+    if min(pixels.shape[:2]) < BLOCK:  # too small to measure noise in: mirrored
+        sides = pixels.shape[:2]
+        pixels = pixels[np.ix_(*(reflect(range(max(side, BLOCK)), side) for side in sides))]
+    return estimate_sigma(pixels)
+
+
+def _check_finite(pixels: np.ndarray, name: object) -> None:
+    if not np.isfinite(pixels).all():
+        cause = "holds values that are not finite (NaN or infinity)"
+        raise InputError(name, cause, "repair it")
+
+
 def _check_sigma(sigma: float | None, info: ModelInfo) -> float | None:
     if sigma is None:
         return None
-    if not info.takes_noise_level:
+    if not info.follows_level:
         raise UsageError(
             f"sigma {255 * sigma:g}/255",
             f"the model {info.name} finds the level of the noise by itself",

@@ -12,6 +12,8 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.runtime import quiet_stderr
 
+_TYPES = (np.float32, np.uint8)
+
 
 def usable_cores() -> int:
     """The cores that this process may run on, which may be fewer than the machine has."""
@@ -24,7 +26,8 @@ class LiteRTEngine:
     """Runs a `.tflite` file on the CPU: named arrays in, named arrays out.
 
     Args:
-        path: A model of float32 tensors, of which the input `noisy` is (1, H, W, C).
+        path: A model of float32 or uint8 tensors, of which the input `noisy` is (1, H, W, C).
+            What is uint8 in the file is float32 here all the same, rounded on the way.
         threads: Threads to use; all usable cores by default.
 
     Attributes:
@@ -61,16 +64,21 @@ class LiteRTEngine:
             "noisy" not in inputs
             or len(inputs["noisy"]["shape"]) != 4
             or not outputs
-            or any(d["dtype"] != np.float32 for d in (*inputs.values(), *outputs.values()))
+            or any(d["dtype"] not in _TYPES for d in (*inputs.values(), *outputs.values()))
         ):
             raise self._error(
-                "not a part of a denoiser: it must take a float32 (1, H, W, C) tensor 'noisy'",
+                "not a part of a denoiser: it must take a float32 or uint8 (1, H, W, C) tensor "
+                "'noisy'",
                 "export the model again",
             )
         self.inputs = tuple(inputs)
         self.input_shapes = {name: d["shape_signature"].tolist() for name, d in inputs.items()}
         self._input_indices = {name: detail["index"] for name, detail in inputs.items()}
         self._output_indices = {name: detail["index"] for name, detail in outputs.items()}
+        # (scale, zero) of each tensor of integers; a scale of 0 is none.
+        self._scales = {
+            d["index"]: d["quantization"] for d in (*inputs.values(), *outputs.values())
+        }
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -91,7 +99,8 @@ class LiteRTEngine:
             if shapes != self._shapes:
                 self._allocate(shapes)
             for name in self.inputs:
-                self._interpreter.set_tensor(self._input_indices[name], inputs[name])
+                index = self._input_indices[name]
+                self._interpreter.set_tensor(index, self._quantize(index, inputs[name]))
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             self._shapes = {}
@@ -100,9 +109,19 @@ class LiteRTEngine:
                 "choose another --tile, or export the model again",
             ) from error
         return {
-            name: self._interpreter.get_tensor(index)
+            name: self._dequantize(index, self._interpreter.get_tensor(index))
             for name, index in self._output_indices.items()
         }
+
+    def _quantize(self, index: int, values: np.ndarray) -> np.ndarray:
+        scale, zero = self._scales[index]
+        if not scale:
+            return values
+        return np.clip(np.rint(values / np.float32(scale)) + zero, 0, 255).astype(np.uint8)
+
+    def _dequantize(self, index: int, values: np.ndarray) -> np.ndarray:
+        scale, zero = self._scales[index]
+        return (values.astype(np.float32) - zero) * np.float32(scale) if scale else values
 
     def _allocate(self, shapes: dict[str, tuple[int, ...]]) -> None:
         # Before its first resize a dynamic model has no valid size to be allocated at.

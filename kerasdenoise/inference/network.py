@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from kerasdenoise.errors import ModelError
@@ -13,6 +15,19 @@ from kerasdenoise.zoo import ModelInfo, verify_model
 Context = dict[str, np.ndarray]
 
 _WEIGHT = "_log_weight"
+
+
+class Told(NamedTuple):
+    """What is said of the noise to a model that goes by its level; nothing to others.
+
+    Attributes:
+        level: Standard deviation of the noise of all pixels on the [0, 1] scale, or None for
+            the model's own estimate.
+        factor: What the level is multiplied by.
+    """
+
+    level: float | None
+    factor: float = 1.0
 
 
 class Network:
@@ -36,9 +51,10 @@ class Network:
         self._info = info
         verify_model(info, only=[path.name for path in info.run_paths])
         self._tile = LiteRTEngine(info.tile_path, threads)
+        self._level = LiteRTEngine(info.level_path, threads) if info.level_path else None
         self.threads = self._tile.threads
         takes = set(self._tile.inputs)
-        told = {"noisy", "noise_level"} if info.takes_noise_level else {"noisy"}
+        told = {"noisy", "noise_level"} if info.follows_level else {"noisy"}
         if not (takes > told if info.has_context else takes == told):
             raise ModelError(
                 info.tile_path,
@@ -46,14 +62,14 @@ class Network:
                 "export the model again",
             )
 
-    def summarize(self, pixels: np.ndarray, noise_level: float | None) -> list[Context]:
+    def summarize(self, pixels: np.ndarray, told: Told) -> list[Context]:
         """Takes the statistics of a whole image that the model needs for each of its tiles.
 
         They are taken part by part and averaged; see `layers.GlobalContext`.
 
         Args:
             pixels: Float32 (H, W, 1 or 3).
-            noise_level: Standard deviation of the noise, if the model takes it.
+            told: The level of the noise.
 
         Returns:
             For each time that the model is run on a tile, what it is told.
@@ -66,19 +82,15 @@ class Network:
         summaries: list[list[Context]] = []
         for rows, columns in cut_parts(height, width, self._info.stride, self._info.part):
             part = pixels[np.ix_(reflect(rows, height), reflect(columns, width))]
-            summaries.append(
-                [engine(self._inputs(view, noise_level)) for view in self._views(part)]
-            )
+            summaries.append([engine(self._inputs(view, told)) for view in self._views(part)])
         return [merge_context(parts) for parts in zip(*summaries, strict=True)]
 
-    def denoise(
-        self, noisy: np.ndarray, noise_level: float | None, contexts: list[Context]
-    ) -> np.ndarray:
+    def denoise(self, noisy: np.ndarray, told: Told, contexts: list[Context]) -> np.ndarray:
         """Denoises a tile.
 
         Args:
             noisy: Float32 (H, W, 1 or 3), sides multiples of the model's stride.
-            noise_level: Standard deviation of the noise, if the model takes it.
+            told: The level of the noise.
             contexts: What `summarize` gave for the image that the tile is from.
 
         Returns:
@@ -88,12 +100,28 @@ class Network:
             ModelError: The model cannot run on a tile of this shape, or gives another one.
         """
         denoised = [
-            self._run({**self._inputs(view, noise_level), **context})[0]
+            self._run({**self._inputs(view, told), **context})[0]
             for view, context in zip(self._views(noisy), contexts, strict=True)
         ]
         if noisy.shape[2] < self._info.channels:
             return denoised[0].mean(axis=2, keepdims=True)
         return np.concatenate(denoised, axis=2)
+
+    def estimate(self, noisy: np.ndarray) -> np.ndarray:
+        """Estimates the level of the noise in a tile, by a model that estimates it.
+
+        Args:
+            noisy: Float32 (H, W, 1 or 3), sides multiples of the model's stride.
+
+        Returns:
+            Standard deviation of the noise at each pixel, float32 (H, W); the root mean square
+            over channels where the model sees them one by one.
+
+        Raises:
+            ModelError: The model cannot run on a tile of this shape.
+        """
+        levels = [self._estimate(view)[0, ..., 0] for view in self._views(noisy)]
+        return np.sqrt(np.mean(np.square(levels), axis=0))
 
     def _runs(self, pixels: np.ndarray) -> int:
         return pixels.shape[2] if self._info.channels == 1 else 1
@@ -105,11 +133,21 @@ class Network:
             return [np.repeat(batch, self._info.channels, axis=3)]
         return np.split(batch, self._runs(pixels), axis=3)
 
-    def _inputs(self, noisy: np.ndarray, noise_level: float | None) -> Context:
-        if not self._info.takes_noise_level:
+    def _inputs(self, noisy: np.ndarray, told: Told) -> Context:
+        if not self._info.follows_level:
             return {"noisy": noisy}
-        level = np.full((*noisy.shape[:3], 1), noise_level, np.float32)
-        return {"noisy": noisy, "noise_level": level}
+        if told.level is None:
+            level = self._estimate(noisy)
+        else:
+            level = np.full((*noisy.shape[:3], 1), told.level, np.float32)
+        return {"noisy": noisy, "noise_level": np.float32(told.factor) * level}
+
+    def _estimate(self, noisy: np.ndarray) -> np.ndarray:
+        if self._level is None:
+            raise ModelError(
+                self._info.name, "estimates no noise level", "tell it one, or use another model"
+            )
+        return next(iter(self._level({"noisy": noisy}).values()))
 
     def _run(self, inputs: Context) -> np.ndarray:
         denoised = next(iter(self._tile(inputs).values()))

@@ -14,6 +14,7 @@ from kerasdenoise.layers.global_maximum import GlobalMaximum
 from kerasdenoise.layers.image_regressor import ImageRegressor
 from kerasdenoise.layers.iteration_gates import IterationGates
 from kerasdenoise.layers.lambda_layer import LambdaLayer
+from kerasdenoise.layers.noise_level import NoiseLevel
 from kerasdenoise.layers.p1_coefficient import P1Coefficient
 from kerasdenoise.layers.shared_values import SharedValues
 
@@ -27,6 +28,7 @@ __all__ = [
     "ImageRegressor",
     "IterationGates",
     "LambdaLayer",
+    "NoiseLevel",
     "P1Coefficient",
     "SharedValues",
     "from_contrast",

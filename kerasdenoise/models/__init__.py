@@ -17,6 +17,8 @@ from kerasdenoise.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
+    from kerasdenoise.models._noise_level import split_noise_level as split_noise_level
+
 
 # By the type of a setting's default: what its values may be, and how that is called.
 _KINDS: dict[type, tuple[tuple[type, ...], str]] = {
@@ -68,6 +70,13 @@ class Architecture(Protocol):
     def build(self, config: Any) -> keras.Model:
         """Builds the functional model that a configuration describes."""
         ...
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on use: what stands here is asked for before Keras is prepared.
+    if name != "split_noise_level":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f"{__name__}._noise_level").split_noise_level
 
 
 def list_architectures() -> list[str]:

@@ -12,7 +12,7 @@ import keras
 import kerasdenoise.layers  # noqa: F401 (registers the layers that saved models name)
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import get_loss
-from kerasdenoise.models import get_architecture, make_config
+from kerasdenoise.models import get_architecture, make_config, split_noise_level
 from kerasdenoise.noise import Mixture, Noise, parse_noise
 from kerasdenoise.training.checkpoint import (
     averaged_variables,
@@ -21,6 +21,7 @@ from kerasdenoise.training.checkpoint import (
     restore_checkpoint,
 )
 from kerasdenoise.training.contrast_search import ContrastSearch
+from kerasdenoise.training.guided import GuidedTask
 from kerasdenoise.training.objectives import check_objective, get_objective
 from kerasdenoise.training.optimizer import make_optimizer
 from kerasdenoise.training.recipe import Recipe
@@ -47,7 +48,12 @@ def build_task(recipe: Recipe) -> DenoisingTask:
     noise = Mixture(noises, [section.share for section in recipe.noise])
     plan = recipe.optimization
     check_objective(plan.objective, noise, plan.loss)
-    kind = ContrastSearch if plan.objective == "mean_optimal" else DenoisingTask
+    kind = DenoisingTask
+    if split_noise_level(denoiser):
+        _check_guided(plan.objective)
+        kind = GuidedTask
+    elif plan.objective == "mean_optimal":
+        kind = ContrastSearch
     task = kind(
         denoiser,
         noise,
@@ -170,6 +176,16 @@ def _check_frozen(denoiser: keras.Model, parts: dict[str, str]) -> None:
                 f"of {denoiser.name} is not trained with it, and has no weights",
                 f'write [model] parts = {{ {layer.name} = "RUN" }}, with the run that trained it',
             )
+
+
+def _check_guided(objective: str) -> None:
+    """Refuses targets from which the level of the noise cannot be measured."""
+    if objective != "supervised":
+        raise RecipeError(
+            f"objective {objective!r}",
+            "has no clean target, from which the network learns to estimate the noise level",
+            'write objective = "supervised", or estimates_level = false',
+        )
 
 
 def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:

@@ -35,6 +35,8 @@ class ModelInfo:
         radius: How far it sees, in pixels, but for its global context.
         has_context: Whether it also needs statistics of the whole image.
         takes_noise_level: Whether it is told the level of the noise.
+        estimates_level: Whether it estimates the level of the noise itself, and may be told
+            another.
         part: Edge of the parts that statistics of the whole image are taken from.
         bytes_per_pixel: What it takes of memory for each pixel of a tile, as far as is known.
         files: What the index records of its files, by their path in the folder; None for a
@@ -51,10 +53,16 @@ class ModelInfo:
     radius: int
     has_context: bool = False
     takes_noise_level: bool = False
+    estimates_level: bool = False
     part: int = 1024
     bytes_per_pixel: int = 1
     files: Mapping[str, FileRecord] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def follows_level(self) -> bool:
+        """Whether a tile is denoised by a level of the noise, told or estimated."""
+        return self.takes_noise_level or self.estimates_level
 
     @property
     def litert_path(self) -> Path:
@@ -67,14 +75,20 @@ class ModelInfo:
         return self.folder / "context.tflite" if self.has_context else None
 
     @property
+    def level_path(self) -> Path | None:
+        """The file that estimates the level of the noise, if the model does."""
+        return self.folder / "level.tflite" if self.estimates_level else None
+
+    @property
     def tile_path(self) -> Path:
         """The file that denoises a tile of an image."""
-        return self.folder / "tile.tflite" if self.has_context else self.litert_path
+        is_cut = self.has_context or self.estimates_level
+        return self.folder / "tile.tflite" if is_cut else self.litert_path
 
     @property
     def run_paths(self) -> list[Path]:
         """All files that denoising an image in tiles runs."""
-        return [self.tile_path, *([self.context_path] if self.context_path else [])]
+        return [path for path in (self.tile_path, self.context_path, self.level_path) if path]
 
 
 def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> ModelInfo:
@@ -100,6 +114,7 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
             radius=metadata["radius"],
             has_context=bool(metadata.get("global_context", False)),
             takes_noise_level=bool(metadata.get("noise_level", False)),
+            estimates_level=bool(metadata.get("estimates_level", False)),
             part=metadata.get("part", 1024),
             bytes_per_pixel=metadata.get("bytes_per_pixel", 1),
             files=files,

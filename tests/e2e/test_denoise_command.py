@@ -195,11 +195,13 @@ def test_a_target_that_cannot_be_written_fails_in_one_line(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-s", "2"], "strength 2: not between 0 and 1; use 0"),
-        (["-s", "nan"], "strength nan: not between 0 and 1; use 0"),
+        (["-s", "2.5"], "strength 2.5: not between 0 and 2; use 0"),
+        (["-s", "nan"], "strength nan: not between 0 and 2; use 0"),
+        (["-s", "1.5"], "strength 1.5: the model tiny cannot be told that there is more noise"),
         (["-s", "much"], "Invalid value for '-s' / '--strength'"),
         (["--tile", "3"], "tile 3: too small for this model, which sees 4 pixels"),
         (["--tile", "big"], "'big' is neither auto nor a number of pixels"),
+        (["--sigma", "much"], "'much' is neither auto nor a number"),
         (["--threads", "0"], "Invalid value for '--threads'"),
         (["-m", "tinny"], "model tinny: unknown; did you mean tiny"),
         (["--overwrite", "--skip-existing"], "contradicts"),
@@ -322,3 +324,9 @@ def test_a_noise_level_is_refused_by_a_model_that_finds_it(
     assert result.returncode == 2
     assert "sigma 10/255: the model tiny finds the level of the noise by itself" in result.stderr
     assert not photo.with_name("photo_denoised.png").exists()
+
+
+def test_the_noise_level_is_estimated_if_asked_for(run_cli: Cli, write_photo: Write):
+    photo = write_photo("photo.png")
+    assert run_cli("denoise", photo, "--sigma", "auto").returncode == 0
+    assert photo.with_name("photo_denoised.png").is_file()

@@ -62,7 +62,7 @@ def test_architectures_are_a_table_of_their_presets():
     # 2 * 3*64*9 + 15 * (64*64*9 + 4*64), where batch normalization trains 2 of its 4 numbers.
     assert rows["dncnn", "paper"] == ["560,256", "558,336", "556,416", "17", "1", "-", "-"]
     assert rows["perona_malik", "classical"][:2] == ["1", "0"]
-    assert rows["perona_malik", "noise_aware"][-2:] == ["yes", "yes"]
+    assert rows["perona_malik", "noise_aware"][-2:] == ["yes", "told"]
 
 
 @pytest.mark.usefixtures("two_architectures")
@@ -79,6 +79,7 @@ def test_architectures_as_json():
         "stride": 1,
         "global_context": False,
         "noise_level": False,
+        "estimates_level": False,
     }
     context = {row["preset"]: row["global_context"] for row in rows}
     assert (context["image"], context["global"]) == (True, False)

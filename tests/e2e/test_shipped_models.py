@@ -42,6 +42,15 @@ def test_the_sample_photo_gains(info: ModelInfo):
     assert psnr(clean, denoised) > psnr(clean, noisy) + GAINS[info.name]
 
 
+def test_more_strength_changes_more(info: ModelInfo):
+    noisy = read_image(SAMPLES / "sample_noisy.jpg").pixels[:160, :160]
+    strengths = [0.0, 0.3, 0.7, 1.0, *([1.2, 1.6, 2.0] if info.follows_level else [])]
+    denoiser = Denoiser(info.name)
+    changes = [np.abs(denoiser.denoise_pixels(noisy, each) - noisy).mean() for each in strengths]
+    assert changes[0] == 0
+    assert (np.diff(changes) > 0).all()
+
+
 @pytest.mark.parametrize("level", [16, 128, 240])
 @pytest.mark.parametrize("shape", [(33, 47, 3), (64, 64, 1)])
 def test_a_flat_gray_stays_as_it_is(info: ModelInfo, level: int, shape: tuple[int, ...]):

@@ -18,6 +18,7 @@ def metadata() -> dict[str, Any]:
         "radius": 23,
         "global_context": False,
         "noise_level": False,
+        "estimates_level": False,
         "bytes_per_pixel": 1843,
         "parameters": 1234567,
         "mac_per_pixel": 45678,
@@ -67,6 +68,12 @@ def test_a_network_with_global_context_sees_everything(metadata: dict[str, Any])
 def test_a_network_that_is_told_the_level_says_so(metadata: dict[str, Any]):
     assert "the level of its noise" not in render_card(metadata)
     assert "the level of its noise" in render_card(metadata | {"noise_level": True})
+
+
+def test_a_network_that_estimates_the_level_says_so(metadata: dict[str, Any]):
+    assert "Noise level" not in render_card(metadata)
+    card = render_card(metadata | {"estimates_level": True})
+    assert "| Noise level | estimated by `level.tflite`; `tile.tflite` takes it, " in card
 
 
 @pytest.mark.parametrize(("noise", "called"), [("gaussian:25", "gaussian:25"), (None, "its own")])

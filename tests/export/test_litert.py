@@ -7,7 +7,12 @@ import pytest
 from keras import layers
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.export.litert import check_parity, export_litert
+from kerasdenoise.export.litert import check_parity, export_litert, write_litert
+from kerasdenoise.export.runnable import write_runnable
+from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.layers import GlobalContext
+from kerasdenoise.models import unet
+from kerasdenoise.models._noise_level import estimate_noise_level
 
 
 def _network(seed: int) -> keras.Model:
@@ -30,3 +35,32 @@ def test_a_network_that_litert_cannot_run_is_refused_in_one_line(tmp_path: Path)
         export_litert(network, tmp_path / "model.tflite")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+def test_a_network_that_estimates_the_level_is_three_files(tmp_path: Path):
+    config = unet.Config(widths=(4, 8), blocks=(1, 1), estimates_level=True)
+    said = write_runnable(unet.build(config), config, tmp_path)
+    assert (said["estimates_level"], said["global_context"], said["noise_level"]) == (
+        True,
+        False,
+        False,
+    )
+    files = {path.stem: LiteRTEngine(path) for path in tmp_path.glob("*.tflite")}
+    assert {name: sorted(engine.inputs) for name, engine in files.items()} == {
+        "model": ["noisy"],
+        "level": ["noisy"],
+        "tile": ["noise_level", "noisy"],
+    }
+
+
+def test_a_network_that_would_be_cut_twice_is_refused(tmp_path: Path):
+    noisy = keras.Input((None, None, 3), name="noisy")
+    level = estimate_noise_level(noisy)
+    mean = keras.ops.mean(noisy, axis=(1, 2), keepdims=True)
+    context = GlobalContext(name="mean_context")(mean, keras.ops.zeros_like(mean))
+    network = keras.Model(noisy, noisy - level * context, name="both")
+    with pytest.raises(
+        ModelError, match="both: has a global context and estimates the noise level"
+    ):
+        write_litert(network, tmp_path, stride=8)
+    assert list(tmp_path.iterdir()) == []

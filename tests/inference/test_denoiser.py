@@ -101,7 +101,7 @@ def test_strength_goes_between():
     np.testing.assert_allclose(denoiser.denoise_pixels(pixels, 0.5), halfway, atol=1e-6)
 
 
-@pytest.mark.parametrize("strength", [2, -1, float("nan")])
+@pytest.mark.parametrize("strength", [2, 1.5, -1, float("nan")])
 def test_a_wrong_strength_is_refused_before_anything_else(strength: float):
     with pytest.raises(UsageError, match="strength"):
         denoise("missing.png", strength=strength)
@@ -226,6 +226,21 @@ def test_values_that_are_not_finite_are_refused(value: float):
     pixels[5, 5, 1] = value
     with pytest.raises(InputError, match=r"photo.tif: holds values that are not finite"):
         Denoiser(tile=20).denoise_pixels(pixels, name="photo.tif")
+
+
+@pytest.mark.parametrize("size", [(3, 5), (64, 80)])
+def test_where_a_model_estimates_no_level_that_of_the_image_is_everywhere(size: tuple[int, int]):
+    noise = np.random.default_rng(0).normal(0, 0.05, (*size, 3))
+    level = Denoiser(tile=20).estimate_noise((0.5 + noise).astype("f4"))
+    assert (level.shape, level.dtype) == (size, np.float32)
+    assert len(np.unique(level)) == 1
+    if min(size) > 16:
+        assert level[0, 0] == pytest.approx(0.05, rel=0.05)
+
+
+def test_the_level_of_values_that_are_not_finite_is_refused():
+    with pytest.raises(InputError, match="holds values that are not finite"):
+        Denoiser().estimate_noise(np.full((20, 20, 3), np.nan, np.float32))
 
 
 def test_a_model_that_gives_nonsense_is_an_error_and_not_a_black_image(

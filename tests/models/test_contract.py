@@ -20,7 +20,12 @@ from ai_edge_litert.schema_py_generated import ModelT
 from kerasdenoise.export.context import split_context
 from kerasdenoise.export.litert import TOLERANCE, write_litert
 from kerasdenoise.inference.denoiser import Denoiser
-from kerasdenoise.models import get_architecture, list_architectures, make_config
+from kerasdenoise.models import (
+    get_architecture,
+    list_architectures,
+    make_config,
+    split_noise_level,
+)
 
 SHIPPED = Path(__file__).parents[2] / "saved_models"
 
@@ -61,14 +66,32 @@ def _denoise(network: keras.Model, noisy: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(denoised)
 
 
-@pytest.fixture(scope="module", params=list_architectures())
-def architecture(request: pytest.FixtureRequest) -> str:
+def _can_estimate(architecture: str) -> bool:
+    return hasattr(get_architecture(architecture).Config, "estimates_level")
+
+
+ESTIMATING = [name for name in list_architectures() if _can_estimate(name)]
+VARIANTS = [
+    *(pytest.param((name, {}), id=name) for name in list_architectures()),
+    *(pytest.param((name, {"estimates_level": True}), id=f"{name}_level") for name in ESTIMATING),
+]
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def variant(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """An architecture, and settings that make it another network than its presets do."""
     return request.param
 
 
+@pytest.fixture(scope="module")
+def architecture(variant: tuple[str, dict[str, Any]]) -> str:
+    return variant[0]
+
+
 @pytest.fixture(scope="module", params=[1, 3], ids=["gray", "color"])
-def config(architecture: str, request: pytest.FixtureRequest) -> Any:
-    return dataclasses.replace(_smallest(architecture), channels=request.param)
+def config(variant: tuple[str, dict[str, Any]], request: pytest.FixtureRequest) -> Any:
+    architecture, settings = variant
+    return dataclasses.replace(_smallest(architecture), channels=request.param, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +124,7 @@ def _save(architecture: str, network: keras.Model, config: Any, folder: Path) ->
         "radius": config.radius,
         "global_context": split_context(network) is not None,
         "noise_level": config.noise_level,
+        "estimates_level": split_noise_level(network) is not None,
     }
     (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
     (folder / "config.json").write_text("{}", "utf-8")
@@ -240,6 +264,7 @@ def test_tiles_agree_when_the_image_has_many_parts(saved: Path, config: Any, tmp
     np.testing.assert_allclose(tiled.denoise_pixels(pixels), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("architecture", list_architectures())
 def test_the_level_of_the_noise_can_be_told(architecture: str, tmp_path: Path):
     config = dataclasses.replace(_smallest(architecture), noise_level=True)
     network = get_architecture(architecture).build(config)
@@ -250,6 +275,80 @@ def test_the_level_of_the_noise_can_be_told(architecture: str, tmp_path: Path):
     low, high = (Denoiser(folder, sigma=sigma).denoise_pixels(pixels) for sigma in (0.02, 0.5))
     assert low.shape == pixels.shape
     assert np.abs(low - high).max() > 1e-4
+    doubled = Denoiser(folder, sigma=0.25).denoise_pixels(pixels, strength=2)
+    np.testing.assert_array_equal(doubled, high)
+
+
+@pytest.fixture(
+    scope="module",
+    params=itertools.product(ESTIMATING, (1, 3)),
+    ids=lambda each: "-".join(map(str, each)),
+)
+def estimating(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[keras.Model, Path]:
+    """A network that estimates the level of the noise, and the folder of its files."""
+    architecture, channels = request.param
+    config = dataclasses.replace(_smallest(architecture), channels=channels, estimates_level=True)
+    network = get_architecture(architecture).build(config)
+    _randomize(network, seed=2)
+    return network, _save(architecture, network, config, tmp_path_factory.mktemp("estimating"))
+
+
+def _as_a_tile(denoiser: Denoiser, network: Callable, pixels: np.ndarray) -> np.ndarray:
+    """What a network makes of an image that it sees with a halo, as the denoiser shows it."""
+    halo = -(-denoiser.info.radius // denoiser.info.stride) * denoiser.info.stride
+    wide = np.pad(pixels, ((halo, halo), (halo, halo), (0, 0)), mode="reflect")
+    result = keras.ops.convert_to_numpy(network(wide[np.newaxis]))
+    return result[0, halo:-halo, halo:-halo]
+
+
+@pytest.mark.parametrize(
+    ("sigma", "strength"), [(None, 1.0), (None, 1.6), (0.1, 1.0), (0.1, 2.0)], ids=str
+)
+def test_an_estimated_level_can_be_replaced_and_raised(
+    estimating: tuple[keras.Model, Path], sigma: float | None, strength: float
+):
+    network, folder = estimating
+    halves = split_noise_level(network)
+    assert halves is not None
+    denoiser = Denoiser(folder, sigma=sigma)
+    stride = denoiser.info.stride
+    pixels = _noisy(4 * stride, 5 * stride, denoiser.info.channels)
+
+    def expected(noisy: np.ndarray) -> Any:
+        level = keras.ops.convert_to_numpy(halves.estimator(noisy))
+        level = level if sigma is None else np.full_like(level, sigma)
+        return halves.told([noisy, np.float32(strength) * level])
+
+    denoised = denoiser.denoise_pixels(pixels, strength)
+    np.testing.assert_allclose(denoised, _as_a_tile(denoiser, expected, pixels), atol=1e-4)
+    blind = _as_a_tile(denoiser, network, pixels)
+    unchanged = (sigma, strength) == (None, 1.0)
+    assert (np.abs(denoised - blind).max() < 1e-4) == unchanged
+
+
+@pytest.mark.parametrize("channels", [1, 3], ids=["a gray image", "a color image"])
+def test_the_noise_is_estimated_in_tiles_as_in_the_whole(
+    estimating: tuple[keras.Model, Path], channels: int
+):
+    network, folder = estimating
+    halves = split_noise_level(network)
+    assert halves is not None
+    whole = Denoiser(folder, tile=10_000)
+    stride = whole.info.stride
+    tiled = Denoiser(folder, tile=2 * (whole.info.radius + stride) + 3 * stride)
+    pixels = _noisy(8 * stride, 6 * stride, channels)
+    assert whole.tile_count(*pixels.shape[:2]) == 1 < tiled.tile_count(*pixels.shape[:2])
+    level = whole.estimate_noise(pixels)
+    assert (level.shape, level.dtype) == (pixels.shape[:2], np.float32)
+    np.testing.assert_allclose(tiled.estimate_noise(pixels), level, atol=1e-6)
+
+    if channels < whole.info.channels:
+        pixels = np.repeat(pixels, 3, axis=2)
+    views = np.split(pixels, channels, axis=2) if whole.info.channels == 1 else [pixels]
+    levels = [_as_a_tile(whole, halves.estimator, view)[..., 0] for view in views]
+    np.testing.assert_allclose(level, np.sqrt(np.mean(np.square(levels), axis=0)), atol=1e-5)
 
 
 def _shipped() -> list[Any]:

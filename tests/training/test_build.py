@@ -96,6 +96,18 @@ def test_a_part_that_is_not_there_is_refused(recipe_text: Callable[..., str]):
         start_from_sources(build_task(recipe).denoiser, recipe)
 
 
+@pytest.mark.parametrize("objective", ["noise2noise", "mean_optimal"])
+def test_the_noise_level_is_learned_from_clean_targets_only(
+    recipe_text: Callable[..., str], objective: str
+):
+    config = '{ preset = "tiny", estimates_level = true }'
+    recipe = parse_recipe(
+        recipe_text(config=config, average=f'0.9\nobjective = "{objective}"\nloss = "l2"')
+    )
+    with pytest.raises(RecipeError, match=f"objective '{objective}': has no clean target"):
+        build_task(recipe)
+
+
 def test_another_network_is_refused(
     recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
 ):

@@ -32,6 +32,30 @@ def test_a_name_finds_its_folder_and_metadata(models: Path):
     assert set(info.files) == {"config.json", "metadata.json", "model.tflite"}
 
 
+def test_the_files_that_denoising_runs_follow_from_the_metadata(copied: Path):
+    path = copied / "tiny" / "metadata.json"
+    metadata = json.loads(path.read_text())
+
+    def run_paths(**changes: bool) -> list[str]:
+        path.write_text(json.dumps(metadata | changes))
+        return [each.name for each in find_model("tiny").run_paths]
+
+    assert run_paths() == run_paths(noise_level=True) == ["model.tflite"]
+    assert run_paths(global_context=True) == ["tile.tflite", "context.tflite"]
+    assert run_paths(estimates_level=True) == ["tile.tflite", "level.tflite"]
+
+
+@pytest.mark.parametrize(
+    ("key", "follows"),
+    [("noise_level", True), ("estimates_level", True), ("global_context", False)],
+)
+def test_a_model_goes_by_a_level_that_it_takes_or_estimates(copied: Path, key: str, follows: bool):
+    assert not find_model("tiny").follows_level
+    path = copied / "tiny" / "metadata.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: True}))
+    assert find_model("tiny").follows_level == follows
+
+
 def test_models_are_listed_in_order(copied: Path):
     assert [info.name for info in list_models()] == model_names() == ["tiny", "tiny_gray"]
 

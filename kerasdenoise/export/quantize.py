@@ -1,0 +1,147 @@
+"""Integer LiteRT files, for phones and small processors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasdenoise.data.patches import PatchSampler
+from kerasdenoise.data.sources import load_images
+from kerasdenoise.errors import ModelError, RecipeError
+from kerasdenoise.export.litert import export_litert
+from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.metrics import psnr
+from kerasdenoise.models import make_config
+from kerasdenoise.noise import Mixture, parse_noise
+
+if TYPE_CHECKING:
+    from kerasdenoise.training.recipe import Recipe
+
+INT8 = "model_int8.tflite"
+
+# Batches of patches whose values set the scales of all tensors.
+_BATCHES = 8
+_BATCH = 16
+_PATCH = 128
+
+# What the result is measured on.
+_IMAGES = 16
+_CROP = 384
+_SIGMA = 25 / 255
+
+
+def draw_noisy_patches(recipe: Recipe, root: Path) -> list[np.ndarray]:
+    """Draws what a network is calibrated on: patches with the noise it was trained on.
+
+    Args:
+        recipe: How it was trained.
+        root: Folder that the recipe's data folders are relative to.
+
+    Returns:
+        Float32 batches (16, 128, 128, channels), clipped to [0, 1], as pictures are.
+
+    Raises:
+        RecipeError: If the photos are not there.
+    """
+    sampler = PatchSampler(_load(recipe, recipe.data.train, root), _PATCH, _BATCH, recipe.seed)
+    noises = [parse_noise(section.kind) for section in recipe.noise]
+    noise = Mixture(noises, [section.share for section in recipe.noise])
+    seed = keras.random.SeedGenerator(recipe.seed)
+    noisy = (noise(sampler.batch_of(step), seed) for step in range(_BATCHES))
+    return [np.clip(keras.ops.convert_to_numpy(batch), 0.0, 1.0) for batch in noisy]
+
+
+def write_int8(denoiser: keras.Model, target: Path, noisy: Sequence[np.ndarray]) -> None:
+    """Writes a `.tflite` that computes with 8-bit integers alone.
+
+    Its input and output are uint8 pictures as files have them, 0 to 255. Weights have a scale
+    for each channel, activations one for each tensor.
+
+    Args:
+        denoiser: A functional model of noisy images (batch, height, width, channels) alone.
+        target: The file to write; its name ends in `.tflite`.
+        noisy: Float32 batches in [0, 1] of what it will see, which set the scales.
+
+    Raises:
+        ModelError: If LiteRT has no integer form of what the network computes.
+    """
+
+    def calibration() -> Iterator[list[np.ndarray]]:
+        # Black and white first, so that the input's scale is 1/255 and its zero 0.
+        for patch in (np.zeros_like(noisy[0][:1]), np.ones_like(noisy[0][:1])):
+            yield [patch]
+        for batch in noisy:
+            for patch in batch:
+                yield [patch[np.newaxis]]
+
+    if len(denoiser.inputs) > 1:
+        raise ModelError(
+            denoiser.name,
+            "takes more than an image, which an integer file does not",
+            "export a network that estimates the noise level by itself",
+        )
+    # Clipped, so that the output's scale is 1/255 and its zero 0, too: 255 is white.
+    clipped = keras.ops.clip(denoiser.output, 0.0, 1.0)
+    export_litert(
+        keras.Model(denoiser.input, clipped, name=f"{denoiser.name}_pixels"),
+        target,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=calibration,
+        target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+        inference_input_type=tf.uint8,
+        inference_output_type=tf.uint8,
+    )
+
+
+def measure_int8(folder: Path, recipe: Recipe, root: Path) -> dict[str, Any]:
+    """Compares a model's integer file with its float32 file on the same noisy pictures.
+
+    Args:
+        folder: Holds both files.
+        recipe: Says which validation pictures; the middle of each of 16 is used.
+        root: Folder that the recipe's data folders are relative to.
+
+    Returns:
+        `images`, `noise`, `bytes` of the file, and `psnr_float` and `psnr_int8`: mean PSNR in dB
+        of the results, clipped.
+
+    Raises:
+        RecipeError: If the pictures are not there.
+    """
+    photos = _load(recipe, recipe.data.validation, root)[:_IMAGES]
+    engines = {
+        "psnr_float": LiteRTEngine(folder / "model.tflite"),
+        "psnr_int8": LiteRTEngine(folder / INT8),
+    }
+    figures: dict[str, list[float]] = {name: [] for name in engines}
+    for index, photo in enumerate(photos):
+        top, left = ((side - _CROP) // 2 for side in photo.shape[:2])
+        clean = photo[top : top + _CROP, left : left + _CROP] / np.float32(255)
+        noise = np.random.default_rng((recipe.seed, index)).normal(0, _SIGMA, clean.shape)
+        # As a picture has it: both files get the same 256 values.
+        noisy = np.rint(255 * np.clip(clean + noise, 0, 1)).astype(np.float32) / 255
+        for name, engine in engines.items():
+            (denoised,) = engine({"noisy": noisy[np.newaxis]}).values()
+            figures[name].append(psnr(clean, np.clip(denoised[0], 0, 1)))
+    return {
+        "images": len(photos),
+        "noise": f"gaussian:{255 * _SIGMA:g}",
+        "bytes": (folder / INT8).stat().st_size,
+        **{name: float(np.mean(values)) for name, values in figures.items()},
+    }
+
+
+def _load(recipe: Recipe, sources: Sequence[str], root: Path) -> list[np.ndarray]:
+    channels = make_config(recipe.model.architecture, recipe.model.config).channels
+    side = max(_PATCH, _CROP)
+    photos = load_images(
+        sources, root, channels=channels, smallest=side, exclude=recipe.data.exclude
+    )
+    if not photos:
+        raise RecipeError(root, f"has no photo of {side} pixels", "give larger ones")
+    return photos

@@ -1,0 +1,75 @@
+"""Training of a network that estimates the level of the noise and denoises by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kerasdenoise.models import split_noise_level
+from kerasdenoise.models._noise_level import CELL
+from kerasdenoise.noise.base import Tensor
+from kerasdenoise.training.task import DenoisingTask
+
+# Share of the patches whose true noise level the denoising part is told.
+TOLD = 0.25
+
+
+class GuidedTask(DenoisingTask):
+    """Trains both halves at once: one to say how strong the noise is, the other to remove it.
+
+    The denoising half is told the estimate for most patches, which is what it has to work
+    with, and the truth for the others, so that it also follows a level that it is given. The
+    estimate answers to the truth alone: the image's loss does not bend it.
+
+    Takes what `DenoisingTask` takes.
+    """
+
+    def __init__(self, denoiser: keras.Model, *args: Any, **kwargs: Any) -> None:
+        super().__init__(denoiser, *args, **kwargs)
+        parts = split_noise_level(denoiser)
+        if parts is None:
+            raise TypeError(f"{denoiser.name} estimates no noise level")
+        self._estimator, self._told = parts
+
+    def call(self, clean: Tensor, training: bool | None = None) -> dict[str, Tensor]:
+        """Returns what was compared; besides what `DenoisingTask` returns, both levels."""
+        ops = keras.ops
+        noisy, target = self._objective(clean, self._noise, self.seed_generator)
+        noisy, target = self._crop(noisy, target)
+        level = measure_level(noisy, target)
+        estimated = self._estimator(noisy, training=training)
+        is_told = keras.random.uniform((noisy.shape[0], 1, 1, 1), seed=self.seed_generator) < TOLD
+        guide = ops.where(is_told, level, ops.stop_gradient(estimated))
+        denoised = self._told([noisy, guide], training=training)
+        return {
+            "inputs": noisy,
+            "target": target,
+            "denoised": denoised,
+            "level": level,
+            "estimated": estimated,
+        }
+
+    def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
+        """Adds the mean absolute error of the estimated level."""
+        error = keras.ops.mean(keras.ops.abs(y_pred["estimated"] - y_pred["level"]))
+        return super().compute_loss(x, y, y_pred) + error
+
+
+def measure_level(noisy: Tensor, clean: Tensor) -> Tensor:
+    """Measures the standard deviation of the noise around each cell of 8x8 pixels.
+
+    Over the cell and its eight neighbors: few samples give an unsteady figure.
+
+    Args:
+        noisy: Images (batch, height, width, channels), sides multiples of 8.
+        clean: The same without noise.
+
+    Returns:
+        The level (batch, height, width, 1), equal within each cell.
+    """
+    ops = keras.ops
+    squared = ops.mean(ops.square(noisy - clean), axis=-1, keepdims=True)
+    cells = ops.average_pool(squared, CELL, CELL)
+    cells = ops.sqrt(ops.average_pool(cells, 3, 1, padding="same"))
+    return ops.repeat(ops.repeat(cells, CELL, axis=1), CELL, axis=2)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerasdenoise.evaluation.samples import Sample
+
+SCRIPT = Path(__file__).parents[2] / "experiments" / "noise_level.py"
+SCOPE: dict[str, Any] = runpy.run_path(str(SCRIPT))
+Outcome = SCOPE["Outcome"]
+
+
+@dataclass(frozen=True)
+class _Halves:
+    """One image, the right half of which is four times as noisy as the left one."""
+
+    label: str = "made up"
+    names: tuple[str, ...] = ("halves",)
+
+    def load(self, index: int) -> Sample:
+        rng = np.random.default_rng(index)
+        sigma = np.float32([0.02, 0.08]).repeat(32)[:, np.newaxis]
+        clean = np.full((48, 64, 3), 0.5, np.float32)
+        return Sample(clean + sigma * rng.standard_normal(clean.shape, np.float32), clean)
+
+
+def test_an_estimate_is_compared_with_the_noise_that_is_there():
+    true = np.sqrt(np.mean(np.square([0.02, 0.08])))
+    level = np.float32([0.02, 0.08]).repeat(32) * np.ones((48, 1), np.float32)
+    estimates = {"map": lambda noisy: level, "turned": lambda noisy: level[:, ::-1]}
+    outcomes = SCOPE["measure"](_Halves(), {**estimates, "number": lambda noisy: 0.1})
+    (by_map,), (turned,), (by_number,) = outcomes.values()
+    for outcome in (by_map, turned, by_number):
+        assert outcome.true == pytest.approx(true, rel=0.05)
+    assert by_map.estimated == pytest.approx(true, rel=1e-5)
+    assert by_map.correlation > 0.9
+    assert turned.correlation < -0.9
+    assert by_number == Outcome(by_number.true, pytest.approx(0.1), None)
+
+
+def test_a_row_says_ratio_and_range():
+    outcomes = [Outcome(0.02, 0.02 * ratio, ratio / 2) for ratio in (0.8, 1.0, 1.1)]
+    row = SCOPE["format_row"]("`camera:0.004`", "`any`", outcomes)
+    assert row == "| `camera:0.004` | 3 | 5.1 | `any` | 1.00 | 0.84 to 1.08 | 0.50 |"
+    assert SCOPE["format_row"]("`gaussian:5`", "`any`", outcomes).endswith(" | - |")
+
+
+def test_a_model_that_estimates_nothing_is_refused(models: Path):
+    with pytest.raises(SystemExit, match="tiny estimates no noise level"):
+        SCOPE["find_estimates"](["tiny"])
