@@ -2,11 +2,12 @@
 PYTHON ?= python3
 SAMPLE := docs/images/sample_noisy.jpg
 PHOTO ?= $(SAMPLE)
+RECIPE ?= recipes/photo_large.toml
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.tools
 
-.PHONY: denoise setup check test test-all bench pictures clean
+.PHONY: denoise setup check test test-all bench quality pictures pack clean
 
 denoise: $(INSTALLED)  ## Denoise the sample photo, or PHOTO=path
 	@$(BIN)/python cli.py denoise "$(PHOTO)" $(if $(filter $(SAMPLE),$(PHOTO)),--overwrite)
@@ -38,6 +39,14 @@ bench: $(INSTALLED)  ## Speed and memory
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/lambda_layer.py
 	$(BIN)/python benchmarks/diffusion.py
+
+quality: $(INSTALLED)  ## How well the models denoise, beside others
+	@$(BIN)/python -m pip install --quiet --editable ".[peers]"
+	$(BIN)/python -m benchmarks.quality
+
+pack: $(INSTALLED)  ## The photos of RECIPE, in build/pack, for a machine without a network
+	@rm -rf build/pack
+	@$(BIN)/python tools/pack.py $(RECIPE)
 
 clean:
 	rm -rf .venv build dist

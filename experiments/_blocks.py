@@ -1,0 +1,70 @@
+"""Blocks that the U-Net's residual block is compared with; each takes what that takes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from kerasdenoise.layers import LambdaLayer
+from kerasdenoise.models.unet import residual_block
+
+# A symbolic tensor. Keras defines no public type for it.
+Tensor = Any
+Block = Callable[[Tensor, int, str], Tensor]
+
+
+def naf_block(x: Tensor, width: int, name: str) -> Tensor:
+    """Three small blocks of NAFNet, which together compute as much as a residual block.
+
+    Chen et al., "Simple baselines for image restoration", ECCV 2022, without the channel
+    attention, for which all pixels of a photo would have to be seen at once.
+    """
+    for number in range(3):
+        x = _naf_part(x, width, f"{name}_{number}_mix", depthwise=True)
+        x = _naf_part(x, width, f"{name}_{number}_feed", depthwise=False)
+    return x
+
+
+def _naf_part(x: Tensor, width: int, name: str, *, depthwise: bool) -> Tensor:
+    branch = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
+    branch = keras.layers.Conv2D(2 * width, 1, name=f"{name}_in")(branch)
+    if depthwise:
+        branch = keras.layers.DepthwiseConv2D(3, padding="same", name=f"{name}_depthwise")(branch)
+    first, second = keras.ops.split(branch, 2, axis=-1)
+    # Started at zero, as NAFNet's scales are.
+    branch = keras.layers.Conv2D(width, 1, kernel_initializer="zeros", name=f"{name}_out")(
+        first * second
+    )
+    return keras.layers.Add(name=f"{name}_add")([x, branch])
+
+
+def lambda_block(x: Tensor, width: int, name: str, *, lowest: int) -> Tensor:
+    """A residual block or, at the lowest level, a lambda layer of about the same arithmetic.
+
+    Args:
+        x: What it is applied to.
+        width: Channels.
+        name: Name of the block.
+        lowest: The number of the lowest level.
+    """
+    if not name.startswith(f"encoder_{lowest}_"):
+        return residual_block(x, width, name)
+    # 16 keys, 4 groups of width / 4 values and a window of 9 x 9: 1296 products a pixel and
+    # channel for the places, against the convolutions' 2 * 9 * width.
+    layer = LambdaLayer(
+        width, key_depth=16, heads=4, intra_depth=4, window=9, name=f"{name}_lambda"
+    )
+    return keras.layers.Add(name=f"{name}_add")([x, layer(x)])
+
+
+def make_block(kind: str, levels: int) -> Block:
+    """Returns the block of that name for a U-Net of so many levels."""
+    blocks: dict[str, Block] = {
+        "residual": residual_block,
+        "naf": naf_block,
+        "lambda": functools.partial(lambda_block, lowest=levels - 1),
+    }
+    return blocks[kind]

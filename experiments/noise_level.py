@@ -1,0 +1,179 @@
+"""Compares estimates of the noise level with the truth, and writes docs/noise_level.md.
+
+    python experiments/noise_level.py --data ../shared/data
+
+The truth is the root mean square of noisy less clean image. It is known for validation photos to
+which noise is added, and for real pairs, which are a test set: nothing here is fitted to them.
+Compared are models that estimate the level themselves (all saved ones, unless `--model` names
+some, which may be folders), the estimate of `kerasdenoise info`, and scikit-image's if that is
+installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasdenoise.evaluation.corruption import Corruption
+from kerasdenoise.evaluation.samples import Corrupted, Pairs, Samples, find_images, find_pairs
+from kerasdenoise.images.measures import estimate_sigma
+from kerasdenoise.inference.denoiser import Denoiser
+from kerasdenoise.zoo import list_models
+
+PAGE = Path(__file__).parents[1] / "docs" / "noise_level.md"
+VALIDATION = "validation/cid22"
+REAL = "real/polyu"
+# White noise is equally strong everywhere: there is nothing that a map could follow.
+WHITE = [f"gaussian:{sigma}" for sigma in (5, 15, 25, 50)]
+CAMERA = [f"camera:{shot}" for shot in (0.001, 0.004, 0.012)]
+SEED = 20261124
+
+# From noisy pixels to their level: (height, width), or one number for the whole image.
+Estimate = Callable[[np.ndarray], np.ndarray | float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one estimate said of one image.
+
+    Attributes:
+        true: The level, on the [0, 1] scale.
+        estimated: The root mean square of the estimate.
+        correlation: Of estimate and truth over the image, or None if the estimate is one number.
+    """
+
+    true: float
+    estimated: float
+    correlation: float | None
+
+
+def find_estimates(models: Sequence[str] | None) -> dict[str, Estimate]:
+    """Lists what is compared, by what it is called in the table."""
+    names = models or [info.name for info in list_models() if info.estimates_level]
+    estimates: dict[str, Estimate] = {}
+    for name in names:
+        denoiser = Denoiser(name)
+        if not denoiser.info.estimates_level:
+            sys.exit(f"{name} estimates no noise level")
+        estimates[f"`{denoiser.info.name}`"] = denoiser.estimate_noise
+    estimates["`kerasdenoise info`"] = estimate_sigma
+    try:
+        from skimage.restoration import estimate_sigma as median_estimate
+    except ImportError:
+        print("scikit-image is not installed, and left out", file=sys.stderr)
+    else:
+
+        def peer(noisy: np.ndarray) -> float:
+            sigmas = median_estimate(noisy, channel_axis=-1)
+            return float(np.sqrt(np.mean(np.square(sigmas))))
+
+        estimates["scikit-image"] = peer
+    return estimates
+
+
+def find_sets(data: Path, limit: int | None) -> Iterator[tuple[str, Samples]]:
+    """Lists the sets, by what they are called in the table."""
+    files = find_images(data / VALIDATION)[:limit]
+    for kind in (*WHITE, *CAMERA):
+        yield f"`{kind}`", Corrupted(files, Corruption(kind), SEED)
+    yield "real pairs", Pairs(find_pairs(data / REAL)[:limit])
+
+
+def measure(samples: Samples, estimates: dict[str, Estimate]) -> dict[str, list[Outcome]]:
+    """Asks every estimate about every image of a set."""
+    from kerasdenoise.training.guided import measure_level
+
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in estimates}
+    for index in range(len(samples.names)):
+        sample = samples.load(index)
+        height, width = (side // 8 * 8 for side in sample.clean.shape[:2])
+        noisy, clean = (each[:height, :width] for each in (sample.noisy, sample.clean))
+        true = _rms(noisy - clean)
+        there = np.asarray(measure_level(noisy[np.newaxis], clean[np.newaxis]))[0, ..., 0]
+        for name, estimate in estimates.items():
+            level = np.asarray(estimate(noisy))
+            correlation = _correlate(level, there) if level.ndim else None
+            outcomes[name].append(Outcome(true, _rms(level), correlation))
+    return outcomes
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+
+
+def _correlate(level: np.ndarray, there: np.ndarray) -> float:
+    """Correlates both over cells of 8x8 pixels, for which the truth is measured."""
+    height, width = there.shape
+    cells = level.reshape(height // 8, 8, width // 8, 8).mean(axis=(1, 3))
+    return float(np.corrcoef(cells.ravel(), there[::8, ::8].ravel())[0, 1])
+
+
+def format_row(noise: str, name: str, outcomes: Sequence[Outcome]) -> str:
+    """Writes the row of an estimate on a set."""
+    true = 255 * np.array([outcome.true for outcome in outcomes])
+    ratios = np.array([outcome.estimated / outcome.true for outcome in outcomes])
+    low, middle, high = np.quantile(ratios, (0.1, 0.5, 0.9))
+    known = [each.correlation for each in outcomes if each.correlation is not None]
+    is_white = noise.strip("`") in WHITE
+    correlation = f"{np.median(known):.2f}" if known and not is_white else "-"
+    return (
+        f"| {noise} | {len(outcomes)} | {np.median(true):.1f} | {name} | {middle:.2f} "
+        f"| {low:.2f} to {high:.2f} | {correlation} |"
+    )
+
+
+def write_page(page: Path, rows: Sequence[str], command: str) -> None:
+    """Writes the table of all rows."""
+    text = f"""# How strong is the noise?
+
+The level of the noise is its standard deviation. Estimates of it, made from the noisy image alone,
+are compared with the truth, the root mean square of noisy less clean image: on the photos of
+`{VALIDATION}` with noise of known kind, and on the real pairs of `{REAL}`, of which the clean
+picture is the mean of many.
+
+- **Level**: the true one, of 255; the median over images.
+- **Ratio**: the estimate's root mean square, divided by the true level; the median over images,
+  and the range from the 10th to the 90th percentile.
+- **Correlation**: of the estimate with the true level over the image, in cells of 8x8 pixels; the
+  truth is that of a cell and its neighbors. The median over images. An estimate that is one
+  number has none, and white noise is equally strong everywhere.
+
+`kerasdenoise info` measures flat blocks (`kerasdenoise.images.measures.estimate_sigma`).
+scikit-image takes the median of the finest diagonal wavelet coefficients, which holds for white
+noise.
+
+| noise | images | level | estimate by | ratio | 10 to 90 % | correlation |
+|---|---|---|---|---|---|---|
+{chr(10).join(rows)}
+
+This page is written by `python {command}`.
+"""
+    page.write_text(text, "utf-8")
+
+
+def main() -> None:
+    """Runs what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", nargs="+", metavar="NAME", help="default: all that estimate")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--limit", type=int, help="measure the first images of each set only")
+    parser.add_argument("--page", type=Path, default=PAGE, help="file to write")
+    arguments = parser.parse_args()
+    estimates = find_estimates(arguments.model)
+    rows = []
+    for noise, samples in find_sets(arguments.data, arguments.limit):
+        for name, outcomes in measure(samples, estimates).items():
+            rows.append(format_row(noise, name, outcomes))
+            print(rows[-1], flush=True)
+    options = ["--model", *arguments.model] if arguments.model else []
+    options += ["--limit", str(arguments.limit)] if arguments.limit else []
+    write_page(arguments.page, rows, " ".join(["experiments/noise_level.py", *options]))
+
+
+if __name__ == "__main__":
+    main()
