@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
+from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix, suffix_of_result
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.plan import Job, Plan, plan_jobs
+from kerasdenoise.images.policy import MetadataPolicy
 from kerasdenoise.images.read import read_image
-from kerasdenoise.images.write import encode_image, write_image
+from kerasdenoise.images.write import encode_image, lost_metadata, write_image
 
 __all__ = [
     "FORMATS",
@@ -14,10 +15,13 @@ __all__ = [
     "Image",
     "Job",
     "Metadata",
+    "MetadataPolicy",
     "Plan",
     "encode_image",
     "format_of_suffix",
+    "lost_metadata",
     "plan_jobs",
     "read_image",
+    "suffix_of_result",
     "write_image",
 ]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from kerasdenoise.errors import UsageError
+
+
+def sample_type(bit_depth: int) -> np.dtype:
+    """Returns the type of a file's samples: of 32 bits they are floating-point numbers."""
+    return np.dtype("float32" if bit_depth == 32 else f"uint{bit_depth}")
 
 
 @dataclass(frozen=True)
@@ -18,12 +25,23 @@ class Metadata:
         exif: The EXIF block from its TIFF header on, without the `Exif` marker that JPEG puts
             before it. The orientation tag lives here; pixels are never rotated.
         xmp: The XMP packet.
+        xmp_extension: What JPEG has of XMP beyond one segment, as the bodies of its segments.
+        photoshop: Photoshop's resources, in which JPEG and TIFF have IPTC data.
+        comments: JPEG's comments.
+        color: PNG's chunks that say what its colors are (`gAMA`, `cHRM`, `sRGB`, `cICP`,
+            `mDCV`, `cLLI`), as names and contents.
+        texts: PNG's text chunks, but for XMP and EXIF, as names and contents.
         dpi: Horizontal and vertical dots per inch, where the file states them outside EXIF.
     """
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    xmp_extension: tuple[bytes, ...] = ()
+    photoshop: bytes | None = None
+    comments: tuple[bytes, ...] = ()
+    color: tuple[tuple[bytes, bytes], ...] = ()
+    texts: tuple[tuple[bytes, bytes], ...] = ()
     dpi: tuple[float, float] | None = None
 
 
@@ -34,12 +52,15 @@ class Image:
     Attributes:
         pixels: float32 of shape (height, width, channels), one channel for gray or three for
             RGB, nominally in [0, 1]. Colors are not multiplied by alpha.
-        alpha: Shape (height, width) in the file's own integer type, or None.
-        bit_depth: Bits per sample of the file it came from and goes to.
+        alpha: Shape (height, width) in the file's own type, or None.
+        bit_depth: Bits per sample of the file it came from and goes to: 8 or 16, or 32 for
+            floating-point numbers.
         format: A key of `formats.FORMATS`.
         metadata: What travels untouched.
         lossless: Whether the file was coded without loss. It decides only where a format
             knows both ways, as WebP does.
+        coding: How its own format coded it: what the format's writer takes to do so again.
+        notes: What of the file is not in the picture or was changed, in words.
 
     Raises:
         UsageError: The arrays have other shapes or types than these.
@@ -51,6 +72,8 @@ class Image:
     format: str = "PNG"
     metadata: Metadata = Metadata()
     lossless: bool = False
+    coding: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
@@ -62,8 +85,10 @@ class Image:
             return
         if self.alpha.shape != shape[:2]:
             raise UsageError("alpha", f"shape {self.alpha.shape} is not {shape[:2]}")
-        if self.alpha.dtype.kind != "u" or self.alpha.dtype.itemsize * 8 != self.bit_depth:
-            raise UsageError("alpha", f"type {self.alpha.dtype} is not uint{self.bit_depth}")
+        if self.alpha.dtype != sample_type(self.bit_depth):
+            raise UsageError(
+                "alpha", f"type {self.alpha.dtype} is not {sample_type(self.bit_depth)}"
+            )
 
     @property
     def height(self) -> int:

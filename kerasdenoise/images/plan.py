@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.images.formats import format_of_suffix, known_suffixes
+from kerasdenoise.images.naming import DENOISED, KEPT, PREVIEW, NameTemplate, can_be_written
+from kerasdenoise.images.paths import (
+    fold,
+    identity,
+    is_folder,
+    is_of_file,
+    list_names,
+    make_locator,
+)
 
 
 @dataclass(frozen=True)
@@ -28,116 +36,178 @@ class Plan:
     Attributes:
         jobs: What to read and write.
         skipped: What is left alone, as its target exists and that was asked for.
+        results: Inputs found in folders that are left alone, as they are other inputs' targets
+            or previews.
     """
 
     jobs: tuple[Job, ...]
     skipped: tuple[Job, ...] = ()
+    results: tuple[Path, ...] = ()
 
 
 def plan_jobs(
     inputs: Sequence[Path],
     output: str | Path | None = None,
     *,
-    suffix: str = "_denoised",
+    roots: Mapping[Path, Path] | None = None,
+    name: NameTemplate | None = None,
     overwrite: bool = False,
     skip_existing: bool = False,
 ) -> Plan:
     """Decides where each input's result goes.
 
     Without `output` it goes beside the input, as `photo_denoised.jpg`. An `output` that is a
-    folder, that ends with a separator, or that is given for several inputs is a folder for
-    files of the same names; else it is the one file's name. An input that does not exist is
-    planned like any other: it fails at its turn, and the others are done.
+    folder, that ends with a separator, or that is given for several inputs or for a folder's
+    is a folder for files of the same names; else it is the one file's name. An input that does
+    not exist is planned like any other: it fails at its turn, and the others are done.
 
     Args:
         inputs: Files; one that is named twice is done once.
         output: A file or a folder. Give a `str` where a separator at its end must count,
             as a `Path` drops it.
-        suffix: What is put behind an input's stem, where there is no `output`.
+        roots: For inputs that were found in a folder, that folder: its tree is mirrored below
+            `output`, and what is the target or the preview of another input is no input.
+        name: What results are called: by default as their inputs in another folder, and
+            `{stem}_denoised{ext}` beside them.
         overwrite: Whether existing targets may be replaced.
         skip_existing: Whether inputs with existing targets are left out.
 
     Raises:
         UsageError: An input is a folder, `output` is no possible target, two inputs have the
-            same target, a target is an input, or a target exists.
+            same target, a target is an input, exists, or stands in a folder that may not be
+            written to.
     """
     if overwrite and skip_existing:
         raise UsageError("--overwrite", "contradicts --skip-existing", "give one of them")
-    folders = [path for path in inputs if _is_folder(path)]
+    roots = roots or {}
+    folders = [path for path in inputs if path not in roots and is_folder(path)]
     if folders:
         raise UsageError(
-            _names(folders),
+            list_names(folders),
             "is a folder" if len(folders) == 1 else "are folders",
             "name the files in it" if len(folders) == 1 else "name the files in them",
         )
-    sources = _unique(inputs)
-    jobs = [Job(source, target) for source, target in _targets(sources, output, suffix)]
+    jobs, results = _leave_results(_lay_out(_unique(inputs), output, roots, name), roots)
     _refuse_shared_targets(jobs)
-    _refuse_inputs_as_targets(jobs)
     existing = [job for job in jobs if os.path.lexists(job.target)]
+    _refuse_inputs_as_targets(jobs, existing)
+    skipped: tuple[Job, ...] = ()
     if skip_existing:
+        skipped = tuple(existing)
         left = set(existing)
-        return Plan(jobs=tuple(job for job in jobs if job not in left), skipped=tuple(existing))
-    _refuse_existing(existing, overwrite=overwrite)
-    return Plan(jobs=tuple(jobs))
+        jobs = [job for job in jobs if job not in left]
+    else:
+        _refuse_existing(existing, overwrite=overwrite)
+    _refuse_unwritable(jobs)
+    return Plan(tuple(jobs), skipped, results)
 
 
-def _targets(
-    sources: Sequence[Path], output: str | Path | None, suffix: str
-) -> list[tuple[Path, Path]]:
+def refuse_inputs(target: Path, plan: Plan) -> None:
+    """Refuses a file to be written beside the results that is one of a plan's files.
+
+    Raises:
+        UsageError: It is an input or a result.
+    """
+    taken = {identity(path) for job in plan.jobs for path in (job.source, job.target)}
+    if identity(target) in taken:
+        raise UsageError(target, "is also an input or a result", "give another name")
+
+
+def _lay_out(
+    sources: Sequence[Path],
+    output: str | Path | None,
+    roots: Mapping[Path, Path],
+    name: NameTemplate | None,
+) -> list[Job]:
     if output is None:
-        return [
-            (source, source.with_name(f"{source.stem}{suffix}{source.suffix}"))
-            for source in sources
-        ]
+        name = name or NameTemplate(DENOISED)
+        return [Job(source, source.with_name(name.apply(source))) for source in sources]
     target = Path(output)
     named_folder = os.fspath(output).endswith(tuple(filter(None, (os.sep, os.altsep))))
-    if _is_folder(target) or named_folder or len(sources) > 1:
-        if os.path.lexists(target) and not _is_folder(target):
-            raise UsageError(target, "is a file, not a folder", "give a folder with -o")
-        if not os.path.lexists(target) and not named_folder and format_of_suffix(target):
-            raise UsageError(
-                target,
-                f"is one file's name, for {len(sources)} inputs",
-                f"write {target}{os.sep} for a folder of that name",
-            )
-        return [(source, target / source.name) for source in sources]
-    if format_of_suffix(target) is None:
-        found = f"the suffix {target.suffix} is unknown" if target.suffix else "has no suffix"
+    if is_folder(target) or named_folder or len(sources) > 1 or roots:
+        _check_folder(target, len(sources), named_folder=named_folder)
+        name = name or NameTemplate(KEPT)
+        return [
+            Job(source, target / _below(source, roots) / name.apply(source)) for source in sources
+        ]
+    if name is not None:
+        raise UsageError(
+            target, "names the file already", f"write {target}{os.sep}, or leave out --name"
+        )
+    _check_file(target)
+    return [Job(source, target) for source in sources]
+
+
+def _check_folder(target: Path, inputs: int, *, named_folder: bool) -> None:
+    if os.path.lexists(target) and not is_folder(target):
+        raise UsageError(target, "is a file, not a folder", "give a folder with -o")
+    if not os.path.lexists(target) and not named_folder and format_of_suffix(target):
         raise UsageError(
             target,
-            found,
-            f"{known_suffixes()} are known; write {target}{os.sep} for a folder",
+            f"is one file's name, for {inputs} inputs" if inputs > 1 else "is one file's name",
+            f"write {target}{os.sep} for a folder of that name",
         )
-    return [(source, target) for source in sources]
 
 
-def _unique(inputs: Iterable[Path]) -> list[Path]:
+def _check_file(target: Path) -> None:
+    if not can_be_written(target):
+        suffix = target.suffix
+        raise UsageError(
+            target,
+            f"files ending in {suffix} cannot be written" if suffix else "has no suffix",
+            f"{known_suffixes()} can be written; write {target}{os.sep} for a folder",
+        )
+
+
+def _below(source: Path, roots: Mapping[Path, Path]) -> Path:
+    """Returns the folder of a source as it is called from that in which it was found."""
+    root = roots.get(source)
+    return Path() if root is None else source.parent.relative_to(root)
+
+
+def _unique(inputs: Sequence[Path]) -> list[Path]:
     """Drops repeated inputs. A file under two names stays: it has two targets."""
+    locate = make_locator()
     first: dict[str, Path] = {}
     for path in inputs:
-        first.setdefault(_located(path), path)
+        first.setdefault(locate(path), path)
     return list(first.values())
 
 
+def _leave_results(
+    jobs: list[Job], roots: Mapping[Path, Path]
+) -> tuple[list[Job], tuple[Path, ...]]:
+    """Leaves out what an earlier run has written into a folder that is done again."""
+    locate = make_locator()
+    written = {locate(job.target) for job in jobs if locate(job.target) != locate(job.source)}
+    if roots:
+        preview = NameTemplate(PREVIEW)
+        written |= {locate(job.source.with_name(preview.apply(job.source))) for job in jobs}
+    results = {job.source for job in jobs if job.source in roots and locate(job.source) in written}
+    return [job for job in jobs if job.source not in results], tuple(results)
+
+
 def _refuse_shared_targets(jobs: Sequence[Job]) -> None:
-    names = [_fold(_located(job.target)) for job in jobs]
+    locate = make_locator()
+    names = [fold(locate(job.target)) for job in jobs]
     counts = Counter(names)
     shared = [job for job, name in zip(jobs, names, strict=True) if counts[name] > 1]
     if shared:
         raise UsageError(
-            _names(job.source for job in shared),
-            f"would be written to the same file {_names({job.target for job in shared})}",
+            list_names(job.source for job in shared),
+            f"would be written to the same file {list_names(job.target for job in shared)}",
             "write them to different folders, one call each",
         )
 
 
-def _refuse_inputs_as_targets(jobs: Sequence[Job]) -> None:
-    sources = {_identity(job.source) for job in jobs}
-    hit = [job.target for job in jobs if _identity(job.target) in sources]
+def _refuse_inputs_as_targets(jobs: Sequence[Job], existing: Sequence[Job]) -> None:
+    sources = {identity(job.source) for job in jobs}
+    # A target that is not there can only be a source that is not there either.
+    suspects = existing if all(is_of_file(source) for source in sources) else jobs
+    hit = [job.target for job in suspects if identity(job.target) in sources]
     if hit:
         raise UsageError(
-            _names(hit),
+            list_names(hit),
             "is also an input" if len(hit) == 1 else "are also inputs",
             "name the originals only, or write to another folder with -o",
         )
@@ -145,40 +215,20 @@ def _refuse_inputs_as_targets(jobs: Sequence[Job]) -> None:
 
 def _refuse_existing(existing: Sequence[Job], *, overwrite: bool) -> None:
     if overwrite:
-        existing = [job for job in existing if _is_folder(job.target)]
+        existing = [job for job in existing if is_folder(job.target)]
     if existing:
         raise UsageError(
-            _names(job.target for job in existing),
+            list_names(job.target for job in existing),
             "exists already" if len(existing) == 1 else "exist already",
             "move the folder away" if overwrite else "add --overwrite or --skip-existing",
         )
 
 
-def _identity(path: Path) -> tuple[object, ...]:
-    """Returns the same for two paths to one file: links, and letters' case on some disks."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return (_fold(os.path.realpath(path)),)
-    return (found.st_dev, found.st_ino)
-
-
-def _located(path: Path) -> str:
-    """Returns a path whose folder's links are resolved, but not the file's own."""
-    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
-
-
-def _fold(path: str) -> str:
-    """Returns the same for two names that could be one file on some disk.
-
-    Case and Unicode composition are ignored, as macOS, Windows and memory cards do.
-    """
-    return unicodedata.normalize("NFC", path).casefold()
-
-
-def _is_folder(path: Path) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112 (where a folder may not be searched, Path raises)
-
-
-def _names(paths: Iterable[Path]) -> str:
-    return ", ".join(dict.fromkeys(str(path) for path in paths))
+def _refuse_unwritable(jobs: Sequence[Job]) -> None:
+    """Refuses folders of which it can be told now that writing to them will fail."""
+    for folder in dict.fromkeys(job.target.parent for job in jobs):
+        there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        if not is_folder(there):
+            raise UsageError(there, "is a file, not a folder", "write elsewhere with -o")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise UsageError(there, "may not be written to", "write elsewhere with -o")

@@ -2,58 +2,80 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import io
-import os
-import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import PngImagePlugin
 
-from kerasdenoise.errors import OutputError
+from kerasdenoise.errors import OutputError, UsageError
+from kerasdenoise.images.bmp import encode_bmp
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
-from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.heif import encode_heif
+from kerasdenoise.images.image import Image, Metadata, sample_type
+from kerasdenoise.images.jpeg import jpeg_metadata
+from kerasdenoise.images.png import encode_png
+from kerasdenoise.images.policy import MetadataPolicy, apply_policy
+from kerasdenoise.images.refusal import RefusedError
+from kerasdenoise.images.samples import BAND_PIXELS
+from kerasdenoise.images.store import store
+from kerasdenoise.images.tiff import encode_tiff
 
-# Pixels are rounded in bands of about this many, so that no second float copy is made.
-_BAND_PIXELS = 2**18
-_EXIF_MARKER = b"Exif\x00\x00"
-# A JPEG segment's length is a 16-bit number that counts itself.
-_JPEG_SEGMENT = 65533
+Quality = int | Literal["keep"] | None
+"""1 to 100 for formats with loss, `keep` for that of a JPEG file itself, None for the usual."""
 
-_CAUSES: dict[int, tuple[str, str]] = {
-    errno.ENOSPC: ("no space left on the device", "free some space or write elsewhere with -o"),
-    errno.EDQUOT: ("disk quota exceeded", "free some space or write elsewhere with -o"),
-    errno.EACCES: ("permission denied", "write to a folder of your own with -o"),
-    errno.EPERM: ("permission denied", "write to a folder of your own with -o"),
-    errno.EROFS: ("the disk is read-only", "write elsewhere with -o"),
-    errno.ENAMETOOLONG: ("the file name is too long", "give a shorter one with -o"),
-    errno.ENOTDIR: ("a file stands where its folder should be", "write elsewhere with -o"),
-    errno.EISDIR: ("is a folder", "give a file name with -o"),
-    errno.EEXIST: ("exists already", "add --overwrite or --skip-existing"),
+# What metadata is called to people.
+_NAMES = {
+    "icc": "color profile",
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "xmp_extension": "the second part of XMP",
+    "photoshop": "IPTC",
+    "comments": "comments",
+    "color": "PNG's color chunks",
+    "texts": "PNG's texts",
+    "dpi": "dots per inch",
 }
 
 
-def encode_image(image: Image) -> bytes:
+def encode_image(
+    image: Image,
+    *,
+    quality: Quality = None,
+    metadata: MetadataPolicy = "keep",
+    bit_depth: int | None = None,
+) -> bytes:
     """Codes a picture in its format, with its metadata.
 
     Args:
-        image: The picture; pixels outside [0, 1] are clipped.
+        image: The picture; pixels outside [0, 1] are clipped, but for 32 bits.
+        quality: For formats with loss; 95 if None. `keep` is for JPEG that came from JPEG.
+        metadata: `keep` it, all but the place (`no-gps`), or `none` but what decides how the
+            picture looks.
+        bit_depth: 8, 16 or 32; the picture's own if None.
 
     Returns:
         The content of a file.
 
     Raises:
         OutputError: The format cannot hold the picture, or a pixel is not a finite number.
+        UsageError: There is no such quality, policy or depth.
     """
-    return _encode(image, f"{image.format} picture")
+    return _encode(image, f"{image.format} picture", quality, metadata, bit_depth)
 
 
-def write_image(image: Image, target: Path, *, overwrite: bool = False) -> None:
+def write_image(
+    image: Image,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    quality: Quality = None,
+    metadata: MetadataPolicy = "keep",
+    bit_depth: int | None = None,
+) -> None:
     """Writes a picture to a file, all of it or nothing.
 
     The suffix of `target` decides the format; where it is unknown, the picture's own stays.
@@ -63,47 +85,73 @@ def write_image(image: Image, target: Path, *, overwrite: bool = False) -> None:
         image: The picture.
         target: Where to write it.
         overwrite: Whether a file that is there may be replaced.
+        quality: See `encode_image`.
+        metadata: See `encode_image`.
+        bit_depth: See `encode_image`.
 
     Raises:
         OutputError: The picture cannot be coded in this format, or the file cannot be
             written; what was there before is unchanged.
+        UsageError: There is no such quality, policy or depth.
     """
     row = format_of_suffix(target)
-    if row is not None:
-        image = replace(image, format=row.name)
-    data = _encode(image, str(target))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write_atomically(data, target, overwrite=overwrite)
-    except FileExistsError as error:
-        # Of a folder on the way, mkdir says that it exists when it is in truth a file.
-        code = errno.EEXIST if target.parent.is_dir() else errno.ENOTDIR
-        raise OutputError(target, *_CAUSES[code]) from error
-    except OSError as error:
-        cause = _CAUSES.get(error.errno or 0)
-        if cause is None:
-            cause = (f"cannot be written ({error.strerror or error})", "write elsewhere with -o")
-        raise OutputError(target, *cause) from error
+    if row is not None and row.name != image.format:
+        image = replace(image, format=row.name, coding={})
+    store(_encode(image, str(target), quality, metadata, bit_depth), target, overwrite=overwrite)
 
 
-def _encode(image: Image, subject: str) -> bytes:
+def lost_metadata(image: Image, file_format: str) -> tuple[str, ...]:
+    """Returns what of a picture's metadata a format cannot keep, in words.
+
+    Args:
+        image: The picture.
+        file_format: A key of `formats.FORMATS`.
+    """
+    kept = FORMATS[file_format].metadata
+    held = [field.name for field in fields(Metadata) if getattr(image.metadata, field.name)]
+    return tuple(_NAMES[name] for name in held if name not in kept)
+
+
+def _encode(
+    image: Image,
+    subject: str,
+    quality: Quality,
+    policy: MetadataPolicy,
+    bit_depth: int | None,
+) -> bytes:
     row = FORMATS[image.format]
-    _check(image, row, subject)
-    options = row.save_options(lossless=image.lossless) | _METADATA[row.name](image.metadata)
-    samples = _to_samples(image, row, subject)
+    _check_choices(quality, bit_depth)
+    image = replace(image, metadata=apply_policy(image.metadata, policy))
+    depth = bit_depth or image.bit_depth
+    _check(image, row, depth, subject)
+    samples = _to_samples(image, row, depth, subject)
     try:
-        picture = PillowImage.fromarray(samples)
-        del samples
-        stream = io.BytesIO()
-        picture.save(stream, format=row.name, **options)
-    except (OSError, ValueError) as error:
+        return _ENCODERS.get(row.name, _encode_by_pillow)(samples, image, quality)
+    except RefusedError as refused:
+        raise OutputError(subject, refused.cause, refused.remedy) from refused
+    except (OSError, ValueError, RuntimeError) as error:
         raise OutputError(
             subject, f"cannot be coded as {row.title} ({error})", "write a PNG file instead"
         ) from error
-    return stream.getvalue()
 
 
-def _check(image: Image, row: Format, subject: str) -> None:
+def _check_choices(quality: Quality, bit_depth: int | None) -> None:
+    if isinstance(quality, int) and not 1 <= quality <= 100:
+        raise UsageError(f"quality {quality}", "not between 1 and 100", "95 is the usual one")
+    if isinstance(quality, str) and quality != "keep":
+        raise UsageError(f"quality {quality}", "unknown", "give keep, or a number up to 100")
+    if bit_depth not in (None, 8, 16, 32):
+        raise UsageError(f"bit depth {bit_depth}", "unknown", "give 8, 16 or 32")
+
+
+def _check(image: Image, row: Format, depth: int, subject: str) -> None:
+    if row.written_as is not None:
+        instead = FORMATS[row.written_as]
+        raise OutputError(
+            subject,
+            f"{row.title} files cannot be written",
+            f"write a {instead.title} file, as {instead.extensions[0]}",
+        )
     carriers = " or ".join(other.title for other in FORMATS.values() if other.alpha)
     if image.alpha is not None and not row.alpha:
         raise OutputError(
@@ -111,11 +159,16 @@ def _check(image: Image, row: Format, subject: str) -> None:
             f"{row.title} cannot carry the picture's transparency",
             f"write a {carriers} file instead",
         )
-    if image.bit_depth not in row.bit_depths:
+    if depth not in row.bit_depths:
+        carriers = " or ".join(
+            other.title
+            for other in FORMATS.values()
+            if depth in other.bit_depths and other.written_as is None
+        )
         raise OutputError(
             subject,
-            f"{row.title} files of {image.bit_depth} bits cannot be written",
-            "give an 8-bit picture",
+            f"{row.title} files of {depth} bits cannot be written",
+            f"write a {carriers} file instead, or choose another bit depth",
         )
     if max(image.height, image.width) > row.max_side:
         raise OutputError(
@@ -125,27 +178,33 @@ def _check(image: Image, row: Format, subject: str) -> None:
             "write a PNG file instead",
         )
     profile = image.metadata.icc or b""
-    if image.gray and not row.gray and profile[16:20] == b"GRAY":
+    if image.gray and not _stays_gray(image, row) and profile[16:20] == b"GRAY":
+        pictures = "gray pictures" if image.alpha is None else "gray pictures with transparency"
         raise OutputError(
             subject,
-            f"{row.title} has no gray pictures, which the picture's color profile is for",
-            "write a PNG or JPEG file instead",
+            f"{row.title} has no {pictures}, which the picture's color profile is for",
+            "write a PNG or TIFF file instead",
         )
 
 
-def _to_samples(image: Image, row: Format, subject: str) -> np.ndarray:
-    """Clips and rounds pixels to the file's integers, alpha beside them.
+def _stays_gray(image: Image, row: Format) -> bool:
+    return image.gray and row.gray and (image.alpha is None or row.gray_alpha)
+
+
+def _to_samples(image: Image, row: Format, depth: int, subject: str) -> np.ndarray:
+    """Clips and rounds pixels to the file's samples, alpha beside them.
+
+    Floating-point samples are neither clipped nor rounded.
 
     Returns:
-        Unsigned integers of shape (height, width) for gray, else (height, width, samples).
+        Shape (height, width) for gray, else (height, width, samples).
     """
-    peak = 2**image.bit_depth - 1
-    channels = 1 if image.gray and row.gray else 3
-    samples = np.empty(
-        (image.height, image.width, channels + (image.alpha is not None)),
-        np.dtype(f"uint{image.bit_depth}"),
-    )
-    rows = max(1, _BAND_PIXELS // image.width)
+    dtype = sample_type(depth)
+    channels = 1 if _stays_gray(image, row) else 3
+    samples = np.empty((image.height, image.width, channels + (image.alpha is not None)), dtype)
+    if image.alpha is not None:
+        samples[..., channels] = _convert_alpha(image.alpha, dtype)
+    rows = max(1, BAND_PIXELS // image.width)
     for top in range(0, image.height, rows):
         band = image.pixels[top : top + rows]
         if not np.isfinite(band).all():
@@ -154,86 +213,70 @@ def _to_samples(image: Image, row: Format, subject: str) -> np.ndarray:
                 "the result has pixels that are not numbers",
                 "report this, with the picture and the model's name",
             )
-        samples[top : top + rows, :, :channels] = np.rint(np.clip(band, 0, 1) * peak)
-    if image.alpha is not None:
-        samples[..., channels] = image.alpha
+        if image.alpha is not None and row.name == "TIFF" and image.coding.get("premultiplied"):
+            band = band * _share(image.alpha[top : top + rows])
+        if dtype.kind == "u":
+            peak = np.iinfo(dtype).max
+            band = np.rint(np.clip(band, 0, 1) * np.float32(peak))
+        samples[top : top + rows, :, :channels] = band
     return samples[..., 0] if samples.shape[2] == 1 else samples
 
 
-def _jpeg_metadata(metadata: Metadata) -> dict[str, object]:
-    options = _blocks(icc_profile=metadata.icc, xmp=metadata.xmp)
-    if metadata.exif:
-        # Pillow's own `exif` takes one segment at most; readers join several.
-        room = _JPEG_SEGMENT - len(_EXIF_MARKER)
-        parts = [metadata.exif[at : at + room] for at in range(0, len(metadata.exif), room)]
-        options["extra"] = b"".join(
-            b"\xff\xe1"
-            + (2 + len(_EXIF_MARKER) + len(part)).to_bytes(2, "big")
-            + _EXIF_MARKER
-            + part
-            for part in parts
-        )
-    if metadata.dpi and all(1 <= round(value) <= 65535 for value in metadata.dpi):
-        options["dpi"] = metadata.dpi
-    return options
+def _peak(dtype: np.dtype) -> int:
+    return 1 if dtype.kind == "f" else np.iinfo(dtype).max
 
 
-def _png_metadata(metadata: Metadata) -> dict[str, object]:
-    options = _blocks(icc_profile=metadata.icc, exif=metadata.exif)
-    if metadata.xmp:
-        # As bytes: the text methods would decode and could change it.
-        chunks = PngImagePlugin.PngInfo()
-        chunks.add(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + metadata.xmp)
-        options["pnginfo"] = chunks
-    if metadata.dpi and all(0 < value < 2**31 * 0.0254 for value in metadata.dpi):
-        options["dpi"] = metadata.dpi
-    return options
+def _convert_alpha(alpha: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Brings alpha to another type of samples; of its own it stays as it is."""
+    if alpha.dtype == dtype:
+        return alpha
+    scaled = alpha.astype(np.float64) * (_peak(dtype) / _peak(alpha.dtype))
+    return scaled if dtype.kind == "f" else np.rint(scaled.clip(0, _peak(dtype)))
 
 
-def _webp_metadata(metadata: Metadata) -> dict[str, object]:
-    return _blocks(icc_profile=metadata.icc, exif=metadata.exif, xmp=metadata.xmp)
+def _share(alpha: np.ndarray) -> np.ndarray:
+    """Returns what colors are multiplied with; where nothing shows, they stay as they are."""
+    share = alpha.astype(np.float32)[..., np.newaxis] / np.float32(_peak(alpha.dtype))
+    return np.where(share > 0, share, np.float32(1))
 
 
-def _blocks(**blocks: bytes | None) -> dict[str, object]:
+def _encode_by_pillow(samples: np.ndarray, image: Image, quality: Quality) -> bytes:
+    row = FORMATS[image.format]
+    number = quality if isinstance(quality, int) else None
+    has_alpha = image.alpha is not None
+    options = row.save_options(lossless=image.lossless, quality=number, alpha=has_alpha)
+    if row.name == "JPEG":
+        options |= jpeg_metadata(image.metadata)
+        if quality == "keep" and "qtables" in image.coding:
+            options.pop("quality")
+            options |= image.coding
+    else:
+        options |= _blocks(image.metadata)
+    if row.name == "AVIF" and samples.ndim == 2:
+        options["subsampling"] = "4:0:0"
+    picture = PillowImage.fromarray(samples)
+    del samples
+    stream = io.BytesIO()
+    picture.save(stream, format=row.name, **options)
+    return stream.getvalue()
+
+
+def _blocks(metadata: Metadata) -> dict[str, object]:
+    blocks = {"icc_profile": metadata.icc, "exif": metadata.exif, "xmp": metadata.xmp}
     return {key: block for key, block in blocks.items() if block}
 
 
-_METADATA: dict[str, Callable[[Metadata], dict[str, object]]] = {
-    "JPEG": _jpeg_metadata,
-    "PNG": _png_metadata,
-    "WEBP": _webp_metadata,
+def _encode_heif(samples: np.ndarray, image: Image, quality: Quality) -> bytes:
+    number = quality if isinstance(quality, int) else None
+    options = FORMATS["HEIF"].save_options(
+        lossless=False, quality=number, alpha=image.alpha is not None
+    )
+    return encode_heif(samples, image, options)
+
+
+_ENCODERS: dict[str, Callable[[np.ndarray, Image, Quality], bytes]] = {
+    "BMP": lambda samples, image, _: encode_bmp(samples, image),
+    "HEIF": _encode_heif,
+    "PNG": lambda samples, image, _: encode_png(samples, image),
+    "TIFF": lambda samples, image, _: encode_tiff(samples, image),
 }
-
-
-def _write_atomically(data: bytes, target: Path, *, overwrite: bool) -> None:
-    # Only the name's beginning: with all of it the temporary name could be too long.
-    temporary = target.parent / f".{target.name[:32]}.{secrets.token_hex(4)}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    # Unlike tempfile's, this mode leaves the file's permission to the user's umask.
-    descriptor = os.open(temporary, flags, 0o666)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if overwrite:
-            temporary.replace(target)
-        else:
-            _move_without_clobber(temporary, target)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-def _move_without_clobber(temporary: Path, target: Path) -> None:
-    """Gives a file its name, unless that name is taken, even if it was taken just now."""
-    try:
-        target.hardlink_to(temporary)
-    except OSError:
-        # Taken, which shows again here, or no hard links on this file system.
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        try:
-            temporary.replace(target)
-        except BaseException:
-            target.unlink()
-            raise

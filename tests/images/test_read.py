@@ -14,7 +14,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError
-from kerasdenoise.images import read
+from kerasdenoise.images import refusal
 from kerasdenoise.images.read import read_image
 
 Encoded = Callable[..., bytes]
@@ -185,9 +185,9 @@ def test_the_name_is_what_errors_call_it() -> None:
     [
         (b"hello, this is text", "is not a picture"),
         (b"\x00" * 4096, "is not a picture"),
-        (b"II*\x00\x08\x00\x00\x00", "is a TIFF picture, which cannot be read yet"),
+        (b"8BPS\x00\x01", "is a Photoshop picture, which cannot be read yet"),
+        (b"II*\x00\x08\x00\x00\x00", "is truncated"),
         (b"GIF89a\x01\x00\x01\x00", "is a GIF picture"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "is a HEIF picture"),
         (b"\xff\xd8\xff", "is truncated"),
         (b"\xff\xd8\xff\xe0" + b"x" * 40, "is truncated"),
         (b"\x89PNG\r\n\x1a\n", "is truncated"),
@@ -283,21 +283,35 @@ def test_pillows_limit_survives_threads(encoded: Encoded) -> None:
     assert before == PillowImage.MAX_IMAGE_PIXELS
 
 
+@pytest.mark.parametrize("color", [0, 2])
+def test_few_bytes_are_not_taken_for_many_pixels(encoded: Encoded, color: int) -> None:
+    data = bytearray(encoded("RGB" if color else "L", "JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 9000, 9000)
+    assert f"claims 9000 x 9000 pixels in {len(data)} bytes" in read_error(bytes(data))
+
+
 def test_the_limit_itself_is_allowed(encoded: Encoded, monkeypatch: pytest.MonkeyPatch) -> None:
     data = encoded("RGB", "PNG")
-    monkeypatch.setattr(read, "MAX_PIXELS", 23 * 31)
+    monkeypatch.setattr(refusal, "MAX_PIXELS", 23 * 31)
     read_image(data)
-    monkeypatch.setattr(read, "MAX_PIXELS", 23 * 31 - 1)
+    monkeypatch.setattr(refusal, "MAX_PIXELS", 23 * 31 - 1)
     assert "has 31 x 23 pixels" in read_error(data)
 
 
 @pytest.mark.parametrize(
     ("color", "samples"), [(0, 1), (2, 3), (4, 2), (6, 4)], ids=["L", "RGB", "LA", "RGBA"]
 )
-def test_16_bit_png_is_refused_by_its_header(make_png: MakePng, color: int, samples: int) -> None:
+def test_16_bit_png_is_known_by_its_header(make_png: MakePng, color: int, samples: int) -> None:
     # All values fit 8 bits: a look at the largest would take it for an 8-bit picture.
     row = struct.pack(">H", 7) * samples * 3
-    assert "16-bit PNG" in read_error(make_png((2, 3), 16, color, [row, row]))
+    image = read_image(make_png((2, 3), 16, color, [row, row]))
+    assert image.bit_depth == 16
+    assert image.pixels.shape == (2, 3, 1 if samples < 3 else 3)
+    np.testing.assert_array_equal(image.pixels, np.float32(7 / 65535))
+    if samples in (2, 4):
+        assert image.alpha is not None
+        assert (image.alpha == 7).all()
 
 
 def test_cmyk_jpeg_is_refused(encoded: Encoded) -> None:
@@ -325,6 +339,9 @@ def test_animations_are_refused(
     frames = [make_picture("RGB"), make_picture("L").convert("RGB")]
     frames[0].save(stream, file_format, save_all=True, append_images=frames[1:], **options)
     assert "is an animation" in read_error(stream.getvalue())
+    image = read_image(stream.getvalue(), first_only=True)
+    assert image.pixels.shape == (23, 31, 3)
+    assert "is an animation" in image.notes[0]
 
 
 def jpeg_with_pictures(encoded: Encoded, *kinds: int, xmp: bytes = b"") -> bytes:
@@ -359,6 +376,9 @@ def test_a_jpeg_of_several_pictures_is_refused(
 ) -> None:
     text = read_error(jpeg_with_pictures(encoded, *kinds, xmp=xmp))
     assert f"holds {1 + len(kinds)} pictures" in text
+    image = read_image(jpeg_with_pictures(encoded, *kinds, xmp=xmp), first_only=True)
+    np.testing.assert_array_equal(image.pixels, read_image(encoded("RGB", "JPEG")).pixels)
+    assert f"holds {1 + len(kinds)} pictures" in image.notes[0]
 
 
 @pytest.mark.parametrize("kinds", [(0x010001,), (0x010001, 0x010002), ()])

@@ -1,0 +1,88 @@
+"""BMP files: decoded by Pillow, written here, as Pillow leaves out alpha and profile."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import numpy as np
+
+from kerasdenoise.images.image import Image
+from kerasdenoise.images.pillow_pixels import decode, metadata_of, open_picture
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
+
+_INCH = 0.0254
+_FILE_HEADER = 14
+# The fifth version of the header: the first with room for a profile.
+_HEADER = 124
+_MASKS, _PLAIN = 3, 0
+_SRGB, _PROFILE = b"BGRs", b"DEBM"
+
+
+def read_bmp(data: bytes, reading: Reading) -> Image:
+    """Reads a BMP file; refuses one that ends before its pixels do."""
+    start, size, width, height, _, bits, packing = struct.unpack_from("<10xLLllHHL", data)
+    picture = open_picture(data, "BMP", reading)
+    # Runs of pixels have no length that could be told beforehand.
+    if packing in (_PLAIN, _MASKS) and size >= 40:
+        row = (abs(width) * bits + 31) // 32 * 4
+        if start + row * abs(height) > len(data):
+            raise RefusedError("is truncated", COPY_AGAIN)
+    pixels, alpha = decode(picture, reading)
+    profile = _profile(data) if size >= _HEADER else None
+    metadata = replace(metadata_of(picture), icc=profile, exif=None, xmp=None)
+    if metadata.dpi is not None and min(metadata.dpi) <= 0:
+        metadata = replace(metadata, dpi=None)
+    return Image(pixels, alpha, format="BMP", metadata=metadata, lossless=True)
+
+
+def _profile(data: bytes) -> bytes | None:
+    kind = data[_FILE_HEADER + 56 : _FILE_HEADER + 60]
+    at, size = struct.unpack_from("<LL", data, _FILE_HEADER + 112)
+    profile = data[_FILE_HEADER + at : _FILE_HEADER + at + size]
+    if kind != _PROFILE or not size:
+        return None
+    if len(profile) < size:
+        raise RefusedError("is truncated", COPY_AGAIN)
+    return profile
+
+
+def encode_bmp(samples: np.ndarray, image: Image) -> bytes:
+    """Codes samples of 8 bits, gray or RGB, with alpha or a profile where there is one.
+
+    Args:
+        samples: uint8 of shape (height, width) or (height, width, 3 or 4).
+        image: Whose metadata it is.
+    """
+    height, width = samples.shape[:2]
+    channels = 1 if samples.ndim == 2 else samples.shape[2]
+    if channels > 2:
+        samples = samples[..., [2, 1, 0, 3][:channels]]
+    row = (width * channels + 3) // 4 * 4
+    rows = np.zeros((height, row), np.uint8)
+    rows[:, : width * channels] = samples[::-1].reshape(height, -1)
+    palette = b"".join(bytes((value, value, value, 0)) for value in range(256 * (channels == 1)))
+    start = _FILE_HEADER + _HEADER + len(palette)
+    profile = image.metadata.icc or b""
+    across, down = _resolution(image.metadata.dpi)
+    header = struct.pack(
+        "<LllHHLLllLL",
+        *(_HEADER, width, height, 1, 8 * channels, _MASKS if channels == 4 else _PLAIN),
+        *(rows.size, across, down, 256 if channels == 1 else 0, 0),
+    )
+    header += struct.pack(
+        "<4L", *((0xFF0000, 0xFF00, 0xFF, 0xFF000000) if channels == 4 else [0] * 4)
+    )
+    header += (_PROFILE if profile else _SRGB) + bytes(48)
+    place = start - _FILE_HEADER + rows.size if profile else 0
+    header += struct.pack("<LLLL", 4, place, len(profile), 0)
+    total = start + rows.size + len(profile)
+    return b"".join(
+        [b"BM", struct.pack("<LLL", total, 0, start), header, palette, rows.tobytes(), profile]
+    )
+
+
+def _resolution(dpi: tuple[float, float] | None) -> tuple[int, int]:
+    """Returns pixels per meter, 0 where they are unknown or no such number."""
+    across, down = (round(value / _INCH) for value in dpi or (0, 0))
+    return (across, down) if 0 < across < 2**31 and 0 < down < 2**31 else (0, 0)

@@ -1,0 +1,109 @@
+"""The photos in folders and behind patterns, and how much else there was."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kerasdenoise.errors import UsageError
+from kerasdenoise.images.formats import format_of_suffix
+from kerasdenoise.images.paths import is_folder
+
+
+@dataclass
+class Found:
+    """What was named, and what stands in the folders that were named.
+
+    Attributes:
+        photos: Files, in the order of what was named, by name within a folder. One that was
+            named itself is among them whatever it is, and whether it exists or not.
+        roots: For each photo that was found in a folder, the folder that was named.
+        hidden: The number of hidden files and folders that were left out.
+        others: The number of files that were left out as their suffix is that of no photo.
+        folders: The number of folders in folders that were left out.
+    """
+
+    photos: list[Path] = field(default_factory=list)
+    roots: dict[Path, Path] = field(default_factory=dict)
+    hidden: int = 0
+    others: int = 0
+    folders: int = 0
+
+
+def find_photos(
+    inputs: Sequence[str], *, recursive: bool = False, output: str | None = None
+) -> Found:
+    """Looks into folders, and expands patterns that no shell has expanded.
+
+    In a folder, names that begin with a dot are hidden, and links to folders are not followed.
+
+    Args:
+        inputs: Files, folders and patterns such as `shoot/*.jpg`, in which `**` stands for any
+            number of folders. What exists by its name is no pattern.
+        recursive: Whether the folders in folders are looked into as well.
+        output: Where results are written. It is not looked into where it is a folder within
+            another.
+
+    Raises:
+        UsageError: A pattern matches nothing, a folder cannot be read, or nothing at all is found
+            in folders.
+    """
+    found = Found()
+    results = os.path.realpath(output) if output and is_folder(output) else None
+    folders = []
+    for path in _expand(inputs):
+        if is_folder(path):
+            folders.append(path)
+            _look_into(path, path, found, recursive=recursive, results=results)
+        else:
+            found.photos.append(path)
+    if folders and not found.photos:
+        inside = "add -r for the folders in it" if found.folders else "check the path"
+        raise UsageError(folders[0], "holds no photos", inside)
+    return found
+
+
+def _expand(inputs: Sequence[str]) -> Iterator[Path]:
+    for text in inputs:
+        if os.path.lexists(text) or not glob.has_magic(text):
+            yield Path(text)
+            continue
+        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (`**/` at the end)
+        if not matches:
+            raise UsageError(text, "matches no file", "check the path")
+        yield from map(Path, matches)
+
+
+def _look_into(
+    folder: Path, root: Path, found: Found, *, recursive: bool, results: str | None
+) -> None:
+    inside = []
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise UsageError(
+            folder, f"cannot be read ({error.strerror})", "make it readable, or leave it out"
+        ) from error
+    for entry in listed:
+        if entry.name.startswith("."):
+            found.hidden += 1
+        elif entry.is_dir():
+            inside.append(entry)
+        elif format_of_suffix(entry.name) is None:
+            found.others += 1
+        else:
+            path = folder / entry.name
+            found.photos.append(path)
+            found.roots.setdefault(path, root)
+    for entry in inside:
+        path = folder / entry.name
+        if results is not None and os.path.realpath(path) == results:
+            continue
+        if recursive and not entry.is_symlink():
+            _look_into(path, root, found, recursive=recursive, results=results)
+        else:
+            found.folders += 1

@@ -1,0 +1,153 @@
+"""JPEG files: what their segments say, and segments for new files."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from PIL import JpegImagePlugin
+
+from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.pillow_pixels import decode, metadata_of, open_picture
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
+
+# A segment's length is a 16-bit number that counts itself.
+_SEGMENT = 65533
+_EXIF = b"Exif\x00\x00"
+_PHOTOSHOP = b"Photoshop 3.0\x00"
+_XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\x00"
+_SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+
+
+@dataclass
+class _Segments:
+    """What Pillow does not say of a file, or not as it stands in it."""
+
+    comments: list[bytes] = field(default_factory=list)
+    photoshop: list[bytes] = field(default_factory=list)
+    xmp_extension: list[bytes] = field(default_factory=list)
+
+
+def read_jpeg(data: bytes, reading: Reading) -> Image:
+    """Reads a JPEG file; refuses CMYK, 12 bits and further pictures that are no previews."""
+    segments = _inspect(data, reading)
+    picture = open_picture(data, "JPEG", reading)
+    pixels, alpha = decode(picture, reading)
+    metadata = replace(
+        metadata_of(picture),
+        comments=tuple(segments.comments),
+        photoshop=b"".join(segments.photoshop) or None,
+        xmp_extension=tuple(segments.xmp_extension),
+    )
+    # Where a JPEG header states none, Pillow makes one up from EXIF, which travels anyway.
+    if picture.info.get("jfif_unit") not in (1, 2):
+        metadata = replace(metadata, dpi=None)
+    if b"MotionPhoto" in (metadata.xmp or b"") or b"MicroVideo" in (metadata.xmp or b""):
+        reading.notes.append("has a video behind the picture, which is left out")
+    return Image(pixels, alpha, format="JPEG", metadata=metadata, coding=_coding(picture))
+
+
+def _coding(picture: object) -> dict[str, object]:
+    """Returns the tables with which the file was coded, if Pillow can write such files."""
+    if not isinstance(picture, JpegImagePlugin.JpegImageFile):
+        return {}
+    coding: dict[str, object] = {"qtables": dict(picture.quantization)}
+    subsampling = _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(picture))
+    return coding | ({"subsampling": subsampling} if subsampling else {})
+
+
+def _inspect(data: bytes, reading: Reading) -> _Segments:
+    """Refuses what Pillow would read only in part: no end, several pictures, CMYK, 12 bits."""
+    found = _Segments()
+    at = 2
+    while at >= 0:
+        # Like every decoder, pass over fill bytes and what else is no marker.
+        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
+            at = data.find(b"\xff", at + 1)
+            continue
+        marker, length = struct.unpack_from(">HH", data, at)
+        if marker == 0xFFDA:
+            break
+        segment = data[at + 4 : at + 2 + length]
+        if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
+            _check_frame(segment)
+        elif marker == 0xFFE2 and segment.startswith(b"MPF\x00"):
+            _check_pictures(segment[4:], reading)
+        elif marker == 0xFFFE:
+            found.comments.append(segment)
+        elif marker == 0xFFED and segment.startswith(_PHOTOSHOP):
+            found.photoshop.append(segment[len(_PHOTOSHOP) :])
+        elif marker == 0xFFE1 and segment.startswith(_XMP_EXTENSION):
+            found.xmp_extension.append(segment[len(_XMP_EXTENSION) :])
+        at += 2 + length
+    # In scan data a 0xFF byte is never followed by 0xD9 unless the picture ends there.
+    if at < 0 or data.find(b"\xff\xd9", at) < 0:
+        raise RefusedError("is truncated", COPY_AGAIN)
+    return found
+
+
+def _check_frame(segment: bytes) -> None:
+    bits, components = segment[0], segment[5]
+    if 8 < bits <= 16:
+        raise RefusedError(
+            f"is a {bits}-bit JPEG, which cannot be read yet", "convert it to 8 bits first"
+        )
+    if components == 4:
+        raise RefusedError("is a CMYK JPEG, which cannot be kept yet", "convert it to RGB first")
+
+
+def _check_pictures(index: bytes, reading: Reading) -> None:
+    """Refuses files whose further pictures are more than previews of the first."""
+    try:
+        kinds = _picture_kinds(index)
+    except struct.error:  # an index that nobody can follow leads to no further picture
+        return
+    preview = 0x01
+    if any((kind >> 16) & 0xFF != preview for kind in kinds):
+        reading.leave_out(
+            f"holds {len(kinds) + 1} pictures (a gain map, a stereo pair or a panorama), "
+            "of which only the first would be left",
+            "save the picture as an ordinary JPEG first",
+        )
+
+
+def _picture_kinds(index: bytes) -> list[int]:
+    """Returns the attributes of all pictures but the first in a multi-picture index (MPF)."""
+    order = "<" if index.startswith(b"II") else ">"
+    (directory,) = struct.unpack_from(f"{order}4xL", index)
+    (count,) = struct.unpack_from(f"{order}H", index, directory)
+    for at in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, _, length, start = struct.unpack_from(f"{order}HHLL", index, at)
+        if tag == 0xB002:
+            entries = range(start + 16, start + length, 16)
+            return [struct.unpack_from(f"{order}L", index, entry)[0] for entry in entries]
+    return []
+
+
+def jpeg_metadata(metadata: Metadata) -> dict[str, object]:
+    """Returns Pillow's options with which a file gets this metadata."""
+    blocks = {"icc_profile": metadata.icc, "xmp": metadata.xmp}
+    options: dict[str, object] = {key: block for key, block in blocks.items() if block}
+    # Pillow's own options take one segment at most; readers join several.
+    options["extra"] = b"".join(
+        [
+            *_segments(0xE1, _EXIF, metadata.exif or b""),
+            *_segments(0xED, _PHOTOSHOP, metadata.photoshop or b""),
+            *(_segment(0xE1, _XMP_EXTENSION + part) for part in metadata.xmp_extension),
+            *(_segment(0xFE, comment) for comment in metadata.comments),
+        ]
+    )
+    if metadata.dpi and all(1 <= round(value) <= 65535 for value in metadata.dpi):
+        options["dpi"] = metadata.dpi
+    return options
+
+
+def _segments(marker: int, label: bytes, block: bytes) -> Iterator[bytes]:
+    room = _SEGMENT - len(label)
+    for at in range(0, len(block), room):
+        yield _segment(marker, label + block[at : at + room])
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (2 + len(body)).to_bytes(2, "big") + body

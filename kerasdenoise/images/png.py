@@ -1,0 +1,278 @@
+"""PNG files of 8 and 16 bits: their chunks, and chunks for new files."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.pillow_pixels import bare_exif, decode, open_picture
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, check_size, inflate
+from kerasdenoise.images.samples import to_pixels
+from kerasdenoise.runtime import quiet_stderr
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Compressed bytes are inflated in pieces of this size, so that a bomb stays small.
+_PIECE = 2**14
+_PIXELS = (b"IHDR", b"IDAT", b"IEND")
+_PALETTE = (b"PLTE", b"tRNS")
+_COLOR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
+_TEXT = (b"tEXt", b"zTXt", b"iTXt")
+_XMP = b"XML:com.adobe.xmp"
+_EXIF_TEXTS = (b"Raw profile type exif", b"Raw profile type APP1")
+_INCH = 0.0254
+
+_Chunk = tuple[bytes, memoryview]
+
+
+def read_png(data: bytes, reading: Reading) -> Image:
+    """Reads a PNG file; refuses animations, and pixel data that stops early."""
+    chunks = list(_chunks(data))
+    if chunks[0][0] != b"IHDR":
+        raise _damaged()
+    width, height, bits, color, *_, interlace = struct.unpack(">IIBBBBB", chunks[0][1])
+    check_size(width, height, len(data))
+    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color, 1)
+    _check_pixels(
+        (body for kind, body in chunks if kind == b"IDAT"),
+        _inflated_size(width, height, bits * samples, interlaced=bool(interlace)),
+    )
+    if _frames(chunks) > 1:
+        reading.leave_out(
+            "is an animation, of which only the first picture would be left",
+            "save the picture you want as a file of its own",
+        )
+    transparent = _transparent(chunks, color, samples, bits)
+    # Decoders get pixels alone: they would apply some other chunks, and stumble over others.
+    wanted = _PIXELS + (_PALETTE if color == 3 else ())
+    bare = _assemble(chunk for chunk in chunks if chunk[0] in wanted)
+    if bits == 16:
+        pixels, alpha = _decode_16(bare, samples, transparent)
+    else:
+        pixels, alpha = decode(open_picture(bare, "PNG", reading), reading, transparent)
+    return Image(
+        pixels,
+        alpha,
+        bit_depth=16 if bits == 16 else 8,
+        format="PNG",
+        metadata=_metadata(chunks),
+        lossless=True,
+    )
+
+
+def _damaged() -> RefusedError:
+    return RefusedError("is a damaged PNG file", COPY_AGAIN)
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
+    view = memoryview(data)
+    at = 8
+    kind = b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 8 + length
+        if end + 4 > len(data):
+            raise RefusedError("is truncated", COPY_AGAIN)
+        (checksum,) = struct.unpack_from(">I", data, end)
+        # Chunks that one may pass over have a small letter; so have those of metadata.
+        if kind[0] < ord("a") and zlib.crc32(view[at + 4 : end]) != checksum:
+            raise _damaged()
+        yield kind, view[at + 8 : end]
+        at = end + 4
+
+
+def _inflated_size(width: int, height: int, bits: int, *, interlaced: bool) -> int:
+    """Returns how many bytes the pixel data of a PNG holds once it is inflated."""
+    passes = [(0, 0, 1, 1)]
+    if interlaced:
+        passes = [
+            (0, 0, 8, 8),
+            (4, 0, 8, 8),
+            (0, 4, 4, 8),
+            (2, 0, 4, 4),
+            (0, 2, 2, 4),
+            (1, 0, 2, 2),
+            (0, 1, 1, 2),
+        ]
+    size = 0
+    for left, top, across, down in passes:
+        columns = max(0, -(-(width - left) // across))
+        rows = max(0, -(-(height - top) // down))
+        if columns:
+            size += rows * (1 + (columns * bits + 7) // 8)
+    return size
+
+
+def _check_pixels(blocks: Iterator[memoryview], expected: int) -> None:
+    """Inflates pixel data to see that all of it is there and that its checksum is right.
+
+    Pillow checks neither: it leaves what is missing black.
+    """
+    stream = zlib.decompressobj()
+    size = 0
+    try:
+        for block in blocks:
+            for start in range(0, len(block), _PIECE):
+                size += len(stream.decompress(block[start : start + _PIECE]))
+                if size > expected:
+                    return
+        size += len(stream.flush())
+    except zlib.error as error:
+        raise _damaged() from error
+    if size < expected or not stream.eof:
+        raise RefusedError("is truncated", COPY_AGAIN)
+
+
+def _transparent(
+    chunks: list[_Chunk], color: int, samples: int, bits: int
+) -> tuple[int, ...] | None:
+    """Returns the one color that is transparent, on the scale of 8 or 16 bits, or None."""
+    key = next((body for kind, body in chunks if kind == b"tRNS"), None)
+    if key is None or color not in (0, 2):
+        return None
+    scale = 1 if bits == 16 else 255 // (2**bits - 1)
+    return tuple(value * scale for value in struct.unpack_from(f">{samples}H", key))
+
+
+def _frames(chunks: list[_Chunk]) -> int:
+    """Returns how many pictures there are, one for the pixels that are no part of an animation."""
+    kinds = [kind for kind, _ in chunks]
+    if b"acTL" not in kinds or b"IDAT" not in kinds:
+        return 1
+    (frames,) = struct.unpack_from(">I", chunks[kinds.index(b"acTL")][1])
+    return frames + (b"fcTL" not in kinds[: kinds.index(b"IDAT")])
+
+
+def _decode_16(
+    bare: bytes, samples: int, transparent: tuple[int, ...] | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    # Pillow halves 16 bits of color without a word.
+    import imagecodecs
+
+    with quiet_stderr():  # which the decoder warns on
+        decoded = imagecodecs.png_decode(bare)
+    height, width = decoded.shape[:2]
+    if decoded.dtype != np.uint16 or decoded.size != height * width * samples:
+        raise _damaged()
+    return to_pixels(
+        lambda top, bottom: decoded[top:bottom],
+        height,
+        width,
+        channels=1 if samples < 3 else 3,
+        dtype=decoded.dtype,
+        has_alpha=samples in (2, 4),
+        transparent=transparent,
+    )
+
+
+def _metadata(chunks: list[_Chunk]) -> Metadata:
+    first: dict[bytes, bytes] = {}
+    texts: list[tuple[bytes, bytes]] = []
+    xmp = exif = None
+    for kind, view in chunks:
+        if kind in _TEXT:
+            body = bytes(view)
+            keyword = body.partition(b"\x00")[0]
+            if keyword == _XMP:
+                xmp = _text(kind, body) or xmp
+            elif keyword in _EXIF_TEXTS:
+                exif = _raw_profile(_text(kind, body)) or exif
+            else:
+                texts.append((kind, body))
+        elif kind != b"IDAT":
+            first.setdefault(kind, bytes(view))
+    return Metadata(
+        icc=_profile(first.get(b"iCCP")),
+        exif=bare_exif(first.get(b"eXIf") or exif),
+        xmp=xmp,
+        color=tuple((kind, first[kind]) for kind in _COLOR if kind in first),
+        texts=tuple(texts),
+        dpi=_dpi(first.get(b"pHYs", b"")),
+    )
+
+
+def _dpi(body: bytes) -> tuple[float, float] | None:
+    if len(body) != 9 or body[8] != 1:
+        return None
+    across, down = struct.unpack_from(">II", body)
+    return across * _INCH, down * _INCH
+
+
+def _profile(body: bytes | None) -> bytes | None:
+    """Returns a color profile; one that is damaged is none for any reader."""
+    if body is None:
+        return None
+    try:
+        return inflate(body.partition(b"\x00")[2][1:]) or None
+    except ValueError:
+        return None
+
+
+def _text(kind: bytes, body: bytes) -> bytes | None:
+    """Returns the text of a text chunk, as its bytes; None where it is damaged."""
+    rest = body.partition(b"\x00")[2]
+    packed = kind == b"zTXt"
+    if kind == b"iTXt":
+        packed = rest[:1] == b"\x01"
+        rest = rest[2:].partition(b"\x00")[2].partition(b"\x00")[2]
+    elif packed:
+        rest = rest[1:]
+    try:
+        return inflate(rest) if packed else rest
+    except ValueError:
+        return None
+
+
+def _raw_profile(text: bytes | None) -> bytes | None:
+    """Returns the bytes of a profile that ImageMagick wrote into a PNG as hexadecimal text."""
+    try:
+        return bytes.fromhex("".join((text or b"").decode("ascii").split("\n")[3:]))
+    except ValueError:
+        return None
+
+
+def encode_png(samples: np.ndarray, image: Image) -> bytes:
+    """Codes samples of 8 or 16 bits, with the picture's metadata.
+
+    Args:
+        samples: Unsigned integers, (height, width) or (height, width, 2 to 4).
+        image: Whose metadata it is.
+    """
+    if samples.dtype == np.uint16:
+        import imagecodecs
+
+        data = bytes(imagecodecs.png_encode(samples, level=6))
+    else:
+        stream = io.BytesIO()
+        PillowImage.fromarray(samples).save(stream, "PNG")
+        data = stream.getvalue()
+    header, *others = ((kind, body) for kind, body in _chunks(data) if kind in _PIXELS)
+    return _assemble([header, *_metadata_chunks(image.metadata), *others])
+
+
+def _metadata_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+    # Of cICP, sRGB and a profile the first that a reader knows counts; all come before pixels.
+    yield from metadata.color
+    if metadata.icc:
+        yield b"iCCP", b"ICC Profile\x00\x00" + zlib.compress(metadata.icc)
+    if metadata.dpi and all(0 < value < 2**31 * _INCH for value in metadata.dpi):
+        across, down = (round(value / _INCH) for value in metadata.dpi)
+        yield b"pHYs", struct.pack(">IIB", across, down, 1)
+    if metadata.exif:
+        yield b"eXIf", metadata.exif
+    if metadata.xmp:
+        yield b"iTXt", _XMP + b"\x00\x00\x00\x00\x00" + metadata.xmp
+    yield from metadata.texts
+
+
+def _assemble(chunks: Iterable[tuple[bytes, bytes | memoryview]]) -> bytes:
+    parts = [_SIGNATURE]
+    for kind, body in chunks:
+        checksum = zlib.crc32(body, zlib.crc32(kind))
+        parts += [struct.pack(">I4s", len(body), kind), body, struct.pack(">I", checksum)]
+    return b"".join(parts)

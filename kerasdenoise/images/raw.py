@@ -1,0 +1,87 @@
+"""Camera raw, developed to 16 bits by the extra `raw`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+
+from kerasdenoise.images.extras import import_extra
+from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, check_size
+from kerasdenoise.images.samples import to_pixels
+from kerasdenoise.images.tags import byte_order
+from kerasdenoise.images.tiff_tags import directories, exif_of_tags
+
+
+def read_raw(data: bytes, reading: Reading) -> Image:
+    """Develops a camera's raw file to 16-bit RGB, to be written as TIFF.
+
+    Demosaicing is LibRaw's usual one, with the camera's white balance, sRGB's colors and tone
+    curve, and no brightening by the picture's content. Pixels are upright, unlike those of
+    other formats: the orientation tag is dropped. Demosaiced noise differs from the noise of
+    photos that a camera developed: it is stronger, and no JPEG has smoothed it.
+
+    Args:
+        data: The file's content.
+        reading: Whether each 2 x 2 cells become one pixel.
+    """
+    rawpy = import_extra("rawpy", "raw")
+    with _complaints() as complaints, rawpy.imread(io.BytesIO(data)) as raw:
+        check_size(raw.sizes.width, raw.sizes.height, len(data))
+        developed = raw.postprocess(
+            output_bps=16,
+            use_camera_wb=True,
+            no_auto_bright=True,
+            half_size=reading.half_size,
+            output_color=rawpy.ColorSpace.sRGB,
+            gamma=(2.4, 12.92),
+        )
+    # LibRaw fills what is missing, and says so nowhere else.
+    if complaints:
+        raise RefusedError("is truncated or damaged", COPY_AGAIN)
+    height, width = developed.shape[:2]
+    pixels, _ = to_pixels(
+        lambda top, bottom: developed[top:bottom],
+        height,
+        width,
+        channels=3,
+        dtype=np.dtype(np.uint16),
+        has_alpha=False,
+    )
+    try:
+        exif = exif_of_tags(next(directories(data), {}), byte_order(data), upright=True)
+    except (ValueError, struct.error):  # makers' own containers
+        exif = None
+        reading.notes.append("is raw in a container whose EXIF is not read: it is left out")
+    reading.notes.append("is camera raw: it was developed, and is written as TIFF")
+    return Image(pixels, bit_depth=16, format="TIFF", metadata=Metadata(exif=exif), lossless=True)
+
+
+@contextlib.contextmanager
+def _complaints() -> Iterator[list[bytes]]:
+    """Collects what LibRaw writes to the process's standard error, rather than showing it.
+
+    Yields:
+        A list that afterwards holds its text, if there was any.
+    """
+    found: list[bytes] = []
+    try:
+        saved = os.dup(2)
+    except OSError:  # a closed standard error says nothing
+        yield found
+        return
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield found
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            file.seek(0)
+            found.extend(filter(None, [file.read(2**16)]))

@@ -1,0 +1,160 @@
+"""The directories of tags that EXIF blocks and TIFF files are made of."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+ByteOrder = Literal["<", ">"]
+
+EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
+ORIENTATION = 0x0112
+_DIRECTORIES = (EXIF, GPS, INTEROPERABILITY)
+# Bytes of a value of each type.
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_SIZES |= {16: 8, 17: 8, 18: 8}
+# More entries than this are no directory, but bytes that were taken for one.
+_MOST_ENTRIES = 2000
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One entry of a directory.
+
+    Attributes:
+        kind: TIFF's number of the type.
+        count: How many values there are.
+        value: Their bytes, in the order of the block they come from.
+        directory: The directory that a pointer leads to, in place of a value.
+        place: Where the value stands in the block.
+    """
+
+    kind: int
+    count: int
+    value: bytes
+    directory: Directory | None = None
+    place: int = 0
+
+    def numbers(self, order: str) -> list[int]:
+        """Returns the values as integers; of a fraction, both parts."""
+        letter = {1: "B", 3: "H", 4: "L", 5: "L", 13: "L", 16: "Q", 18: "Q"}.get(self.kind)
+        if letter is None:
+            return []
+        count = len(self.value) // struct.calcsize(order + letter)
+        return list(struct.unpack(f"{order}{count}{letter}", self.value))
+
+
+Directory = dict[int, Tag]
+
+
+def byte_order(block: bytes) -> ByteOrder:
+    """Returns `<` or `>`, as a block's first two bytes say.
+
+    Raises:
+        ValueError: It does not begin as a block of tags does.
+    """
+    orders: dict[bytes, ByteOrder] = {b"II": "<", b"MM": ">"}
+    order = orders.get(bytes(block[:2]))
+    if order is None:
+        raise ValueError("no block of tags")
+    return order
+
+
+def first_directory(block: bytes) -> int:
+    """Returns where the first directory of a classic block or file stands."""
+    return struct.unpack_from(f"{byte_order(block)}L", block, 4)[0]
+
+
+def read_directory(
+    block: bytes,
+    at: int,
+    *,
+    big: bool = False,
+    whole: bool = False,
+    seen: frozenset[int] = frozenset(),
+) -> Directory:
+    """Reads a directory and those it points to; leaves out entries that cannot be followed.
+
+    Args:
+        block: All of an EXIF block or a TIFF file.
+        at: Where the directory stands.
+        big: Whether the file is a BigTIFF.
+        whole: Whether a value or a directory beyond the end is an error.
+        seen: Directories on the way here, so that a circle ends.
+
+    Raises:
+        struct.error: The block ends before the directory does, or before what it leads to.
+    """
+    order = byte_order(block)
+    head, entry, room = ("Q", "HHQ", 8) if big else ("H", "HHL", 4)
+    (count,) = struct.unpack_from(order + head, block, at)
+    at += struct.calcsize(head)
+    tags: Directory = {}
+    for _ in range(min(count, _MOST_ENTRIES)):
+        tag, kind, length = struct.unpack_from(order + entry, block, at)
+        place = at + (12 if big else 8)
+        at = place + room
+        size = _SIZES.get(kind, 0) * length
+        if size > room:
+            (place,) = struct.unpack_from(order + ("Q" if big else "L"), block, place)
+        if whole and place + size > len(block):
+            raise struct.error("a value lies beyond the end")
+        if not size or place + size > len(block):
+            continue
+        value = bytes(block[place : place + size])
+        below = None
+        if tag in _DIRECTORIES:
+            (start,) = [*Tag(kind, length, value).numbers(order), 0][:1]
+            if not start or start in seen:
+                continue
+            try:
+                below = read_directory(block, start, big=big, whole=whole, seen=seen | {start})
+            except struct.error:
+                if whole:
+                    raise
+                continue
+        tags[tag] = Tag(kind, length, value, below, place)
+    return tags
+
+
+def pack_directory(tags: Directory, order: str, at: int) -> bytes:
+    """Lays out a directory, its values and the directories below it.
+
+    Args:
+        tags: What it holds; values in the byte order `order`.
+        order: `<` or `>`.
+        at: Where it will stand in its block, an even number.
+    """
+    heap = bytearray()
+    entries = []
+    start = at + 2 + 12 * len(tags) + 4
+    for tag, entry in sorted(tags.items()):
+        kind, count, value = entry.kind, entry.count, entry.value
+        if entry.directory is not None:
+            kind, count, value = 4, 1, struct.pack(f"{order}L", start + len(heap))
+            heap += pack_directory(entry.directory, order, start + len(heap))
+        elif len(value) > 4:
+            place = start + len(heap)
+            heap += value + b"\x00" * (len(value) % 2)
+            value = struct.pack(f"{order}L", place)
+        entries.append(struct.pack(f"{order}HHL", tag, kind, count) + value.ljust(4, b"\x00"))
+    return b"".join(
+        [struct.pack(f"{order}H", len(tags)), *entries, b"\x00\x00\x00\x00", bytes(heap)]
+    )
+
+
+def set_upright(block: bytes) -> bytes:
+    """Returns an EXIF block whose orientation tag, if it has one, asks for no turn."""
+    order = byte_order(block)
+    tag = read_directory(block, first_directory(block)).get(ORIENTATION)
+    if tag is None or tag.kind != 3:
+        return block
+    upright = struct.pack(f"{order}H", 1)
+    return block[: tag.place] + upright + block[tag.place + len(upright) :]
+
+
+def pack_block(tags: Directory, order: str) -> bytes:
+    """Makes an EXIF block of a directory whose values are in the byte order `order`."""
+    header = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HL", 42, 8)
+    return header + pack_directory(tags, order, 8)

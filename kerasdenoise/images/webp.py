@@ -1,0 +1,31 @@
+"""WebP files: whether all is there, and whether they are coded without loss."""
+
+from __future__ import annotations
+
+import struct
+
+from kerasdenoise.images.image import Image
+from kerasdenoise.images.pillow_pixels import decode, metadata_of, open_picture
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
+
+
+def read_webp(data: bytes, reading: Reading) -> Image:
+    """Reads a WebP file; refuses animations, and a file that ends early."""
+    lossless = b"VP8L" in _chunk_names(data)
+    picture = open_picture(data, "WEBP", reading)
+    pixels, alpha = decode(picture, reading)
+    return Image(pixels, alpha, format="WEBP", metadata=metadata_of(picture), lossless=lossless)
+
+
+def _chunk_names(data: bytes) -> set[bytes]:
+    (declared,) = struct.unpack_from("<I", data, 4)
+    end = 8 + declared
+    if end > len(data):
+        raise RefusedError("is truncated", COPY_AGAIN)
+    at = 12
+    names = set()
+    while at + 8 <= end:
+        name, length = struct.unpack_from("<4sI", data, at)
+        names.add(name)
+        at += 8 + length + length % 2
+    return names

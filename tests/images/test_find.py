@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kerasdenoise.errors import UsageError
+from kerasdenoise.images.find import Found, find_photos
+
+TREE = [
+    "s/b.jpg",
+    "s/a.PNG",
+    "s/.hidden.jpg",
+    "s/note.txt",
+    "s/x/c.webp",
+    "s/x/y/d.jpg",
+    "s/.z/e.jpg",
+]
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    monkeypatch.chdir(tmp_path)
+
+    def make(*names: str) -> None:
+        for name in names or TREE:
+            path = Path(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+    return make
+
+
+def names(found: Found) -> list[str]:
+    return [path.as_posix() for path in found.photos]
+
+
+def test_a_folder_gives_its_photos_and_counts_the_rest(tree: Callable[..., None]):
+    tree()
+    found = find_photos(["s"])
+    assert names(found) == ["s/a.PNG", "s/b.jpg"]
+    assert (found.hidden, found.others, found.folders) == (2, 1, 1)
+    assert set(found.roots.values()) == {Path("s")}
+
+
+def test_folders_in_folders_are_for_those_who_ask(tree: Callable[..., None]):
+    tree()
+    found = find_photos(["s"], recursive=True)
+    assert names(found) == ["s/a.PNG", "s/b.jpg", "s/x/c.webp", "s/x/y/d.jpg"]
+    assert (found.hidden, found.others, found.folders) == (2, 1, 0)
+
+
+def test_files_are_taken_as_they_are_named(tree: Callable[..., None]):
+    tree()
+    found = find_photos(["missing.jpg", "s/note.txt", "s/.hidden.jpg"])
+    assert names(found) == ["missing.jpg", "s/note.txt", "s/.hidden.jpg"]
+    assert not found.roots
+
+
+def test_patterns_are_expanded_where_no_shell_did_so(tree: Callable[..., None]):
+    tree()
+    assert names(find_photos(["s/*.jpg"])) == ["s/b.jpg"]
+    assert names(find_photos(["s/**/*.jpg"])) == ["s/b.jpg", "s/x/y/d.jpg"]
+    assert names(find_photos(["s/?"])) == ["s/x/c.webp"]  # a folder
+    with pytest.raises(UsageError, match="matches no file"):
+        find_photos(["s/*.avif"])
+
+
+def test_a_file_is_no_pattern(tree: Callable[..., None]):
+    tree("[a].jpg", "a.jpg")
+    assert names(find_photos(["[a].jpg"])) == ["[a].jpg"]
+
+
+def test_the_folder_of_results_is_not_looked_into(tree: Callable[..., None]):
+    tree("s/a.jpg", "s/clean/a.jpg", "s/clean/x/b.jpg")
+    assert names(find_photos(["s"], recursive=True, output="s/clean")) == ["s/a.jpg"]
+    assert names(find_photos(["s"], recursive=True, output="s/../s/clean/")) == ["s/a.jpg"]
+    assert len(find_photos(["s"], recursive=True, output="s").photos) == 3
+
+
+def test_a_folder_without_photos_is_refused(tree: Callable[..., None]):
+    tree("s/x/a.jpg", "t/note.txt")
+    with pytest.raises(UsageError, match="s: holds no photos; add -r"):
+        find_photos(["s"])
+    with pytest.raises(UsageError, match="t: holds no photos; check the path"):
+        find_photos(["t"], recursive=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_links_to_folders_are_not_followed(tree: Callable[..., None]):
+    tree("s/a.jpg", "t/b.jpg")
+    Path("s/loop").symlink_to("../s", target_is_directory=True)
+    Path("s/link.jpg").symlink_to("../t/b.jpg")
+    found = find_photos(["s"], recursive=True)
+    assert names(found) == ["s/a.jpg", "s/link.jpg"]
+    assert found.folders == 1
+    Path("root").symlink_to("t", target_is_directory=True)
+    assert names(find_photos(["root"])) == ["root/b.jpg"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_names_may_be_in_any_language_and_in_none(tree: Callable[..., None]):
+    strange = os.fsdecode(b"s/\xff\xe4.jpg")
+    tree("s/照片.jpg", strange)
+    assert sorted(find_photos(["s"]).photos) == sorted([Path("s/照片.jpg"), Path(strange)])

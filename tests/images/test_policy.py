@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from kerasdenoise.errors import UsageError
+from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.policy import apply_policy
+from kerasdenoise.images.read import read_image
+from kerasdenoise.images.tags import (
+    EXIF,
+    GPS,
+    ORIENTATION,
+    Tag,
+    first_directory,
+    pack_block,
+    read_directory,
+)
+from kerasdenoise.images.write import encode_image
+
+PLACE = struct.pack(">6L", 52, 1, 31, 1, 4661, 100)
+NOTE = b"maker's note with pointers into the block"
+
+
+def exif_of(order: str = ">") -> bytes:
+    return pack_block(
+        {
+            0x010F: Tag(2, 6, b"Maker\x00"),
+            ORIENTATION: Tag(3, 1, struct.pack(f"{order}H", 6)),
+            EXIF: Tag(4, 1, b"", {0x927C: Tag(7, len(NOTE), NOTE)}),
+            GPS: Tag(4, 1, b"", {1: Tag(2, 2, b"N\x00"), 2: Tag(5, 3, PLACE)}),
+        },
+        order,
+    )
+
+
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description dc:title="sea"
+ exif:GPSLatitude="52,31.2N" exif:GPSLongitude='13,24E' exif:ISO="100">
+<exif:GPSAltitude>35/1</exif:GPSAltitude><exif:GPSTimeStamp/></rdf:Description></x:xmpmeta>"""
+
+FULL = Metadata(
+    icc=b"profile",
+    exif=exif_of(),
+    xmp=XMP,
+    xmp_extension=(b"0" * 40 + b"GPS",),
+    photoshop=b"8BIM",
+    comments=(b"hello",),
+    color=((b"gAMA", b"\x00\x00\xb1\x8f"),),
+    texts=((b"tEXt", b"Author\x00me"), (b"tEXt", b"exif:GPSInfo\x00123")),
+    dpi=(72.0, 72.0),
+)
+
+
+def test_keep_keeps_all() -> None:
+    assert apply_policy(FULL, "keep") is FULL
+
+
+def test_no_gps_drops_the_place_alone() -> None:
+    left = apply_policy(FULL, "no-gps")
+    assert left.exif is not None
+    assert FULL.exif is not None
+    assert len(left.exif) == len(FULL.exif)
+    assert PLACE not in left.exif
+    assert left.exif.index(NOTE) == FULL.exif.index(NOTE)
+    block = PillowImage.Exif()
+    block.load(left.exif)
+    assert not block.get_ifd(GPS)
+    assert (block[0x010F], block[ORIENTATION]) == ("Maker", 6)
+    assert block.get_ifd(EXIF)[0x927C] == NOTE
+    assert left.xmp is not None
+    assert b"GPS" not in left.xmp
+    for kept in (b'dc:title="sea"', b'exif:ISO="100"', b"</rdf:Description></x:xmpmeta>"):
+        assert kept in left.xmp
+    assert left.xmp_extension == ()
+    assert left.texts == ((b"tEXt", b"Author\x00me"),)
+    changed = {"exif": FULL.exif, "xmp": XMP, "xmp_extension": FULL.xmp_extension}
+    assert replace(left, **changed, texts=FULL.texts) == FULL
+
+
+def test_none_keeps_what_decides_how_it_looks() -> None:
+    left = apply_policy(FULL, "none")
+    assert replace(left, exif=None) == Metadata(
+        icc=b"profile", color=((b"gAMA", b"\x00\x00\xb1\x8f"),), dpi=(72.0, 72.0)
+    )
+    assert left.exif is not None
+    tags = read_directory(left.exif, first_directory(left.exif))
+    assert {number: tag.numbers(">") for number, tag in tags.items()} == {ORIENTATION: [6]}
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_files_come_without_the_place(name: str, order: str) -> None:
+    image = Image(
+        np.full((9, 8, 3), 0.5, np.float32), format=name, metadata=Metadata(exif=exif_of(order))
+    )
+    with_place, without = encode_image(image), encode_image(image, metadata="no-gps")
+    assert PLACE not in without
+    blocks = []
+    for data in (with_place, without):
+        block = PillowImage.Exif()
+        block.load(read_image(data).metadata.exif or b"")
+        assert block[0x010F] == "Maker"
+        blocks.append(block)
+    assert blocks[0].get_ifd(GPS)
+    assert not blocks[1].get_ifd(GPS)
+
+
+def test_a_packet_that_still_speaks_of_the_place_is_dropped() -> None:
+    other = XMP.replace(b"exif:", b"e:")
+    assert apply_policy(Metadata(xmp=other), "no-gps").xmp is None
+    wide = XMP.decode().encode("utf-16")
+    assert apply_policy(Metadata(xmp=wide), "no-gps").xmp is None
+
+
+@pytest.mark.parametrize("exif", [b"nonsense", b"MM\x00*\xff\xff\xff\xff", b"II"])
+def test_a_block_that_nobody_can_follow_is_dropped(exif: bytes) -> None:
+    for policy in ("no-gps", "none"):
+        assert apply_policy(Metadata(exif=exif), policy).exif is None
+
+
+def test_exif_without_a_place_stays_as_it_is() -> None:
+    exif = pack_block({0x010F: Tag(2, 6, b"Maker\x00")}, "<")
+    assert apply_policy(Metadata(exif=exif), "no-gps").exif == exif
+    assert apply_policy(Metadata(exif=exif), "none").exif is None
+
+
+def test_an_unknown_policy_is_refused() -> None:
+    with pytest.raises(UsageError, match="keep, no-gps, none"):
+        apply_policy(FULL, "some")  # type: ignore[arg-type]
