@@ -8,22 +8,24 @@ import numpy as np
 from PIL import Image
 
 from kerasdenoise.errors import UsageError
+from kerasdenoise.inference.samples import DTYPES
 
-Denoise = Callable[[np.ndarray, float], np.ndarray]
+# From values (H, W, 1 or 3) of any of these types to an array of the same shape and type.
+DenoiseInto = Callable[[np.ndarray, np.ndarray], None]
 
-_DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 _PIL_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
 
 
-def denoise_array(noisy: np.ndarray, denoise: Denoise, strength: float) -> np.ndarray:
+def denoise_array(noisy: np.ndarray, denoise: DenoiseInto) -> np.ndarray:
     """Denoises an array of any supported type.
+
+    Only a tile of it is float32 at a time.
 
     Args:
         noisy: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), the fourth channel being alpha,
             which is copied. Of type uint8 or uint16, on their whole range, or float16,
             float32 or float64, nominally on [0, 1].
-        denoise: From float32 pixels (H, W, 1 or 3) and a strength to denoised pixels.
-        strength: 0 returns the very same values, whatever their type.
+        denoise: Writes the denoised values of its first argument to its second.
 
     Returns:
         An array of the same shape and type. Integers are rounded and clipped to their
@@ -32,9 +34,9 @@ def denoise_array(noisy: np.ndarray, denoise: Denoise, strength: float) -> np.nd
     Raises:
         UsageError: The array has another type or shape.
     """
-    if noisy.dtype.name not in _DTYPES:
+    if noisy.dtype.name not in DTYPES:
         raise UsageError(
-            f"array of {noisy.dtype}", "not an image's type", f"convert to {', '.join(_DTYPES)}"
+            f"array of {noisy.dtype}", "not an image's type", f"convert to {', '.join(DTYPES)}"
         )
     if not (noisy.ndim == 2 or (noisy.ndim == 3 and noisy.shape[2] in (1, 3, 4))) or not noisy.size:
         raise UsageError(
@@ -43,21 +45,20 @@ def denoise_array(noisy: np.ndarray, denoise: Denoise, strength: float) -> np.nd
             "give (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)",
         )
     denoised = noisy.copy()
-    if strength == 0.0:
-        return denoised
-    layered = denoised[..., np.newaxis] if noisy.ndim == 2 else denoised
-    colors = layered[..., :3]
-    colors[...] = _to_type(denoise(_to_pixels(colors), strength), noisy.dtype)
+    values, results = (
+        (array[..., np.newaxis] if array.ndim == 2 else array)[..., :3]
+        for array in (noisy, denoised)
+    )
+    denoise(values, results)
     return denoised
 
 
-def denoise_pil(noisy: Image.Image, denoise: Denoise, strength: float) -> Image.Image:
+def denoise_pil(noisy: Image.Image, denoise: DenoiseInto) -> Image.Image:
     """Denoises a Pillow image.
 
     Args:
         noisy: An image of mode L, LA, RGB, RGBA or I;16.
-        denoise: From float32 pixels (H, W, 1 or 3) and a strength to denoised pixels.
-        strength: 0 returns the very same values, whatever their type.
+        denoise: Writes the denoised values of its first argument to its second.
 
     Returns:
         A new image of the same mode, size and `info`.
@@ -76,25 +77,11 @@ def denoise_pil(noisy: Image.Image, denoise: Denoise, strength: float) -> Image.
         )
     pixels = np.asarray(noisy)
     if noisy.mode == "LA":
-        color = denoise_array(pixels[..., 0], denoise, strength)
+        color = denoise_array(pixels[..., 0], denoise)
         denoised = Image.merge(
             "LA", (Image.fromarray(color), Image.fromarray(np.ascontiguousarray(pixels[..., 1])))
         )
     else:
-        denoised = Image.fromarray(denoise_array(pixels, denoise, strength))
+        denoised = Image.fromarray(denoise_array(pixels, denoise))
     denoised.info = dict(noisy.info)
     return denoised
-
-
-def _to_pixels(values: np.ndarray) -> np.ndarray:
-    pixels = values.astype(np.float32)
-    if values.dtype.kind == "u":
-        pixels /= np.float32(np.iinfo(values.dtype).max)
-    return pixels
-
-
-def _to_type(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    if dtype.kind == "u":
-        top = np.iinfo(dtype).max
-        pixels = np.rint(np.clip(pixels, 0.0, 1.0) * np.float32(top))
-    return pixels.astype(dtype)

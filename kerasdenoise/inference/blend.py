@@ -32,7 +32,7 @@ def check_strength(strength: float, info: ModelInfo) -> float:
         raise UsageError(
             f"strength {strength:g}",
             f"the model {info.name} cannot be told that there is more noise than it finds",
-            "use 1 or less, or a model that goes by a noise level",
+            "use 1 or less, or a model that goes by a noise level, and not quality fast",
         )
     return float(strength)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -12,15 +13,19 @@ from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError, UsageError
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.measures import BLOCK, estimate_sigma
 from kerasdenoise.images.plan import plan_jobs
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
 from kerasdenoise.inference.arrays import denoise_array, denoise_pil
 from kerasdenoise.inference.blend import blend, check_strength
+from kerasdenoise.inference.engines import TileError
+from kerasdenoise.inference.grain import add_grain, check_grain
+from kerasdenoise.inference.level import check_sigma, measure_sigma
 from kerasdenoise.inference.network import Network, Told
-from kerasdenoise.inference.tiles import Tile, TileGrid, reflect, tile_grid
-from kerasdenoise.zoo import ModelInfo, default_model, find_model
+from kerasdenoise.inference.quality import Quality, fit_quality, turns_of
+from kerasdenoise.inference.samples import check_finite, to_pixels, to_type
+from kerasdenoise.inference.tiles import Tile, TileGrid, halve, reflect, tile_grid
+from kerasdenoise.zoo import default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
 
@@ -28,21 +33,30 @@ Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
 class Denoiser:
     """A saved model, loaded once and used for any number of images.
 
+    Where memory fails, tiles are halved until it does not, and later ones stay as small. The
+    result does not depend on the tiles.
+
     Args:
         model: A model's name, or the path of its folder; the default model if None.
         threads: Threads to use; all usable cores by default.
-        tile: Largest edge of a tile in pixels, its overlap included, or "auto". The result
-            does not depend on it; memory and speed do.
+        tile: Largest edge of a tile in pixels, its overlap included, or "auto".
         sigma: Standard deviation of the noise on the [0, 1] scale, the same for all pixels, for
             a model that is told the level or estimates it; estimated from each image if None.
+        quality: "fast" computes with 8-bit integers, if the model has a file of them: values
+            beyond [0, 1] are clipped, and the result has 256 of them. "best" takes the mean over
+            all eight flips and turns of the image, and eight times as long.
+        max_memory: Bytes that the work on a tile may take, beside the image and its result; by
+            default 640 MB, or no limit where `tile` is given.
 
     Attributes:
-        info: What is known about the model.
+        info: What is known about the model, as it is run: at "fast" it goes by no noise level.
+        quality: The quality.
         threads: The number of threads it uses.
 
     Raises:
         ModelError: The model is unknown, damaged, or not a denoiser.
-        UsageError: The tile is too small for the model, or `sigma` cannot be used.
+        UsageError: The tile or the memory is too small for the model, or `sigma` or `quality`
+            cannot be used.
     """
 
     def __init__(
@@ -52,15 +66,21 @@ class Denoiser:
         threads: int | None = None,
         tile: int | Literal["auto"] = "auto",
         sigma: float | None = None,
+        quality: Quality = "balanced",
+        max_memory: int | None = None,
     ) -> None:
-        self.info = find_model(default_model() if model is None else model)
+        info = find_model(default_model() if model is None else model)
+        self.info = fit_quality(info, quality, sigma)
+        self.quality: Quality = quality
         self._tile: int | Literal["auto"] = tile
+        self._max_memory = max_memory
         self.tile_count(1, 1)  # refuses a tile that is too small before anything is loaded
-        self._sigma = _check_sigma(sigma, self.info)
-        self._network = Network(self.info, threads)
+        self._sigma = check_sigma(sigma, self.info)
+        self._network = Network(self.info, threads, turns_of(quality))
+        self._too_large = sys.maxsize  # area of a tile for which memory has failed
         self.threads = self._network.threads
 
-    def __call__(self, noisy: Source, strength: float = 1.0) -> Source:
+    def __call__(self, noisy: Source, strength: float = 1.0, *, keep_grain: float = 0.0) -> Source:
         """Denoises an image and returns it as what it was given.
 
         Args:
@@ -69,17 +89,19 @@ class Denoiser:
                 kept. An array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4 with alpha): shape and
                 type are kept; integers use their whole range, floats [0, 1] nominally.
             strength: 0 for no change, 1 for all of the denoising; see `denoise_pixels`.
+            keep_grain: 0 for none, 1 for all of the noise that is not color.
 
         Returns:
             The path of the file that was written, or what was given, denoised.
 
         Raises:
-            InputError: The image cannot be read, or holds values that are not finite.
+            InputError: The image cannot be read, holds values that are not finite, or does not
+                fit into memory.
             OutputError: The result cannot be written.
             UsageError: The result's file exists, `noisy` is of a type that is not known, or the
-                strength cannot be used.
+                strength or the grain cannot be used.
         """
-        return denoise(noisy, model=self, strength=strength)
+        return denoise(noisy, model=self, strength=strength, keep_grain=keep_grain)
 
     def tile_count(self, height: int, width: int) -> int:
         """The number of tiles, and of calls of `on_tile`, for an image of this size."""
@@ -90,6 +112,7 @@ class Denoiser:
         noisy: Image,
         strength: float = 1.0,
         *,
+        keep_grain: float = 0.0,
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
     ) -> Image:
@@ -98,14 +121,17 @@ class Denoiser:
         Args:
             noisy: The image.
             strength: 0 for no change, 1 for all of the denoising; see `denoise_pixels`.
+            keep_grain: 0 for none, 1 for all of the noise that is not color.
             on_tile: Called after each tile.
             name: What to call the image in errors.
 
         Raises:
-            InputError: The image holds values that are not finite.
+            InputError: The image holds values that are not finite, or does not fit into memory.
         """
         return noisy.with_pixels(
-            self.denoise_pixels(noisy.pixels, strength, on_tile=on_tile, name=name)
+            self.denoise_pixels(
+                noisy.pixels, strength, keep_grain=keep_grain, on_tile=on_tile, name=name
+            )
         )
 
     def denoise_pixels(
@@ -113,77 +139,153 @@ class Denoiser:
         pixels: np.ndarray,
         strength: float = 1.0,
         *,
+        keep_grain: float = 0.0,
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
     ) -> np.ndarray:
         """Denoises pixels, tile by tile; gray ones stay gray.
 
         Args:
-            pixels: Float32 (H, W, 1 or 3), nominally in [0, 1].
+            pixels: (H, W, 1 or 3), float32, nominally in [0, 1], or any type of
+                `samples.DTYPES`, of which only a tile is float32 at a time.
             strength: Up to 1, how much of the noise that the model finds is removed: 0 for no
                 change (the model is not run), 1 for all of the denoising. Above 1 and up to 2,
                 for a model that is told the level of the noise or estimates it: it denoises
                 as if the noise were so many times as strong.
+            keep_grain: How much of what is then removed is given back, in [0, 1]: of luma alone,
+                the same to all channels, so that noise in color stays away.
             on_tile: Called after each tile.
             name: What to call the image in errors.
 
         Returns:
-            Float32 of the same shape, not clipped.
+            The same shape and type; floats are not clipped.
 
         Raises:
-            InputError: The pixels, or the model's result, hold values that are not finite.
-            UsageError: The strength is not in [0, 2], or above 1 for another model.
+            InputError: The pixels, or the model's result, hold values that are not finite, or
+                memory fails even for the smallest tile.
+            ModelError: The model cannot run.
+            UsageError: The strength is not in [0, 2], or above 1 for another model, or
+                `keep_grain` is not in [0, 1].
         """
-        if check_strength(strength, self.info) == 0.0:
-            return pixels.copy()
-        _check_finite(pixels, name)
-        told = Told(self._noise_level(pixels), max(strength, 1.0))
-        contexts = self._network.summarize(pixels, told)
-        denoised = np.empty_like(pixels)
-        for tile, noisy in self._cut(pixels):
+        try:
+            denoised = pixels.copy()
+        except MemoryError as error:
+            raise _no_memory(name) from error
+        self.denoise_into(pixels, denoised, strength, keep_grain, on_tile=on_tile, name=name)
+        return denoised
+
+    def denoise_into(
+        self,
+        pixels: np.ndarray,
+        denoised: np.ndarray,
+        strength: float = 1.0,
+        keep_grain: float = 0.0,
+        *,
+        on_tile: Callable[[], None] | None = None,
+        name: object = "image",
+    ) -> None:
+        """Does what `denoise_pixels` does, to another array.
+
+        Args:
+            pixels: As for `denoise_pixels`.
+            denoised: A copy of `pixels`, which the result replaces.
+            strength: As for `denoise_pixels`.
+            keep_grain: As for `denoise_pixels`.
+            on_tile: Called after each tile.
+            name: What to call the image in errors.
+
+        Raises:
+            InputError: As for `denoise_pixels`.
+            ModelError: As for `denoise_pixels`.
+            UsageError: As for `denoise_pixels`.
+        """
+        check_strength(strength, self.info)
+        check_grain(keep_grain)
+        if strength == 0.0:
+            return
+        check_finite(pixels, name)
+        try:
+            told = Told(self._noise_level(pixels), max(strength, 1.0))
+            contexts = self._network.summarize(pixels, told)
+        except MemoryError as error:
+            raise _no_memory(name) from error
+
+        def run(tile: Tile, noisy: np.ndarray) -> None:
             result = self._network.denoise(noisy, told, contexts)
-            result = blend(noisy[tile.keep], result[tile.keep], strength)
+            noisy = noisy[tile.keep]
+            result = add_grain(noisy, blend(noisy, result[tile.keep], strength), keep_grain)
             if not np.isfinite(result).all():
                 raise InputError(
                     name,
                     "the model's result is not finite, so that nothing was written",
                     "try another model, and check this one with `kerasdenoise models verify`",
                 )
-            denoised[tile.place] = result
-            if on_tile is not None:
-                on_tile()
-        return denoised
+            denoised[tile.place] = to_type(result, denoised.dtype)
+
+        self._run_on_tiles(pixels, run, name, on_tile)
 
     def estimate_noise(self, pixels: np.ndarray) -> np.ndarray:
         """Estimates the level of the noise at each pixel, whatever `sigma` says.
 
         It is the model's own estimate, by which it denoises, tile by tile, where it makes one.
-        For other models it is the same at all pixels: `images.measures.estimate_sigma`.
+        For other models, and at "fast", it is the same at all pixels:
+        `images.measures.estimate_sigma`.
 
         Args:
-            pixels: Float32 (H, W, 1 or 3), nominally in [0, 1].
+            pixels: As for `denoise_pixels`.
 
         Returns:
             Standard deviation of the noise, mean square over channels, on the [0, 1] scale:
             float32 (H, W).
 
         Raises:
-            InputError: The pixels hold values that are not finite.
+            InputError: The pixels hold values that are not finite, or memory fails.
         """
-        _check_finite(pixels, "image")
+        check_finite(pixels, "image")
         if not self.info.estimates_level:
-            return np.full(pixels.shape[:2], _measure_sigma(pixels), np.float32)
+            return np.full(pixels.shape[:2], measure_sigma(to_pixels(pixels)), np.float32)
         level = np.empty(pixels.shape[:2], np.float32)
-        for tile, noisy in self._cut(pixels):
+
+        def run(tile: Tile, noisy: np.ndarray) -> None:
             level[tile.place] = self._network.estimate(noisy)[tile.keep]
+
+        self._run_on_tiles(pixels, run, "image")
         return level
 
-    def _cut(self, pixels: np.ndarray) -> Iterator[tuple[Tile, np.ndarray]]:
-        """Goes through the tiles of an image, each with the pixels that it reads."""
+    def _run_on_tiles(
+        self,
+        pixels: np.ndarray,
+        run: Callable[[Tile, np.ndarray], None],
+        name: object,
+        on_tile: Callable[[], None] | None = None,
+    ) -> None:
+        """Gives each tile of an image, with the pixels that it reads, to `run`.
+
+        A tile for which memory fails is halved, and so are those that follow.
+        """
         height, width, _ = pixels.shape
-        for tile in self._grid(height, width).tiles:
-            rows, columns = tile.read
-            yield tile, pixels[np.ix_(reflect(rows, height), reflect(columns, width))]
+        grid = self._grid(height, width)
+        for tile in grid.tiles:
+            waiting = [tile]
+            while waiting:
+                part = waiting.pop()
+                halves = halve(part, grid.halo, self.info.stride)
+                if halves and part.area >= self._too_large:
+                    waiting += halves
+                    continue
+                rows, columns = part.read
+                try:
+                    read = np.ix_(reflect(rows, height), reflect(columns, width))
+                    run(part, to_pixels(pixels[read]))
+                except (MemoryError, TileError) as error:
+                    if not halves and isinstance(error, TileError):
+                        raise
+                    if not halves:
+                        raise _no_memory(name) from error
+                    self._too_large = part.area
+                    waiting += halves
+            if on_tile is not None:
+                on_tile()
 
     def _grid(self, height: int, width: int) -> TileGrid:
         return tile_grid(
@@ -193,11 +295,12 @@ class Denoiser:
             radius=self.info.radius,
             stride=self.info.stride,
             bytes_per_pixel=self.info.bytes_per_pixel,
+            max_memory=self._max_memory,
         )
 
     def _noise_level(self, pixels: np.ndarray) -> float | None:
         if self._sigma is None and self.info.takes_noise_level:
-            return _measure_sigma(pixels)
+            return measure_sigma(to_pixels(pixels))
         return self._sigma
 
 
@@ -206,6 +309,9 @@ def denoise(
     *,
     model: str | Path | Denoiser | None = None,
     strength: float = 1.0,
+    keep_grain: float = 0.0,
+    quality: Quality | None = None,
+    max_memory: int | None = None,
     output: str | Path | None = None,
     overwrite: bool = False,
 ) -> Source:
@@ -218,6 +324,10 @@ def denoise(
             it again; the default model if None.
         strength: 0 for no change, 1 for all of the denoising, and up to 2 for more of it by a
             model that goes by a noise level; see `Denoiser.denoise_pixels`.
+        keep_grain: 0 for none, 1 to give back all of the noise that is not color.
+        quality: "fast", "balanced" (the default) or "best"; see `Denoiser`. A `Denoiser` has its
+            own.
+        max_memory: Bytes that the work on a tile may take; see `Denoiser`, which has its own.
         output: For a path only: the file or folder to write to.
         overwrite: For a path only: replace a file that is there.
 
@@ -225,11 +335,12 @@ def denoise(
         The path of the file that was written, or what was given, denoised.
 
     Raises:
-        InputError: The image cannot be read, or holds values that are not finite.
+        InputError: The image cannot be read, holds values that are not finite, or does not fit
+            into memory.
         OutputError: The result cannot be written.
         ModelError: The model is unknown or damaged.
         UsageError: The result's file exists, `noisy` is of a type that is not known, or the
-            strength cannot be used.
+            strength, the grain, the quality or the memory cannot be used.
 
     Example:
         >>> denoise("photo.jpg", strength=0.8)
@@ -238,18 +349,27 @@ def denoise(
     given: Any = noisy  # a checker cannot follow the type of each branch to that of the result
     if output is not None and not isinstance(given, str | os.PathLike):
         raise UsageError(f"output {output}", "only an image given as a path is written to a file")
-    denoiser = model if isinstance(model, Denoiser) else Denoiser(model)
+    denoiser = _as_denoiser(model, quality, max_memory)
     check_strength(strength, denoiser.info)
+    check_grain(keep_grain)
+
+    def denoise_into(values: np.ndarray, results: np.ndarray) -> None:
+        denoiser.denoise_into(values, results, strength, keep_grain)
 
     if isinstance(given, str | os.PathLike):
-        target = _denoise_file(denoiser, Path(given), strength, output, overwrite)
-        denoised: Any = str(target) if isinstance(given, str) else target
+        (job,) = plan_jobs([Path(given)], output, overwrite=overwrite).jobs
+        image = denoiser.denoise_image(
+            read_image(job.source), strength, keep_grain=keep_grain, name=job.source
+        )
+        write_image(image, job.target, overwrite=overwrite)
+        denoised: Any = str(job.target) if isinstance(given, str) else job.target
     elif isinstance(given, bytes):
-        denoised = encode_image(denoiser.denoise_image(read_image(given), strength))
+        image = denoiser.denoise_image(read_image(given), strength, keep_grain=keep_grain)
+        denoised = encode_image(image)
     elif isinstance(given, np.ndarray):
-        denoised = denoise_array(given, denoiser.denoise_pixels, strength)
+        denoised = denoise_array(given, denoise_into)
     elif isinstance(given, PillowImage.Image):
-        denoised = denoise_pil(given, denoiser.denoise_pixels, strength)
+        denoised = denoise_pil(given, denoise_into)
     else:
         raise UsageError(
             f"{type(given).__name__} object",
@@ -259,41 +379,20 @@ def denoise(
     return denoised
 
 
-def _denoise_file(
-    denoiser: Denoiser, source: Path, strength: float, output: str | Path | None, overwrite: bool
-) -> Path:
-    plan = plan_jobs([source], output, overwrite=overwrite)
-    (job,) = plan.jobs
-    image = denoiser.denoise_image(read_image(job.source), strength, name=job.source)
-    write_image(image, job.target, overwrite=overwrite)
-    return job.target
+def _as_denoiser(
+    model: str | Path | Denoiser | None, quality: Quality | None, max_memory: int | None
+) -> Denoiser:
+    if not isinstance(model, Denoiser):
+        return Denoiser(model, quality=quality or "balanced", max_memory=max_memory)
+    for option, value in (("quality", quality), ("max_memory", max_memory)):
+        if value is not None:
+            raise UsageError(
+                f"{option} {value!r}", "the Denoiser has its own", "give it to Denoiser(...)"
+            )
+    return model
 
 
-def _measure_sigma(pixels: np.ndarray) -> float:
-    """Estimates the noise level of an image of any size."""
-    if min(pixels.shape[:2]) < BLOCK:  # too small to measure noise in: mirrored
-        sides = pixels.shape[:2]
-        pixels = pixels[np.ix_(*(reflect(range(max(side, BLOCK)), side) for side in sides))]
-    return estimate_sigma(pixels)
-
-
-def _check_finite(pixels: np.ndarray, name: object) -> None:
-    if not np.isfinite(pixels).all():
-        cause = "holds values that are not finite (NaN or infinity)"
-        raise InputError(name, cause, "repair it")
-
-
-def _check_sigma(sigma: float | None, info: ModelInfo) -> float | None:
-    if sigma is None:
-        return None
-    if not info.follows_level:
-        raise UsageError(
-            f"sigma {255 * sigma:g}/255",
-            f"the model {info.name} finds the level of the noise by itself",
-            "leave it out, or use strength for less denoising",
-        )
-    if not 0.0 <= sigma <= 1.0:  # also catches NaN
-        raise UsageError(
-            f"sigma {255 * sigma:g}/255", "not between 0 and 255", "give that of the noise"
-        )
-    return float(sigma)
+def _no_memory(name: object) -> InputError:
+    return InputError(
+        name, "does not fit into memory, even tile by tile", "free some memory, or cut it up"
+    )

@@ -15,6 +15,13 @@ from kerasdenoise.runtime import quiet_stderr
 _TYPES = (np.float32, np.uint8)
 
 
+class TileError(ModelError):
+    """A tile that a model cannot run on: of a wrong shape, or too large for the memory.
+
+    LiteRT does not tell one from the other.
+    """
+
+
 def usable_cores() -> int:
     """The cores that this process may run on, which may be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
@@ -92,7 +99,7 @@ class LiteRTEngine:
             A float32 array for each output.
 
         Raises:
-            ModelError: The model cannot run on these shapes.
+            TileError: The model cannot run on these shapes, or memory fails.
         """
         try:
             shapes = {name: inputs[name].shape for name in self.inputs}
@@ -102,11 +109,12 @@ class LiteRTEngine:
                 index = self._input_indices[name]
                 self._interpreter.set_tensor(index, self._quantize(index, inputs[name]))
             self._interpreter.invoke()
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, MemoryError) as error:
             self._shapes = {}
-            raise self._error(
+            raise TileError(
+                self.path,
                 f"cannot run on a tile of {'x'.join(map(str, inputs['noisy'].shape[1:]))}",
-                "choose another --tile, or export the model again",
+                "free some memory, or export the model again",
             ) from error
         return {
             name: self._dequantize(index, self._interpreter.get_tensor(index))

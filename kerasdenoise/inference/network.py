@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.samples import to_pixels
 from kerasdenoise.inference.tiles import cut_parts, reflect
+from kerasdenoise.inference.turns import UPRIGHT, Turn
 from kerasdenoise.zoo import ModelInfo, verify_model
 
 # What a network is told besides the pixels: arrays by the names of its inputs.
@@ -39,6 +42,7 @@ class Network:
     Args:
         info: The model.
         threads: Threads to use; all usable cores by default.
+        turns: The ways in which it is shown an image, of which the results are averaged.
 
     Attributes:
         threads: The number of threads it uses.
@@ -47,8 +51,11 @@ class Network:
         ModelError: The model is damaged or not a denoiser.
     """
 
-    def __init__(self, info: ModelInfo, threads: int | None = None) -> None:
+    def __init__(
+        self, info: ModelInfo, threads: int | None = None, turns: Sequence[Turn] = UPRIGHT
+    ) -> None:
         self._info = info
+        self._turns = turns
         verify_model(info, only=[path.name for path in info.run_paths])
         self._tile = LiteRTEngine(info.tile_path, threads)
         self._level = LiteRTEngine(info.level_path, threads) if info.level_path else None
@@ -68,21 +75,22 @@ class Network:
         They are taken part by part and averaged; see `layers.GlobalContext`.
 
         Args:
-            pixels: Float32 (H, W, 1 or 3).
+            pixels: (H, W, 1 or 3) of any type of `samples.DTYPES`.
             told: The level of the noise.
 
         Returns:
             For each time that the model is run on a tile, what it is told.
         """
         if self._info.context_path is None:
-            return [{}] * self._runs(pixels)
+            return [{}] * (len(self._turns) * self._runs(pixels))
         # Made for each image, so that its memory is free again when tiles are denoised.
         engine = LiteRTEngine(self._info.context_path, self.threads)
         height, width, _ = pixels.shape
         summaries: list[list[Context]] = []
         for rows, columns in cut_parts(height, width, self._info.stride, self._info.part):
-            part = pixels[np.ix_(reflect(rows, height), reflect(columns, width))]
-            summaries.append([engine(self._inputs(view, told)) for view in self._views(part)])
+            part = to_pixels(pixels[np.ix_(reflect(rows, height), reflect(columns, width))])
+            views = [view for turn in self._turns for view in self._views(part, turn)]
+            summaries.append([engine(self._inputs(view, told)) for view in views])
         return [merge_context(parts) for parts in zip(*summaries, strict=True)]
 
     def denoise(self, noisy: np.ndarray, told: Told, contexts: list[Context]) -> np.ndarray:
@@ -99,13 +107,18 @@ class Network:
         Raises:
             ModelError: The model cannot run on a tile of this shape, or gives another one.
         """
-        denoised = [
-            self._run({**self._inputs(view, told), **context})[0]
-            for view, context in zip(self._views(noisy), contexts, strict=True)
-        ]
-        if noisy.shape[2] < self._info.channels:
-            return denoised[0].mean(axis=2, keepdims=True)
-        return np.concatenate(denoised, axis=2)
+        total = np.zeros_like(noisy)
+        context = iter(contexts)
+        for turn in self._turns:
+            denoised = [
+                self._run({**self._inputs(view, told), **next(context)})
+                for view in self._views(noisy, turn)
+            ]
+            if noisy.shape[2] < self._info.channels:
+                denoised = [denoised[0].mean(axis=3, keepdims=True)]
+            total += turn.undo(np.concatenate(denoised, axis=3))[0]
+        total /= np.float32(len(self._turns))
+        return total
 
     def estimate(self, noisy: np.ndarray) -> np.ndarray:
         """Estimates the level of the noise in a tile, by a model that estimates it.
@@ -115,20 +128,24 @@ class Network:
 
         Returns:
             Standard deviation of the noise at each pixel, float32 (H, W); the root mean square
-            over channels where the model sees them one by one.
+            over channels where the model sees them one by one, and over the turns.
 
         Raises:
             ModelError: The model cannot run on a tile of this shape.
         """
-        levels = [self._estimate(view)[0, ..., 0] for view in self._views(noisy)]
+        levels = [
+            turn.undo(self._estimate(view))[0, ..., 0]
+            for turn in self._turns
+            for view in self._views(noisy, turn)
+        ]
         return np.sqrt(np.mean(np.square(levels), axis=0))
 
     def _runs(self, pixels: np.ndarray) -> int:
         return pixels.shape[2] if self._info.channels == 1 else 1
 
-    def _views(self, pixels: np.ndarray) -> list[np.ndarray]:
-        """The pixels as the model takes them, (1, H, W, C) each."""
-        batch = pixels[np.newaxis]
+    def _views(self, pixels: np.ndarray, turn: Turn) -> list[np.ndarray]:
+        """The turned pixels as the model takes them, (1, H, W, C) or (1, W, H, C) each."""
+        batch = turn.apply(pixels[np.newaxis])
         if pixels.shape[2] < self._info.channels:
             return [np.repeat(batch, self._info.channels, axis=3)]
         return np.split(batch, self._runs(pixels), axis=3)

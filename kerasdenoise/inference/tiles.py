@@ -9,6 +9,7 @@ pixels, by index, so that no padded copy of the image is ever made.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import Literal
 
 import numpy as np
@@ -42,6 +43,11 @@ class Tile:
     keep: tuple[slice, slice]
     place: tuple[slice, slice]
 
+    @property
+    def area(self) -> int:
+        """How many pixels are read."""
+        return len(self.read[0]) * len(self.read[1])
+
 
 @dataclass(frozen=True)
 class TileGrid:
@@ -66,6 +72,7 @@ def tile_grid(
     radius: int,
     stride: int,
     bytes_per_pixel: int = 1,
+    max_memory: int | None = None,
 ) -> TileGrid:
     """Lays tiles of one size over an image.
 
@@ -74,22 +81,33 @@ def tile_grid(
         width: Columns of the image, at least 1.
         tile: Largest edge of a tile in pixels, halo included, or "auto": the tiling with the
             least work whose tiles hold no more than `AUTO_INTERIOR` squared pixels inside
-            their halo, and take no more memory than `AUTO_BYTES`.
+            their halo, and take no more memory than is allowed.
         radius: How far the model sees, in pixels.
         stride: What the model wants tile edges to be a multiple of.
         bytes_per_pixel: What the model takes of memory for each pixel of a tile.
+        max_memory: Bytes that a tile may take. If None, `AUTO_BYTES` for "auto", unless the
+            smallest tile takes more, and no limit for a given edge.
 
     Returns:
         The grid. Tiles are no larger than the image and its halo need, and equal-sized.
 
     Raises:
-        UsageError: A tile of this size has no interior.
+        UsageError: A tile of this size, or one that the memory allows, has no interior.
     """
     halo = _round_up(radius, stride)
+    smallest = bytes_per_pixel * (2 * halo + stride) ** 2
+    if max_memory is not None and max_memory < smallest:
+        raise UsageError(
+            f"max_memory {max_memory}",
+            "too little for the smallest tile of this model",
+            f"give {smallest} bytes or more",
+        )
     if tile == "auto":
-        interior = _auto_interior(height, width, halo, stride, AUTO_BYTES // bytes_per_pixel)
+        affordable = (AUTO_BYTES if max_memory is None else max_memory) // bytes_per_pixel
+        interior = _auto_interior(height, width, halo, stride, affordable)
     else:
-        largest = tile // stride * stride - 2 * halo
+        edge = tile if max_memory is None else min(tile, isqrt(max_memory // bytes_per_pixel))
+        largest = edge // stride * stride - 2 * halo
         if largest < stride:
             raise UsageError(
                 f"tile {tile}",
@@ -98,6 +116,30 @@ def tile_grid(
             )
         interior = (_balance(height, largest, stride), _balance(width, largest, stride))
     return _lay(height, width, interior=interior, halo=halo)
+
+
+def halve(tile: Tile, halo: int, stride: int) -> list[Tile]:
+    """Cuts a tile across its longer side into two smaller ones for the same place.
+
+    Args:
+        tile: The tile.
+        halo: Pixels on each side of it that are read but not kept.
+        stride: What the model wants tile edges to be a multiple of.
+
+    Returns:
+        The halves, of which one may be enough at the image's borders; none if there is no
+        smaller tile.
+    """
+    interior = [len(axis) - 2 * halo for axis in tile.read]
+    longer = 0 if interior[0] > interior[1] else 1
+    if interior[longer] <= stride:
+        return []
+    interior[longer] = _round_up(interior[longer] // 2, stride)
+    rows, columns = (
+        _cut(range(place.start, place.stop), edge, halo)
+        for place, edge in zip(tile.place, interior, strict=True)
+    )
+    return _cross(rows, columns)
 
 
 def cut_parts(height: int, width: int, stride: int, edge: int = PART) -> list[tuple[range, range]]:
@@ -177,21 +219,28 @@ def _auto_interior(
 
 
 def _lay(height: int, width: int, *, interior: tuple[int, int], halo: int) -> TileGrid:
-    rows = _cut(height, interior[0], halo)
-    columns = _cut(width, interior[1], halo)
-    tiles = tuple(
-        Tile(read=(row[0], column[0]), keep=(row[1], column[1]), place=(row[2], column[2]))
-        for row in rows
-        for column in columns
-    )
+    rows = _cut(range(height), interior[0], halo)
+    columns = _cut(range(width), interior[1], halo)
+    tiles = tuple(_cross(rows, columns))
     return TileGrid((interior[0] + 2 * halo, interior[1] + 2 * halo), halo, tiles)
 
 
-def _cut(length: int, interior: int, halo: int) -> list[tuple[range, slice, slice]]:
-    """Cuts one axis: for each tile what to read, what to keep and where to place it."""
+_Cut = tuple[range, slice, slice]
+
+
+def _cross(rows: list[_Cut], columns: list[_Cut]) -> list[Tile]:
+    return [
+        Tile(read=(row[0], column[0]), keep=(row[1], column[1]), place=(row[2], column[2]))
+        for row in rows
+        for column in columns
+    ]
+
+
+def _cut(span: range, interior: int, halo: int) -> list[_Cut]:
+    """Cuts a part of an axis: for each tile what to read, to keep and where to place it."""
     cuts = []
-    for start in range(0, length, interior):
-        stop = min(start + interior, length)
+    for start in range(span.start, span.stop, interior):
+        stop = min(start + interior, span.stop)
         read = range(start - halo, start + interior + halo)
         cuts.append((read, slice(halo, halo + stop - start), slice(start, stop)))
     return cuts

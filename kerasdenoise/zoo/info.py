@@ -37,6 +37,7 @@ class ModelInfo:
         takes_noise_level: Whether it is told the level of the noise.
         estimates_level: Whether it estimates the level of the noise itself, and may be told
             another.
+        runs_int8: Whether a tile is denoised by its file of 8-bit integers.
         part: Edge of the parts that statistics of the whole image are taken from.
         bytes_per_pixel: What it takes of memory for each pixel of a tile, as far as is known.
         files: What the index records of its files, by their path in the folder; None for a
@@ -54,6 +55,7 @@ class ModelInfo:
     has_context: bool = False
     takes_noise_level: bool = False
     estimates_level: bool = False
+    runs_int8: bool = False
     part: int = 1024
     bytes_per_pixel: int = 1
     files: Mapping[str, FileRecord] | None = None
@@ -80,8 +82,16 @@ class ModelInfo:
         return self.folder / "level.tflite" if self.estimates_level else None
 
     @property
+    def int8_path(self) -> Path | None:
+        """The file that denoises a tile by 8-bit integers alone, if the model has one."""
+        has_one = "int8" in self.metadata and not self.has_context
+        return self.folder / "model_int8.tflite" if has_one else None
+
+    @property
     def tile_path(self) -> Path:
         """The file that denoises a tile of an image."""
+        if self.runs_int8 and self.int8_path:
+            return self.int8_path
         is_cut = self.has_context or self.estimates_level
         return self.folder / "tile.tflite" if is_cut else self.litert_path
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.inference import tiles
-from kerasdenoise.inference.tiles import TileGrid, cut_parts, fit_part, reflect, tile_grid
+from kerasdenoise.inference.tiles import TileGrid, cut_parts, fit_part, halve, reflect, tile_grid
 
 SIZES = st.integers(1, 400)
 
@@ -104,6 +104,43 @@ def test_automatic_tiles_take_no_more_memory_than_allowed():
     # One that is too heavy for any tile gets the smallest.
     least = tile_grid(100, 100, tile="auto", radius=11, stride=4, bytes_per_pixel=10**9)
     assert least.tile_size == (28, 28)
+
+
+@pytest.mark.parametrize("tile", ["auto", 3000])
+def test_memory_can_be_given(tile):
+    grid = tile_grid(
+        3000, 4000, tile=tile, radius=11, stride=4, bytes_per_pixel=100, max_memory=9_000_000
+    )
+    assert 70_000 < grid.tile_size[0] * grid.tile_size[1] <= 90_000
+    with pytest.raises(UsageError, match=r"max_memory 78399: too little .* give 78400 bytes"):
+        tile_grid(9, 9, tile=tile, radius=11, stride=4, bytes_per_pixel=100, max_memory=78399)
+
+
+@settings(max_examples=25)
+@given(grids())
+def test_halves_take_the_place_of_a_tile(case):
+    height, width, radius, stride, grid = case
+    waiting = [(tile, 2) for tile in grid.tiles]
+    placed = np.zeros((height, width), int)
+    while waiting:
+        tile, times = waiting.pop()
+        halves = halve(tile, grid.halo, stride) if times else []
+        for half in halves:
+            assert half.area < tile.area
+            for read, keep, place in zip(half.read, half.keep, half.place, strict=True):
+                assert list(read[keep]) == list(range(place.start, place.stop))
+                assert keep.start >= radius
+                assert keep.stop <= len(read) - radius
+                assert read.start % stride == len(read) % stride == 0
+            waiting.append((half, times - 1))
+        if not halves:
+            placed[tile.place] += 1
+    assert (placed == 1).all()
+
+
+def test_there_is_nothing_smaller_than_one_stride():
+    (tile,) = tile_grid(4, 4, tile="auto", radius=5, stride=4).tiles
+    assert halve(tile, 8, 4) == []
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (16, 40), (17, 81), (30, 5)])

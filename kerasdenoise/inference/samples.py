@@ -1,0 +1,49 @@
+"""Values of any type of image <-> pixels, for a part of an image at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kerasdenoise.errors import InputError
+
+DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
+"""The types: unsigned integers use their whole range, floats nominally [0, 1]."""
+
+# Values are checked in bands of about this many, so that no second copy is made.
+_BAND = 2**20
+
+
+def to_pixels(values: np.ndarray) -> np.ndarray:
+    """Returns values as float32 on the [0, 1] scale; float32 ones as they are."""
+    if values.dtype.kind != "u":
+        return values.astype(np.float32, copy=False)
+    return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+
+
+def to_type(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Returns float32 pixels as a type; integers are rounded and clipped to their range."""
+    if dtype.kind == "u":
+        top = np.iinfo(dtype).max
+        pixels = np.rint(np.clip(pixels, 0.0, 1.0) * np.float32(top))
+    return pixels.astype(dtype, copy=False)
+
+
+def check_finite(values: np.ndarray, name: object) -> None:
+    """Refuses values that are not finite as float32.
+
+    Args:
+        values: (H, W, C) of any type of `DTYPES`.
+        name: What to call the image in errors.
+
+    Raises:
+        InputError: There is one.
+    """
+    if values.dtype.kind == "u":
+        return
+    rows = max(1, _BAND // (values.shape[1] * values.shape[2]))
+    for top in range(0, len(values), rows):
+        with np.errstate(over="ignore"):  # of a float64 beyond float32, which is found below
+            band = to_pixels(values[top : top + rows])
+        if not np.isfinite(band).all():
+            cause = "holds values that are not finite (NaN or infinity)"
+            raise InputError(name, cause, "repair it")

@@ -1,0 +1,55 @@
+"""The eight ways in which a picture can be flipped and turned by right angles."""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Turn(NamedTuple):
+    """One of the ways.
+
+    Attributes:
+        swap: Whether rows become columns, before anything is flipped.
+        flip_rows: Whether the last row becomes the first.
+        flip_columns: Whether the last column becomes the first.
+    """
+
+    swap: bool
+    flip_rows: bool
+    flip_columns: bool
+
+    def apply(self, batch: np.ndarray) -> np.ndarray:
+        """Turns images.
+
+        Args:
+            batch: (N, H, W, C).
+
+        Returns:
+            The turned images, (N, W, H, C) if rows become columns.
+        """
+        turned = batch.swapaxes(1, 2) if self.swap else batch
+        return np.ascontiguousarray(np.flip(turned, self._flipped))
+
+    def undo(self, batch: np.ndarray) -> np.ndarray:
+        """Turns images back.
+
+        Args:
+            batch: What `apply` made, or something as large.
+
+        Returns:
+            The images as they were before.
+        """
+        turned = np.flip(batch, self._flipped)
+        return turned.swapaxes(1, 2) if self.swap else turned
+
+    @property
+    def _flipped(self) -> tuple[int, ...]:
+        return (1,) * self.flip_rows + (2,) * self.flip_columns
+
+
+# Those of one shape follow each other, since a model that gets another shape allocates anew.
+ALL_TURNS = tuple(Turn(*flags) for flags in itertools.product((False, True), repeat=3))
+UPRIGHT = ALL_TURNS[:1]

@@ -1,0 +1,119 @@
+"""Shipped models leave the tone of a picture alone, of any size and in the dark."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasdenoise.inference.denoiser import Denoiser
+
+SHIPPED = Path(__file__).parents[2] / "saved_models"
+MODELS = sorted(json.loads((SHIPPED / "index.json").read_text("utf-8"))["models"])
+TOLERANCE = 0.5 / 255
+# Lines of single pixels are like nothing that a network was trained on, and what a tone curve
+# did to the mean is guessed.
+LOOSE = 1 / 255
+# Gaussian noise of these levels of 255, which keeps the mean but for clipping.
+GAUSSIAN = ["gaussian:5", "gaussian:15", "gaussian:50"]
+# Noise that passes a camera's tone curve changes the mean, most of all in the dark.
+CAMERA = ["camera:0.0003", "camera:0.001"]
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def denoiser(request: pytest.FixtureRequest) -> Denoiser:
+    return Denoiser(SHIPPED / request.param)
+
+
+def _as_picture(pixels: np.ndarray) -> np.ndarray:
+    """Pixels as a file of 8 bits has them: clipped, in the dark at 0, and rounded."""
+    return np.rint(255 * np.clip(pixels, 0, 1)).astype(np.float32) / np.float32(255)
+
+
+def _add_noise(clean: np.ndarray, noise: str) -> np.ndarray:
+    from kerasdenoise.runtime import prepare_keras
+
+    prepare_keras()
+    import keras
+
+    from kerasdenoise.noise import parse_noise
+
+    noisy = parse_noise(noise)(clean[np.newaxis], keras.random.SeedGenerator(0))
+    return _as_picture(keras.ops.convert_to_numpy(noisy)[0])
+
+
+def _shift(denoiser: Denoiser, noisy: np.ndarray) -> np.ndarray:
+    """How much each channel's mean changes, of 1; rounding to 8 bits is not the model's."""
+    change = np.clip(denoiser.denoise_pixels(noisy), 0, 1) - noisy
+    return change.mean(axis=(0, 1), dtype=np.float64)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (2, 2)])
+def test_a_flat_image_of_any_size_keeps_its_tone(denoiser: Denoiser, size: tuple[int, int]):
+    color = np.full((*size, 3), (0.2, 0.5, 0.7), np.float32)
+    denoised = denoiser.denoise_pixels(color)
+    assert denoised.shape == color.shape
+    assert np.abs(denoised - color).max() < 2 / 255
+    for level in (0, 2, 32, 128, 250, 255):
+        gray = np.full((*size, 3), level / 255, np.float32)
+        assert np.abs(_shift(denoiser, gray)).max() < LOOSE
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 4, 8, 32, 128, 250, 255])
+def test_a_flat_gray_keeps_its_tone(denoiser: Denoiser, level: int):
+    for size in ((64, 64), (150, 70)):
+        gray = np.full((*size, 3), level / 255, np.float32)
+        assert np.abs(_shift(denoiser, gray)).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (2, 2)])
+def test_a_noisy_image_of_any_size_stays_within_reason(denoiser: Denoiser, size: tuple[int, int]):
+    noisy = _as_picture(np.random.default_rng(0).normal(0.5, 0.08, (*size, 3)))
+    denoised = denoiser.denoise_pixels(noisy)
+    assert denoised.shape == noisy.shape
+    assert np.abs(denoised - noisy).max() < 0.35
+    if max(size) > 2:
+        assert denoised.std() < 0.8 * noisy.std()
+        assert np.abs(_shift(denoiser, noisy)).max() < LOOSE
+
+
+def _error(denoiser: Denoiser, noisy: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    """How much further each channel's mean is from the clean one's than it was."""
+    denoised = np.clip(denoiser.denoise_pixels(noisy), 0, 1)
+    before, after = (
+        np.abs((pixels - clean).mean(axis=(0, 1), dtype=np.float64)) for pixels in (noisy, denoised)
+    )
+    return after - before
+
+
+@pytest.mark.parametrize("noise", GAUSSIAN)
+@pytest.mark.parametrize("level", [0, 2, 8, 32, 128, 240])
+def test_a_noisy_flat_gets_neither_darker_nor_tinted(denoiser: Denoiser, level: int, noise: str):
+    noisy = _add_noise(np.full((192, 192, 3), level / 255, np.float32), noise)
+    assert np.abs(_shift(denoiser, noisy)).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("noise", CAMERA)
+@pytest.mark.parametrize("level", [0, 2, 8, 32, 128, 240])
+def test_what_a_camera_tinted_is_tinted_no_further(denoiser: Denoiser, level: int, noise: str):
+    clean = np.full((192, 192, 3), level / 255, np.float32)
+    assert _error(denoiser, _add_noise(clean, noise), clean).max() < LOOSE
+
+
+@pytest.mark.parametrize("noise", [*GAUSSIAN, *CAMERA])
+def test_a_night_sky_keeps_its_darkness_and_its_stars(denoiser: Denoiser, noise: str):
+    rng = np.random.default_rng(0)
+    clean = np.broadcast_to(np.linspace(0, 4 / 255, 192)[:, None, None], (192, 192, 3)).copy()
+    stars = rng.integers(8, 184, (12, 2))
+    for row, column in stars:
+        clean[row - 1 : row + 2, column - 1 : column + 2] = 0.8
+    clean = clean.astype(np.float32)
+    noisy = _add_noise(clean, noise)
+    if noise in CAMERA:
+        assert _error(denoiser, noisy, clean).max() < LOOSE
+    else:
+        assert np.abs(_shift(denoiser, noisy)).max() < TOLERANCE
+    denoised = denoiser.denoise_pixels(noisy)
+    assert min(denoised[row, column].mean() for row, column in stars) > 0.4
