@@ -1,0 +1,124 @@
+// Uses the page as a person would, in a headless browser, and prints what it saw as JSON.
+//
+//   node page.mjs CHROMIUM ADDRESS FOLDER PHOTO JPEG KIND
+//
+// It prints "loaded" when the page is ready, and waits for a line before it goes on: whoever started
+// it stops the server then. What is saved goes to FOLDER.
+
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { chromium } from "playwright-core";
+
+const [executablePath, address, folder, photo, jpeg, kind] = process.argv.slice(2);
+const TIMEOUT = 120_000;
+const SWITCHES = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+const browser = await chromium.launch({ executablePath, args: SWITCHES });
+const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
+page.setDefaultTimeout(TIMEOUT);
+const seen = { requests: [], errors: [], longest: 0 };
+page.on("request", (request) => seen.requests.push(request.url()));
+page.on("pageerror", (error) => seen.errors.push(error.message));
+
+await page.goto(address);
+await page.waitForSelector("body:not([data-state=loading])");
+seen.state = await page.getAttribute("body", "data-state");
+seen.isolated = await page.evaluate(() => crossOriginIsolated);
+console.log("loaded");
+await once(process.stdin, "data");
+process.stdin.destroy();
+
+const before = seen.requests.length;
+await browser.startTracing(page, { categories: ["disabled-by-default-devtools.timeline"] });
+await page.setInputFiles("#files", photo);
+if (kind === "fast") await page.check("input[value=fast]");
+await finished();
+await page.click("#zoom");
+await move(0.25);
+// Before a picture is taken of the page, which takes its own time.
+seen.longest = longestTask(JSON.parse(await browser.stopTracing()).traceEvents);
+
+await look("quarter.png");
+await page.press("#divider", "End");
+await page.press("#divider", "ArrowLeft");
+seen.split = await page.getAttribute("#divider", "aria-valuenow");
+await page.press("#divider", "Home");
+await page.fill("#strength", "50");
+await look("half.png");
+await save("half_saved.png");
+await page.fill("#strength", "100");
+await save("whole_saved.png");
+
+await drop(jpeg);
+await finished();
+await page.selectOption("#format", "image/jpeg");
+await save("turned_saved.jpg");
+await drop(new URL(import.meta.url).pathname);
+seen.failure = await page.textContent("#failure:not([hidden])");
+await page.click("#clear");
+seen.cleared = await page.isVisible("#start");
+seen.later = seen.requests.slice(before);
+
+console.log(JSON.stringify(seen));
+await browser.close();
+
+function finished() {
+  return page.waitForSelector("#save:not([disabled])");
+}
+
+/**
+ * The longest that a page kept its thread, in milliseconds. Of the processor's time: others may
+ * have kept the thread waiting.
+ */
+function longestTask(events) {
+  const isMain = ({ name, args }) => name === "thread_name" && args.name === "CrRendererMain";
+  const threads = new Set(events.filter(isMain).map(({ pid, tid }) => `${pid} ${tid}`));
+  const tasks = events.filter(
+    ({ name, pid, tid }) => name === "RunTask" && threads.has(`${pid} ${tid}`),
+  );
+  if (!tasks.length) throw new Error("the trace holds no tasks");
+  return Math.max(...tasks.map(({ tdur }) => tdur ?? 0)) / 1000;
+}
+
+async function look(name) {
+  await page.locator("#photo").screenshot({ path: join(folder, name) });
+}
+
+async function move(share) {
+  const { x, y, width, height } = await page.locator("#photo").boundingBox();
+  await page.mouse.move(x + width / 2, y + height / 2);
+  await page.mouse.down();
+  await page.mouse.move(x + share * width, y + height / 2, { steps: 4 });
+  await page.mouse.up();
+}
+
+async function save(name) {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
+  await download.saveAs(join(folder, name));
+  seen[name] = download.suggestedFilename();
+}
+
+async function drop(path) {
+  const content = (await readFile(path)).toString("base64");
+  const name = path.replace(/.*\//, "");
+  const transfer = await page.evaluateHandle(
+    ([text, fileName]) => {
+      const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+      const dropped = new DataTransfer();
+      dropped.items.add(new File([bytes], fileName));
+      return dropped;
+    },
+    [content, name],
+  );
+  await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+}
