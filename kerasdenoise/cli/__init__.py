@@ -23,6 +23,14 @@ COMMANDS = {
     "compare": "Put pictures side by side and measure them.",
     "noise": "Add noise to an image.",
     "info": "Say what photos are, and how noisy they look.",
+    "app": "Denoise photos on a page in the browser.",
+}
+
+# In what order `--help` lists them, and under which titles.
+SECTIONS = {
+    "Photos": ("denoise", "info", "compare", "noise", "app"),
+    "Models": ("models", "evaluate"),
+    "Building models": ("train", "export"),
 }
 
 INTERRUPTED = 130
@@ -32,6 +40,7 @@ INTERRUPTED = 130
     cls=LazyGroup,
     package=__name__,
     summaries=COMMANDS,
+    sections=SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="kerasdenoise")

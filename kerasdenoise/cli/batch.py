@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
+import os
 import time
-import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from kerasdenoise.cli.header import read_size
+from kerasdenoise.cli.overlap import run_in_turn, run_overlapped
 from kerasdenoise.cli.progress import Progress
 from kerasdenoise.cli.report import Report, arrow, is_terminal, print_error, say
+from kerasdenoise.cli.side_by_side import side_by_side
+from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import InputError, KerasDenoiseError, ModelError
+from kerasdenoise.images.image import Image
 from kerasdenoise.images.plan import Job, Plan
-from kerasdenoise.images.read import read_image
-from kerasdenoise.images.write import write_image
-from kerasdenoise.inference.denoiser import Denoiser
+
+AHEAD_PIXELS = 48_000_000
+"""With this limit 2 GB of memory are enough for photos of 24 megapixels, read ahead."""
+
+# What a photo takes before and after, as float32 of three channels.
+_BYTES_PER_PIXEL = 24
 
 
 @dataclass
@@ -24,23 +35,41 @@ class Result:
 
     input: str
     output: str
-    status: Literal["written", "skipped", "failed"]
+    status: Literal["written", "skipped", "failed", "planned"]
     model: str
     strength: float
+    format: str | None = None
     width: int | None = None
     height: int | None = None
     bit_depth: int | None = None
+    tiles: int | None = None
     seconds: float | None = None
+    notes: Sequence[str] = ()
     error: str | None = None
+
+
+@dataclass
+class _Photo:
+    """A photo on its way; `image` is noisy first, denoised then."""
+
+    job: Job
+    result: Result
+    image: Image | None = None
+    noisy: Image | None = None
+    seconds: float = 0.0
+    error: Exception | None = None
 
 
 class Batch:
     """A run over the photos of a plan.
 
+    With several threads the next photo is read and the last one written while the network runs.
+
     Args:
-        denoiser: What denoises.
-        strength: How much of the denoising to apply, in [0, 2]; the denoiser can follow it.
-        overwrite: Replace results that are there.
+        treatment: What is done to each.
+        compare: Where to write a picture of the only photo before and after, or None.
+        max_memory: Bytes that reading ahead may take; by default as much as `AHEAD_PIXELS` do.
+        skip_existing: Skip photos whose target has come to be there since the plan was made.
         as_json: Print a JSON object per photo on standard output, and no messages.
         quiet: Print only errors.
         report: How much to tell.
@@ -48,24 +77,32 @@ class Batch:
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        treatment: Treatment,
         *,
-        strength: float,
-        overwrite: bool,
+        compare: Path | None = None,
+        max_memory: int | None = None,
+        skip_existing: bool,
         as_json: bool,
         quiet: bool,
         report: Report,
     ) -> None:
-        self._denoiser = denoiser
-        self._strength = strength
-        self._overwrite = overwrite
+        self._treatment = treatment
+        self._denoiser = treatment.denoiser
+        self._compare = compare
+        affordable = AHEAD_PIXELS if max_memory is None else max_memory // _BYTES_PER_PIXEL
+        self._ahead_pixels = min(AHEAD_PIXELS, affordable)
+        self._skip_existing = skip_existing
         self._as_json = as_json
         self._silent = quiet or as_json
         self._report = report
         self._results: list[Result] = []
 
-    def run(self, plan: Plan) -> int:
+    def run(self, plan: Plan, notes: Sequence[str] = ()) -> int:
         """Does all jobs of a plan.
+
+        Args:
+            plan: What to do.
+            notes: What to say at the end besides.
 
         Returns:
             The exit code: 0 if all were written or skipped as asked, 1 if some failed, 130
@@ -75,63 +112,122 @@ class Batch:
             self._record(self._result(job, "skipped"))
         bar = is_terminal() and not self._silent
         to = arrow()  # asked before the bar takes standard error's place
-        tiles = [self._expected_tiles(job.source) for job in plan.jobs] if bar else None
-        try:
-            with Progress(tiles, quiet=self._silent) as progress:
-                if self._report.verbosity:
-                    progress.line(self._details())
-                for job in plan.jobs:
-                    progress.start_file(job.source.name)
-                    result = self._do(job, progress)
-                    progress.end_file()
-                    self._record(result)
-                    if result.status == "written":
-                        progress.line(f"{job.source} {to} {job.target} ({result.seconds:.1f} s)")
-        except KeyboardInterrupt:
-            self._summarize()
+        sizes = [_file_size(job) for job in plan.jobs] if bar else None
+        interrupted = False
+        with Progress(sizes, quiet=self._silent) as progress:
+            if self._report.verbosity:
+                progress.line(self._details())
+            steps = {
+                "read": self._read,
+                "work": functools.partial(self._work, progress),
+                "write": self._write,
+                "done": functools.partial(self._done, progress, to),
+            }
+            try:
+                if self._denoiser.threads > 1:
+                    run_overlapped(plan.jobs, **steps, fits=self._fits)
+                else:
+                    run_in_turn(plan.jobs, **steps)
+            except KeyboardInterrupt:
+                interrupted = True
+        self._summarize(notes)
+        if interrupted:
             print_error(
                 f"interrupted: {self._count('written')} of {len(plan.jobs)} written, none of them "
                 "by half; run the same command with --skip-existing to do the others"
             )
             return 130
-        self._summarize()
         return 1 if self._count("failed") else 0
 
-    def _do(self, job: Job, progress: Progress) -> Result:
-        """Does one job; whatever goes wrong with it is part of its result."""
-        start = time.perf_counter()
-        result = self._result(job, "failed")
-        try:
-            image = read_image(job.source)
-            result.height, result.width = image.pixels.shape[:2]
-            result.bit_depth = image.bit_depth
-            image = self._denoiser.denoise_image(
-                image, self._strength, on_tile=progress.advance, name=job.source
-            )
-            write_image(image, job.target, overwrite=self._overwrite)
-        except ModelError as error:
-            self._report.traceback(error)
-            result.error = str(InputError(job.source, f"the model failed: {error}"))
-        except KerasDenoiseError as error:
-            self._report.traceback(error)
-            result.error = str(error)
-        except MemoryError as error:
-            self._report.traceback(error)
-            result.error = str(InputError(job.source, "not enough memory", "use a smaller --tile"))
-        except Exception as error:
-            self._report.traceback(error)
-            cause = f"unexpected {type(error).__name__}: {error}"
-            remedy = "run it again with -vv and report what it prints"
-            result.error = str(InputError(job.source, cause, remedy))
-        else:
-            result.status = "written"
-            result.seconds = round(time.perf_counter() - start, 3)
-        return result
+    def list(self, plan: Plan, notes: Sequence[str] = ()) -> int:
+        """Says what `run` would do, and does nothing.
 
-    def _result(self, job: Job, status: Literal["skipped", "failed"]) -> Result:
-        return Result(
-            str(job.source), str(job.target), status, self._denoiser.info.name, self._strength
-        )
+        Returns:
+            The exit code, 0.
+        """
+        for job in plan.skipped:
+            self._record(self._result(job, "skipped"))
+        with Progress(None, quiet=self._silent) as progress:
+            for job in plan.jobs:
+                result = self._result(job, "planned")
+                facts = ""
+                if size := read_size(job.source):
+                    result.width, result.height = size
+                    result.tiles = self._denoiser.tile_count(size[1], size[0])
+                    tiles = "1 tile" if result.tiles == 1 else f"{result.tiles} tiles"
+                    facts = f" ({size[0]} x {size[1]} pixels, {tiles})"
+                self._record(result)
+                progress.line(f"{job.source} {arrow()} {job.target}{facts}")
+        self._summarize(notes)
+        return 0
+
+    def _read(self, job: Job) -> _Photo:
+        photo = _Photo(job, self._result(job, "failed"))
+        if self._skip_existing and os.path.lexists(job.target):
+            photo.result.status = "skipped"
+            return photo
+        with _stage(photo):
+            photo.image = image = self._treatment.read(job.source)
+            photo.result.width, photo.result.height = image.width, image.height
+            photo.result.bit_depth = image.bit_depth
+            photo.result.format = image.format
+            photo.result.notes = image.notes
+            photo.result.tiles = self._denoiser.tile_count(image.height, image.width)
+        return photo
+
+    def _work(self, progress: Progress, photo: _Photo, poll: Callable[[], None]) -> _Photo:
+        def on_tile() -> None:
+            progress.advance()
+            poll()
+
+        progress.start_file(photo.job.source.name, photo.result.tiles or 1)
+        image, photo.image = photo.image, None
+        if image is not None:
+            with _stage(photo):
+                photo.image = self._treatment.denoise(image, on_tile=on_tile, name=photo.job.source)
+                photo.noisy = image if self._compare else None
+        progress.end_file()
+        return photo
+
+    def _write(self, photo: _Photo) -> _Photo:
+        if photo.image is None:
+            return photo
+        with _stage(photo):
+            self._treatment.write(photo.image, photo.job.target)
+            if self._compare and photo.noisy:
+                picture = side_by_side([photo.noisy, photo.image])
+                self._treatment.write_picture(picture, self._compare)
+        if photo.error is None:
+            photo.result.status = "written"
+        elif self._skip_existing and os.path.lexists(photo.job.target):
+            photo.result.status = "skipped"  # another run was faster
+            photo.error = None
+        photo.image = photo.noisy = None
+        return photo
+
+    def _done(self, progress: Progress, to: str, photo: _Photo) -> None:
+        result = photo.result
+        if photo.error is not None:
+            self._report.traceback(photo.error)
+            result.error = _explain(photo.error, photo.job)
+        if result.status == "written":
+            result.seconds = round(photo.seconds, 3)
+            progress.line(f"{photo.job.source} {to} {photo.job.target} ({photo.seconds:.1f} s)")
+            for note in result.notes:
+                progress.line(f"{photo.job.source}: {note}")
+        self._record(result)
+
+    def _fits(self, photo: _Photo, following: Job) -> bool:
+        """Whether the next photo can be read while there is this one."""
+        size = read_size(following.source)
+        if size is None:
+            return False
+        held = photo.image.height * photo.image.width if photo.image else 0
+        return held + size[0] * size[1] <= self._ahead_pixels
+
+    def _result(self, job: Job, status: Literal["skipped", "failed", "planned"]) -> Result:
+        model = self._denoiser.info.name
+        return Result(str(job.source), str(job.target), status, model, self._treatment.strength)
 
     def _record(self, result: Result) -> None:
         self._results.append(result)
@@ -141,11 +237,14 @@ class Batch:
     def _count(self, status: str) -> int:
         return sum(result.status == status for result in self._results)
 
-    def _summarize(self) -> None:
+    def _summarize(self, notes: Sequence[str]) -> None:
         """Says what failed, last, where one looks."""
-        counts = {each: self._count(each) for each in ("written", "skipped", "failed")}
-        if not self._silent and (len(self._results) > 1 or counts["skipped"]):
-            say(", ".join(f"{count} {status}" for status, count in counts.items() if count))
+        counts = {each: self._count(each) for each in ("planned", "written", "skipped", "failed")}
+        if not self._silent:
+            if notes:
+                say(f"left out: {', '.join(notes)}")
+            if len(self._results) > 1 or counts["skipped"]:
+                say(", ".join(f"{count} {status}" for status, count in counts.items() if count))
         for result in self._results:
             if result.status == "failed":
                 print_error(result.error)
@@ -154,14 +253,35 @@ class Batch:
         info = self._denoiser.info
         return f"model {info.name} ({info.folder}), {self._denoiser.threads} threads"
 
-    def _expected_tiles(self, source: Path) -> int:
-        """The number of tiles by the file's header; 0 if it cannot be read."""
-        from PIL import Image
 
-        with warnings.catch_warnings(action="ignore"):
-            try:
-                with Image.open(source) as image:
-                    width, height = image.size
-            except Exception:  # what is wrong with the file is said when its turn comes
-                return 0
-        return self._denoiser.tile_count(height, width)
+@contextlib.contextmanager
+def _stage(photo: _Photo) -> Iterator[None]:
+    """Times a step, and keeps whatever goes wrong in it as a part of what came of the photo."""
+    start = time.perf_counter()
+    try:
+        yield
+    except BrokenPipeError:  # whoever read standard output has gone away
+        raise
+    except Exception as error:
+        photo.error = error
+    finally:
+        photo.seconds += time.perf_counter() - start
+
+
+def _explain(error: Exception, job: Job) -> str:
+    """Says what went wrong with a photo, in one line."""
+    if isinstance(error, ModelError):
+        return str(InputError(job.source, f"the model failed: {error}"))
+    if isinstance(error, KerasDenoiseError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return str(InputError(job.source, "not enough memory", "use a smaller --tile"))
+    cause = f"unexpected {type(error).__name__}: {error}"
+    return str(InputError(job.source, cause, "run it again with -vv and report what it prints"))
+
+
+def _file_size(job: Job) -> int:
+    try:
+        return job.source.stat().st_size
+    except OSError:  # it fails at its turn
+        return 0

@@ -10,6 +10,9 @@ import click
 from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.cli.target import check_target
 
+GAIN = 4
+"""How much stronger than it is a difference is shown."""
+
 
 @click.command("compare", short_help="Put pictures side by side and measure them.")
 @click.argument("pictures", nargs=2, type=click.Path(path_type=Path))
@@ -21,13 +24,20 @@ from kerasdenoise.cli.target import check_target
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Picture to write, side by side."
 )
-@click.option("--overwrite", is_flag=True, help="Replace a picture that is there.")
+@click.option(
+    "--difference",
+    type=click.Path(path_type=Path),
+    help="Picture to write of the second less the first, four times as strong, gray where they "
+    "are alike.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
 @verbose_option
 def command(
     pictures: tuple[Path, Path],
     reference: Path | None,
     output: Path | None,
+    difference: Path | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -38,15 +48,20 @@ def command(
     """
     import numpy as np
 
-    from kerasdenoise.errors import InputError
-    from kerasdenoise.images.image import Image
+    from kerasdenoise.cli.side_by_side import side_by_side
+    from kerasdenoise.errors import InputError, UsageError
+    from kerasdenoise.images.paths import identity
     from kerasdenoise.images.read import read_image
     from kerasdenoise.images.write import write_image
     from kerasdenoise.metrics import WINDOW, psnr, ssim
 
-    if output:
-        check_target(output, overwrite=overwrite)
     files = [*pictures, *([reference] if reference else [])]
+    if output and output == difference:
+        raise UsageError(output, "is given for two pictures", "give another name for one of them")
+    for target in filter(None, (output, difference)):
+        check_target(target, overwrite=overwrite)
+        if identity(target) in map(identity, files):
+            raise UsageError(target, "is also an input", "give another name")
     images = [read_image(file) for file in files]
     for file, image in zip(files, images, strict=True):
         if image.pixels.shape != images[0].pixels.shape:
@@ -64,8 +79,11 @@ def command(
             row["ssim"] = ssim(clean.pixels, image.pixels)
         rows.append(row)
     if output:
-        strip = Image(np.concatenate([image.pixels for image in images], axis=1))
-        write_image(strip, output, overwrite=overwrite)
+        write_image(side_by_side(images), output, overwrite=overwrite)
+    if difference:
+        before, after = images[:2]
+        change = (after.pixels - before.pixels) * np.float32(GAIN) + np.float32(0.5)
+        write_image(side_by_side([before.with_pixels(change)]), difference, overwrite=overwrite)
     if as_json:
         click.echo(json.dumps(rows))
         return

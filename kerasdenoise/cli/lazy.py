@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -16,10 +16,19 @@ class LazyGroup(click.Group):
         package: The package; each module holds a click command named `command`.
         summaries: The modules' names and their commands' short help, so that listing the
             commands imports none of them.
+        sections: The modules' names by the titles under which the help lists them; those that
+            are in none of them come last.
         **attrs: What `click.Group` takes.
     """
 
-    def __init__(self, *, package: str, summaries: Mapping[str, str], **attrs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        package: str,
+        summaries: Mapping[str, str],
+        sections: Mapping[str, Sequence[str]] | None = None,
+        **attrs: Any,
+    ) -> None:
         # These stand for the commands wherever only names and summaries are asked for:
         # in the help, in shell completion and in "did you mean".
         stand_ins = {
@@ -27,6 +36,9 @@ class LazyGroup(click.Group):
         }
         super().__init__(commands=stand_ins, **attrs)
         self._package = package
+        placed = {name for names in (sections or {}).values() for name in names}
+        rest = tuple(name for name in summaries if name not in placed)
+        self._sections = {**(sections or {}), "Commands": rest}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands' names, in the order in which they were given."""
@@ -40,7 +52,9 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, stand_in.short_help or "") for name, stand_in in self.commands.items()]
-            )
+        for title, names in self._sections.items():
+            if names:
+                with formatter.section(title):
+                    formatter.write_dl(
+                        [(name, self.commands[name].short_help or "") for name in names]
+                    )

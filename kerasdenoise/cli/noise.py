@@ -42,11 +42,13 @@ def command(image: Path, kind: str, seed: int, output: str | None, overwrite: bo
     import numpy as np
 
     from kerasdenoise.evaluation.corruption import Corruption
+    from kerasdenoise.images.naming import NameTemplate
     from kerasdenoise.images.plan import plan_jobs
     from kerasdenoise.images.read import read_image
     from kerasdenoise.images.write import write_image
 
-    (job,) = plan_jobs([image], output, suffix="_noisy", overwrite=overwrite).jobs
+    name = None if output else NameTemplate("{stem}_noisy{ext}")
+    (job,) = plan_jobs([image], output, name=name, overwrite=overwrite).jobs
     clean = read_image(job.source)
     corruption = Corruption(kind)
     padding = [(0, -side % corruption.multiple) for side in (clean.height, clean.width)]

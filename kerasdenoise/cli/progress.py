@@ -1,4 +1,4 @@
-"""One progress bar over all tiles of all files, for people at a terminal."""
+"""One progress bar over all files and what each is cut into, for people at a terminal."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ class Progress:
     """A bar on standard error, with lines of text above it; without a bar, lines only.
 
     Args:
-        tiles: The number of tiles of each file, in the order in which they are done; None
-            for no bar.
+        sizes: How much work each file is beside the others, as the bytes it has, in the order in
+            which they are done; None for no bar.
         quiet: Print no lines either.
     """
 
-    def __init__(self, tiles: Sequence[int] | None, *, quiet: bool = False) -> None:
-        self._tiles = tiles
+    def __init__(self, sizes: Sequence[int] | None, *, quiet: bool = False) -> None:
+        self._sizes = sizes
         self._quiet = quiet
         self._bar: Any = None
         self._task: Any = None
         self._files = 0
+        self._before = 0.0  # all files that are done
+        self._within = 0.0  # the one that is being done
+        self._step = 0.0
 
     def __enter__(self) -> Self:
-        if self._tiles is not None:
+        if self._sizes is not None:
             self._bar = _bar()
-            self._task = self._bar.add_task("", total=sum(self._tiles))
+            self._task = self._bar.add_task("", total=sum(self._sizes))
             self._bar.start()
         return self
 
@@ -41,21 +44,24 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def start_file(self, name: str) -> None:
-        """Shows which file is being done."""
+    def start_file(self, name: str, steps: int = 1) -> None:
+        """Shows which file is being done, in how many steps."""
+        self._within, self._step = 0.0, self._size() / max(steps, 1)
         if self._bar is not None:
             self._bar.update(self._task, description=name)
 
     def advance(self) -> None:
-        """One tile more is done."""
-        if self._bar is not None:
-            self._bar.advance(self._task)
+        """One step more of the file is done."""
+        # Where memory fails there are more steps than were foreseen.
+        self._within = min(self._within + self._step, self._size())
+        self._show()
 
     def end_file(self) -> None:
-        """All of the file's tiles are done, or never will be."""
+        """All of the file's steps are done, or never will be."""
+        self._before += self._size()
+        self._within = 0.0
         self._files += 1
-        if self._bar is not None and self._tiles is not None:
-            self._bar.update(self._task, completed=sum(self._tiles[: self._files]))
+        self._show()
 
     def line(self, text: str) -> None:
         """Prints a line of text, above the bar where there is one."""
@@ -65,6 +71,13 @@ class Progress:
             say(text)
         else:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _size(self) -> float:
+        return self._sizes[self._files] if self._sizes is not None else 0.0
+
+    def _show(self) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._before + self._within)
 
 
 def _bar() -> Any:

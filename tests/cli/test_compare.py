@@ -67,3 +67,24 @@ def test_different_sizes_are_refused(command: Callable, pictures: list[Path], tm
     assert result.code == 1
     assert "small.png" in result.only_error
     assert "8x8x1" in result.only_error
+
+
+def test_the_difference_is_shown_stronger_around_gray(
+    command: Callable, pictures: list[Path], tmp_path: Path
+):
+    result = command("compare", "a.png", "b.png", "--difference", "d.png")
+    assert result.code == 0, result.err
+    with Image.open(tmp_path / "d.png") as difference:
+        assert difference.size == (20, 16)
+        # Four times 10 above the middle of 0 to 255.
+        assert difference.getpixel((5, 5)) == (168,) * 3
+
+
+@pytest.mark.parametrize("option", ["-o", "--difference"])
+def test_no_input_is_overwritten(
+    command: Callable, pictures: list[Path], tmp_path: Path, option: str
+):
+    before = (tmp_path / "a.png").read_bytes()
+    result = command("compare", "a.png", "b.png", option, "a.png", "--overwrite")
+    assert (result.code, "is also an input" in result.only_error) == (2, True)
+    assert (tmp_path / "a.png").read_bytes() == before

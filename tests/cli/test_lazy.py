@@ -6,7 +6,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from kerasdenoise.cli import COMMANDS, group
+from kerasdenoise.cli import COMMANDS, SECTIONS, group
+from kerasdenoise.cli.lazy import LazyGroup
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -23,6 +24,22 @@ def test_help_lists_all_commands():
     for name, summary in COMMANDS.items():
         assert f"  {name}" in result.output
         assert summary in result.output
+
+
+def test_help_lists_each_command_once_in_a_section():
+    listed = [name for names in SECTIONS.values() for name in names]
+    assert sorted(listed) == sorted(COMMANDS)
+    lines = CliRunner().invoke(group, ["--help"]).output.splitlines()
+    for title, names in SECTIONS.items():
+        start = lines.index(f"{title}:") + 1
+        assert [line.split()[0] for line in lines[start : start + len(names)]] == list(names)
+
+
+def test_a_command_in_no_section_is_listed_all_the_same():
+    other = LazyGroup(package="kerasdenoise.cli", summaries=COMMANDS, sections={"A": ("info",)})
+    output = CliRunner().invoke(other, ["--help"]).output
+    assert output.index("A:") < output.index("info") < output.index("Commands:")
+    assert output.index("Commands:") < output.index("denoise")
 
 
 def test_an_unknown_command_is_met_with_a_hint():

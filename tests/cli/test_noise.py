@@ -107,7 +107,11 @@ def test_a_result_that_is_there_is_refused(command: Command, write_photo: Write)
         (["a.png", "--kind", "gaussian:25", "--seed", "-1"], 2, "--seed"),
         (["none.png", "--kind", "gaussian:25"], 1, "none.png: no such file"),
         ([".", "--kind", "gaussian:25"], 2, "is a folder"),
-        (["a.png", "--kind", "gaussian:25", "-o", "a.xyz"], 2, "the suffix .xyz is unknown"),
+        (
+            ["a.png", "--kind", "gaussian:25", "-o", "a.xyz"],
+            2,
+            "files ending in .xyz cannot be written",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

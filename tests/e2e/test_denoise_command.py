@@ -121,9 +121,12 @@ def test_json_is_one_object_a_photo_and_nothing_else(run_cli: Cli, write_photo: 
         "status": "written",
         "model": "tiny",
         "strength": 0.5,
+        "format": "PNG",
         "width": 56,
         "height": 40,
         "bit_depth": 8,
+        "tiles": 1,
+        "notes": [],
         "error": None,
     }
     assert lines["b.png"]["status"] == "skipped"
@@ -182,14 +185,14 @@ def test_a_bad_input_fails_in_one_line_and_the_others_are_done(
     assert not (tmp_path / f"bad_denoised{Path(name).suffix}").exists()
 
 
-def test_a_target_that_cannot_be_written_fails_in_one_line(
+def test_a_target_that_cannot_be_written_is_refused_in_one_line(
     run_cli: Cli, write_photo: Write, tmp_path: Path
 ):
     write_photo("a.png")
     (tmp_path / "file").write_text("in the way")
     result = run_cli("denoise", "a.png", "-o", "file/a.png")
-    assert result.returncode == 1
-    assert only_line(result).startswith("kerasdenoise: file/a.png: ")
+    assert result.returncode == 2
+    assert only_line(result).startswith("kerasdenoise: file: is a file, not a folder; ")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,9 @@ def test_a_target_that_cannot_be_written_fails_in_one_line(
         (["-m", "tinny"], "model tinny: unknown; did you mean tiny"),
         (["--overwrite", "--skip-existing"], "contradicts"),
         (["--stregth", "1"], "Did you mean"),
-        (["."], ".: is a folder; name the files in it"),
+        (["*.webp"], "*.webp: matches no file"),
+        (["--name", "{stem}"], "has no suffix, for a.png"),
+        (["-o", "b.png", "--name", "{stem}.png"], "names the file already"),
     ],
 )
 def test_a_wrong_request_is_refused_in_one_line_before_any_work(

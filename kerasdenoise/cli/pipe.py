@@ -1,0 +1,66 @@
+"""A photo from standard input, or to standard output, which then carries nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kerasdenoise.cli.target import check_target
+from kerasdenoise.cli.treatment import Treatment
+from kerasdenoise.errors import OutputError, UsageError
+from kerasdenoise.images.formats import known_suffixes
+from kerasdenoise.images.naming import can_be_written
+
+
+def denoise_stream(inputs: Sequence[str], output: str | None, treatment: Treatment) -> None:
+    """Denoises one photo from or to a pipe.
+
+    Args:
+        inputs: A file, or `-` for standard input; no more than one.
+        output: A file; None for standard output, to which the photo goes in its own format.
+        treatment: What is done to it.
+
+    Raises:
+        UsageError: There are several inputs, the output's name is that of no format, the file is
+            there, or standard output is a terminal.
+        InputError: The photo cannot be read.
+        OutputError: The result cannot be written.
+    """
+    if len(inputs) > 1:
+        raise UsageError("-", f"is one photo, but there are {len(inputs)} inputs", "give one")
+    _check(output, overwrite=treatment.overwrite)
+    (source,) = inputs
+    if source == "-":
+        name = "standard input"
+        photo = treatment.read(sys.stdin.buffer.read(), name)
+    else:
+        name = source
+        photo = treatment.read(Path(source))
+    denoised = treatment.denoise(photo, name=name)
+    if output is not None:
+        treatment.write(denoised, Path(output))
+        return
+    content = treatment.encode(denoised)
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # whoever has gone away wants to hear nothing more
+    except OSError as error:
+        raise OutputError("standard output", f"cannot be written ({error.strerror})") from error
+
+
+def _check(output: str | None, *, overwrite: bool) -> None:
+    if output is None:
+        if sys.stdout is None or sys.stdout.isatty():
+            raise UsageError(
+                "standard output", "is a terminal", "write > photo.png behind it, or give -o"
+            )
+        return
+    if output.endswith(os.sep) or not can_be_written(output):
+        raise UsageError(
+            output, "is no name for a photo that has none", f"{known_suffixes()} can be written"
+        )
+    check_target(Path(output), overwrite=overwrite)

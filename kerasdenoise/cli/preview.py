@@ -1,0 +1,127 @@
+"""A small part of a photo, before and after, in about a second."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from kerasdenoise.cli.planning import make_plan
+from kerasdenoise.cli.report import Report, arrow, print_error, say
+from kerasdenoise.cli.side_by_side import crop, orientation, side_by_side, turn, turn_back
+from kerasdenoise.cli.treatment import Treatment
+from kerasdenoise.errors import KerasDenoiseError, UsageError
+from kerasdenoise.images.image import Image
+from kerasdenoise.images.naming import PREVIEW, can_be_written
+from kerasdenoise.images.paths import is_folder
+
+EDGE = 480
+"""Height and width of the part in pixels."""
+
+Point = tuple[int, int] | Literal["middle"]
+
+
+def write_previews(
+    inputs: Sequence[str],
+    output: str | None,
+    treatment: Treatment,
+    point: Point,
+    *,
+    recursive: bool,
+    quiet: bool,
+    report: Report,
+) -> int:
+    """Writes a preview of each photo, as `photo_preview.png` beside `photo.jpg`.
+
+    Args:
+        inputs: Files, folders and patterns.
+        output: A file or a folder, or None.
+        treatment: What is done to the photos.
+        point: The middle of the part; see `preview`.
+        recursive: Whether the folders in folders are looked into as well.
+        quiet: Print only errors.
+        report: How much to tell.
+
+    Returns:
+        The exit code: 0 if all were written, 1 if some failed.
+
+    Raises:
+        UsageError: There is nothing to do, or it would not end well.
+    """
+    is_file = (
+        output is not None
+        and can_be_written(output)
+        and not output.endswith(os.sep)
+        and not is_folder(output)
+    )
+    name = None if is_file else PREVIEW
+    plan, _ = make_plan(inputs, output, treatment, name=name, recursive=recursive)
+    failed = 0
+    for job in plan.jobs:
+        try:
+            treatment.write_picture(preview(job.source, treatment, point), job.target)
+        except KerasDenoiseError as error:
+            report.traceback(error)
+            print_error(error)
+            failed = 1
+            continue
+        if not quiet:
+            say(f"{job.source} {arrow()} {job.target}")
+    return failed
+
+
+def preview(source: Path, treatment: Treatment, point: Point) -> Image:
+    """Denoises a part of a photo, with as much around it as the network sees.
+
+    Args:
+        source: The photo.
+        treatment: What is done to it.
+        point: The middle of the part: x and y in pixels from the upper left corner of the photo
+            as it is looked at, or the photo's own middle.
+
+    Returns:
+        The part before and after, beside each other.
+
+    Raises:
+        InputError: The photo cannot be read.
+        UsageError: The point is outside.
+    """
+    photo = treatment.read(source)
+    tag = orientation(photo)
+    height, width = turn(photo.pixels, tag).shape[:2]
+    x, y = (width // 2, height // 2) if point == "middle" else point
+    if not (0 <= x < width and 0 <= y < height):
+        raise UsageError(
+            f"preview {x},{y}",
+            f"is outside of {source}, which has {width} x {height} pixels",
+            "leave it out for the middle",
+        )
+    # The part is marked as it is looked at, and found again as it is stored.
+    marked = np.zeros((height, width), bool)
+    marked[_around(y, height), _around(x, width)] = True
+    stored = turn_back(marked, tag)
+    marks = [np.flatnonzero(stored.any(axis=axis)) for axis in (1, 0)]
+    inner = [range(int(mark[0]), int(mark[-1]) + 1) for mark in marks]
+    # Whole strides, so that the network's grid lies on the photo as it would on the whole of it.
+    info = treatment.denoiser.info
+    top, left = (max(0, side.start - info.radius) // info.stride * info.stride for side in inner)
+    around = crop(
+        photo,
+        range(top, min(photo.height, inner[0].stop + info.radius)),
+        range(left, min(photo.width, inner[1].stop + info.radius)),
+    )
+    denoised = treatment.denoise(around, name=source)
+    rows, columns = (
+        range(side.start - start, side.stop - start)
+        for side, start in zip(inner, (top, left), strict=True)
+    )
+    return side_by_side([crop(each, rows, columns) for each in (around, denoised)])
+
+
+def _around(position: int, size: int) -> slice:
+    """The part of an axis around a position, moved inside where it would reach beyond."""
+    start = max(0, min(position - EDGE // 2, size - EDGE))
+    return slice(start, min(start + EDGE, size))

@@ -1,0 +1,89 @@
+"""What is done to each photo of a run: how it is read, denoised and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasdenoise.images.image import Image
+from kerasdenoise.images.policy import MetadataPolicy
+from kerasdenoise.images.read import read_image
+from kerasdenoise.images.write import Quality, encode_image, write_image
+from kerasdenoise.inference.blend import check_strength
+from kerasdenoise.inference.denoiser import Denoiser
+from kerasdenoise.inference.grain import check_grain
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """One way of reading, denoising and writing, for all photos.
+
+    Attributes:
+        denoiser: What denoises.
+        strength: How much of the denoising to apply, in [0, 2]; the denoiser can follow it.
+        keep_grain: How much of the noise that is not color to give back, in [0, 1].
+        overwrite: Whether files that are there may be replaced.
+        quality: Of files coded with loss; see `images.write.encode_image`.
+        metadata: What of the metadata is written.
+        bit_depth: Bits per sample of what is written; the photo's own if None.
+        first_only: Whether the first picture is read of a file with several.
+        half_size: Whether camera raw is developed at half its height and width.
+
+    Raises:
+        UsageError: The strength or the grain cannot be used.
+    """
+
+    denoiser: Denoiser
+    strength: float = 1.0
+    keep_grain: float = 0.0
+    overwrite: bool = False
+    quality: Quality = None
+    metadata: MetadataPolicy = "keep"
+    bit_depth: int | None = None
+    first_only: bool = False
+    half_size: bool = False
+
+    def __post_init__(self) -> None:
+        check_strength(self.strength, self.denoiser.info)
+        check_grain(self.keep_grain)
+
+    def read(self, source: Path | bytes, name: str | None = None) -> Image:
+        """Reads a photo; see `images.read.read_image`."""
+        return read_image(source, name, half_size=self.half_size, first_only=self.first_only)
+
+    def denoise(
+        self,
+        noisy: Image,
+        *,
+        on_tile: Callable[[], None] | None = None,
+        name: object = "image",
+    ) -> Image:
+        """Denoises a photo; see `Denoiser.denoise_image`."""
+        return self.denoiser.denoise_image(
+            noisy, self.strength, keep_grain=self.keep_grain, on_tile=on_tile, name=name
+        )
+
+    def encode(self, denoised: Image) -> bytes:
+        """Makes a file's content of a photo; see `images.write.encode_image`."""
+        return encode_image(
+            denoised,
+            quality=self.quality,
+            metadata=self.metadata,
+            bit_depth=self.bit_depth,
+        )
+
+    def write(self, denoised: Image, target: Path) -> None:
+        """Writes a photo to a file; see `images.write.write_image`."""
+        write_image(
+            denoised,
+            target,
+            overwrite=self.overwrite,
+            quality=self.quality,
+            metadata=self.metadata,
+            bit_depth=self.bit_depth,
+        )
+
+    def write_picture(self, picture: Image, target: Path) -> None:
+        """Writes a picture that shows photos, rather than one; it is coded as usual."""
+        write_image(picture, target, overwrite=self.overwrite)

@@ -1,0 +1,276 @@
+"""What the denoise command does with folders, names, looks and pipes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+CLI = Path(__file__).parents[2] / "cli.py"
+
+Command = Callable[..., object]
+Write = Callable[..., Path]
+
+
+def files(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_help_lists_options_by_what_they_are_for(command: Callable):
+    text = command("denoise", "--help").out
+    titles = [
+        "Files:",
+        "Denoising:",
+        "Writing:",
+        "Looking first:",
+        "Time and memory:",
+        "Messages:",
+        "Other:",
+    ]
+    places = [text.index(f"\n{title}\n") for title in titles]
+    assert places == sorted(places)
+    assert places[0] < text.index("--recursive") < places[1] < text.index("--strength")
+
+
+def test_a_folder_is_mirrored_and_what_is_left_out_is_said(
+    command: Callable, write_photo: Write, tmp_path: Path
+):
+    write_photo("s/a.png")
+    write_photo("s/x/b.jpg")
+    (tmp_path / "s/.hidden.png").write_bytes(b"")
+    (tmp_path / "s/note.txt").write_bytes(b"")
+    result = command("denoise", "s", "-o", "out")
+    assert result.code == 0, result.err
+    assert files(tmp_path / "out") == {"a.png"}
+    assert "left out: 1 hidden, 1 that is no photo, 1 folder (add -r)" in result.err
+    result = command("denoise", "s", "-r", "-o", "out", "--skip-existing")
+    assert (result.code, files(tmp_path / "out")) == (0, {"a.png", "x/b.jpg"})
+    assert result.err.splitlines()[-1] == "1 written, 1 skipped"
+
+
+def test_a_folder_can_be_done_again(command: Callable, write_photo: Write, tmp_path: Path):
+    write_photo("s/a.png")
+    for last in ("s/a.png → s/a_denoised.png", "1 skipped"):
+        result = command("denoise", "s", "--skip-existing")
+        assert result.code == 0
+        assert result.err.splitlines()[-1].startswith(last)
+    assert files(tmp_path / "s") == {"a.png", "a_denoised.png"}
+    assert "left out: 1 earlier result" in result.err
+
+
+def test_results_are_called_as_the_template_says(
+    command: Callable, write_photo: Write, tmp_path: Path
+):
+    write_photo("s/a.jpg")
+    assert command("denoise", "s", "-s", 0.5, "--name", "{stem}-{model}-{strength}.png").code == 0
+    assert files(tmp_path / "s") == {"a.jpg", "a-tiny-0.5.png"}
+    refused = command("denoise", "s", "--name", "{stem}/{ext}")
+    assert (refused.code, "names a folder" in refused.only_error) == (2, True)
+
+
+def test_a_dry_run_says_all_and_does_nothing(command: Callable, write_photo: Write, tmp_path: Path):
+    write_photo("s/a.png", (40, 56))
+    (tmp_path / "s/b.png").write_bytes(b"no picture")
+    before = files(tmp_path)
+    result = command("denoise", "s", "-o", "out", "-n", "--tile", 20)
+    assert result.code == 0
+    assert result.err.splitlines() == [
+        "s/a.png → out/a.png (56 x 40 pixels, 20 tiles)",
+        "s/b.png → out/b.png",
+        "2 planned",
+    ]
+    lines = [json.loads(line) for line in command("denoise", "s", "-n", "--json").out.splitlines()]
+    assert [line["status"] for line in lines] == ["planned", "planned"]
+    assert (lines[0]["width"], lines[0]["height"], lines[0]["tiles"]) == (56, 40, 1)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("point", [None, "70,610", "0,0", "899,699"])
+@pytest.mark.parametrize("tag", [1, 6])
+def test_a_preview_is_a_part_of_the_whole_result(
+    command: Callable, write_photo: Write, tmp_path: Path, point: str | None, tag: int
+):
+    source = write_photo("a.png", (700, 900) if tag == 1 else (900, 700))
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    Image.open(source).save(source, exif=exif)
+    preview = "--preview" if point is None else f"--preview={point}"
+    assert command("denoise", "a.png", preview).code == 0
+    assert command("denoise", "a.png", "--compare", "side.png").code == 0
+    shown = np.asarray(Image.open(tmp_path / "a_preview.png"))
+    whole = np.asarray(Image.open(tmp_path / "side.png"))
+    assert (shown.shape, whole.shape) == ((480, 960, 3), (700, 1800, 3))
+    x, y = (450, 350) if point is None else map(int, point.split(","))
+    left, top = (min(max(at - 240, 0), size - 480) for at, size in ((x, 900), (y, 700)))
+    part = slice(top, top + 480)
+    np.testing.assert_array_equal(shown[:, :480], whole[part, left : left + 480])
+    np.testing.assert_array_equal(shown[:, 480:], whole[part, 900 + left : 900 + left + 480])
+
+
+def test_a_preview_never_replaces_a_file_unasked(
+    command: Callable, write_photo: Write, tmp_path: Path
+):
+    write_photo("a.jpg")
+    assert command("denoise", "a.jpg", "--preview").code == 0
+    assert command("denoise", "a.jpg", "--preview").code == 2
+    assert command("denoise", "a.jpg", "--preview", "--overwrite").code == 0
+    assert command("denoise", "a.jpg", "--preview", "-o", "p.png").code == 0
+    outside = command("denoise", "a.jpg", "--preview", "56,0", "-o", "q.png")
+    assert "preview 56,0: is outside of a.jpg, which has 56 x 40 pixels" in outside.only_error
+    assert outside.code == 1
+    assert files(tmp_path) == {"a.jpg", "a_preview.png", "p.png"}
+    before = command("denoise", "--preview", "a.jpg")
+    assert "put the photo first" in before.err
+
+
+def test_before_and_after_are_for_one_photo(command: Callable, write_photo: Write, tmp_path: Path):
+    write_photo("a.png")
+    write_photo("b.png")
+    assert "but there are 2" in command("denoise", "a.png", "b.png", "--compare", "c.png").err
+    for taken in ("a.png", "a_denoised.png"):
+        result = command("denoise", "a.png", "--compare", taken, "--overwrite")
+        assert (result.code, "is also an input or a result" in result.only_error) == (2, True)
+    assert files(tmp_path) == {"a.png", "b.png"}
+
+
+def test_grain_and_quality_reach_the_denoiser(
+    command: Callable, write_photo: Write, tmp_path: Path
+):
+    write_photo("a.png")
+    results = {}
+    for name, options in {
+        "plain": [],
+        "grain": ["--keep-grain", 0.5],
+        "best": ["--quality", "best"],
+        "small": ["--max-memory", "1M"],
+    }.items():
+        assert command("denoise", "a.png", "-o", f"{name}.png", *options).code == 0
+        results[name] = np.asarray(Image.open(tmp_path / f"{name}.png")).tobytes()
+    assert results["small"] == results["plain"]
+    assert len(set(results.values())) == 3
+    assert "grain 2: not between 0 and 1" in command("denoise", "a.png", "--keep-grain", 2).err
+    fast = command("denoise", "a.png", "--quality", "fast")
+    assert (fast.code, "8-bit integers" in fast.only_error) == (2, True)
+
+
+def test_how_files_are_written_can_be_chosen(command: Callable, write_photo: Write, tmp_path: Path):
+    source = write_photo("a.jpg")
+    exif = Image.Exif()
+    exif[0x0110] = "camera"
+    Image.open(source).save(source, exif=exif, quality=60)
+    sizes = {}
+    for quality in (30, 60, 95, "keep"):
+        assert command("denoise", "a.jpg", "-o", "b.jpg", "-q", quality, "--overwrite").code == 0
+        sizes[quality] = (tmp_path / "b.jpg").stat().st_size
+    assert sizes[30] < sizes[60] < sizes[95]
+    assert sizes["keep"] < sizes[95]
+    assert Image.open(tmp_path / "b.jpg").getexif()[0x0110] == "camera"
+    assert command("denoise", "a.jpg", "-o", "c.jpg", "--metadata", "none").code == 0
+    assert not Image.open(tmp_path / "c.jpg").getexif()
+    assert command("denoise", "a.jpg", "-o", "d.png", "--bit-depth", 16).code == 0
+    assert (tmp_path / "d.png").read_bytes()[24] == 16
+
+
+def test_the_first_of_several_pictures_is_for_those_who_ask(
+    command: Callable, write_photo: Write, tmp_path: Path
+):
+    first, second = (Image.open(write_photo(f"{name}.png")) for name in "ab")
+    first.save(tmp_path / "c.webp", save_all=True, append_images=[second.rotate(90)])
+    assert "c.webp" in command("denoise", "c.webp").only_error
+    result = command("denoise", "c.webp", "--first-only", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["notes"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["a.png", "--preview", "--compare", "b.png"],
+        ["a.png", "--preview", "-n"],
+        ["a.png", "-o", "-", "--json"],
+        ["a.png", "-o", "-", "--skip-existing"],
+        ["-", "-r"],
+        ["-", "--name", "{stem}.png"],
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(
+    command: Callable, write_photo: Write, options: list[str]
+):
+    write_photo("a.png")
+    result = command("denoise", *options)
+    assert (result.code, "contradicts" in result.only_error) == (2, True)
+
+
+class TestPipe:
+    @pytest.fixture
+    def pipe(
+        self, cli_environment: dict[str, str], tmp_path: Path
+    ) -> Callable[..., subprocess.CompletedProcess]:
+        def run(*args: str, data: bytes = b"") -> subprocess.CompletedProcess:
+            return subprocess.run(
+                [sys.executable, CLI, "denoise", *args],
+                cwd=tmp_path,
+                env=cli_environment,
+                input=data,
+                capture_output=True,
+            )
+
+        return run
+
+    @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
+    def test_pixels_and_nothing_else_go_through(
+        self, pipe: Callable, command: Callable, write_photo: Write, tmp_path: Path, name: str
+    ):
+        content = write_photo(name).read_bytes()
+        assert command("denoise", name).code == 0
+        expected = next(tmp_path.glob("a_denoised.*")).read_bytes()
+        for result in (pipe("-", data=content), pipe("-", "-o", "-", data=content)):
+            assert (result.returncode, result.stderr, result.stdout) == (0, b"", expected)
+        assert pipe(name, "-o", "-").stdout == expected
+
+    def test_a_file_has_the_format_of_its_name(
+        self, pipe: Callable, write_photo: Write, tmp_path: Path
+    ):
+        content = write_photo("a.png").read_bytes()
+        assert pipe("-", "-o", "b.jpg", data=content).returncode == 0
+        assert Image.open(tmp_path / "b.jpg").format == "JPEG"
+        again = pipe("-", "-o", "b.jpg", data=content)
+        assert (again.returncode, b"b.jpg: exists already" in again.stderr) == (2, True)
+
+    def test_what_cannot_be_read_is_said(self, pipe: Callable):
+        for data, text in ((b"", b"is empty"), (b"text", b"is not a picture")):
+            result = pipe("-", data=data)
+            assert (result.returncode, result.stdout) == (1, b"")
+            assert b"kerasdenoise: standard input: " + text in result.stderr
+
+    def test_it_is_for_one_photo(self, pipe: Callable, write_photo: Write):
+        write_photo("a.png")
+        result = pipe("-", "a.png")
+        assert (result.returncode, b"but there are 2 inputs" in result.stderr) == (2, True)
+        assert b"is no name for a photo" in pipe("-", "-o", "folder/").stderr
+
+
+def test_a_shell_completes_commands_options_and_models(
+    cli_environment: dict[str, str], tmp_path: Path
+):
+    def complete(words: str) -> list[str]:
+        environment = {
+            **cli_environment,
+            "_KERASDENOISE_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split(" ")) - 1),
+        }
+        result = subprocess.run(
+            [sys.executable, CLI], env=environment, cwd=tmp_path, capture_output=True, text=True
+        )
+        return [line.partition(",")[2] for line in result.stdout.splitlines()]
+
+    assert complete("kerasdenoise den") == ["denoise"]
+    assert "--skip-existing" in complete("kerasdenoise denoise --skip")
+    assert complete("kerasdenoise denoise -m ti") == ["tiny", "tiny_gray"]

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kerasdenoise.cli.overlap import run_in_turn, run_overlapped
+
+
+class Steps:
+    """Steps that remember when they ran, and for which items at a time."""
+
+    def __init__(self, stop_at: str = "") -> None:
+        self.finished: list[str] = []
+        self.patient = False
+        self.held = 0
+        self.most = 0
+        self.began: dict[str, float] = {}
+        self.ended: dict[str, float] = {}
+        self._stop_at = stop_at
+        self._lock = threading.Lock()
+
+    def read(self, item: str) -> str:
+        with self._lock:
+            self.held += 1
+            self.most = max(self.most, self.held)
+        return self._step("read", item)
+
+    def work(self, item: str, poll: Callable[[], None]) -> str:
+        if item == self._stop_at:
+            raise KeyboardInterrupt
+        self._step("work", item)
+        while self.patient and item > "a" and "a" not in self.finished:
+            poll()
+        return item
+
+    def write(self, item: str) -> str:
+        self._step("write", item)
+        with self._lock:
+            self.held -= 1
+        return item
+
+    def _step(self, step: str, item: str) -> str:
+        self.began[step + item] = time.monotonic()
+        time.sleep(0.02)
+        self.ended[step + item] = time.monotonic()
+        return item
+
+    def all(self) -> dict[str, Callable[..., Any]]:
+        return {"read": self.read, "work": self.work, "write": self.write}
+
+
+def test_steps_of_neighbors_overlap_and_the_order_stays():
+    steps = Steps()
+    run_overlapped("abcde", **steps.all(), done=steps.finished.append, fits=lambda *_: True)
+    assert steps.finished == list("abcde")
+    assert steps.began["readb"] < steps.ended["worka"]
+    assert steps.began["workb"] < steps.ended["writea"]
+    assert steps.most <= 3
+
+
+def test_the_end_of_an_item_is_known_while_the_next_one_is_worked_on():
+    steps = Steps()
+    steps.patient = True
+    run_overlapped("ab", **steps.all(), done=steps.finished.append, fits=lambda *_: True)
+    assert steps.finished == ["a", "b"]
+
+
+def test_what_does_not_fit_waits_until_nothing_else_is_held():
+    steps = Steps()
+    run_overlapped("abc", **steps.all(), done=steps.finished.append, fits=lambda *_: False)
+    assert steps.finished == list("abc")
+    assert steps.most == 1
+
+
+def test_in_turn_there_is_one_thread():
+    threads = set()
+
+    def step(item: str) -> str:
+        threads.add(threading.get_ident())
+        return item
+
+    finished: list[str] = []
+    run_in_turn("ab", read=step, work=lambda item, _: step(item), write=step, done=finished.append)
+    assert finished == ["a", "b"]
+    assert threads == {threading.get_ident()}
+
+
+def test_an_interruption_lets_what_is_being_written_end():
+    steps = Steps(stop_at="b")
+    with pytest.raises(KeyboardInterrupt):
+        run_overlapped("abc", **steps.all(), done=steps.finished.append, fits=lambda *_: True)
+    assert steps.finished == ["a"]
+    assert "writeb" not in steps.began
+    assert "readc" not in steps.began

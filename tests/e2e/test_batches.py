@@ -1,0 +1,196 @@
+"""Batches that are disturbed: by another run, a full disk, files that go, and odd names."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+Cli = Callable[..., subprocess.CompletedProcess]
+Write = Callable[..., Path]
+Start = Callable[..., subprocess.Popen]
+
+CLI = Path(__file__).parents[2] / "cli.py"
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture
+def start(cli_environment: dict[str, str], tmp_path: Path) -> Start:
+    """Starts the denoise command and returns its process."""
+
+    def run(*args: object) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, CLI, "denoise", *map(str, args)],
+            cwd=tmp_path,
+            env=cli_environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A job in the background ignores interrupts, and its children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
+    return run
+
+
+def test_steps_overlap_and_change_nothing(run_cli: Cli, write_photo: Write, tmp_path: Path):
+    for number in range(5):
+        write_photo(f"s/{number}.png", (50 + number, 70))
+    (tmp_path / "s/2.png").write_bytes(b"no picture")
+    for threads in (1, 2):
+        result = run_cli("denoise", "s", "-o", f"out{threads}", "--threads", threads, "--json")
+        assert result.returncode == 1
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [line["input"] for line in lines] == [f"s/{number}.png" for number in range(5)]
+        assert [line["status"] == "failed" for line in lines] == [0, 0, 1, 0, 0]
+    for path in (tmp_path / "out1").iterdir():
+        assert path.read_bytes() == (tmp_path / "out2" / path.name).read_bytes()
+    assert names(tmp_path / "out1") == {"0.png", "1.png", "3.png", "4.png"}
+
+
+def test_an_interrupted_folder_goes_on_where_it_was(
+    run_cli: Cli, start: Start, write_photo: Write, tmp_path: Path
+):
+    for number in range(12):
+        write_photo(f"s/{number:02}.png", (300, 300))
+    process = start("s", "-o", "out", "--json", "--tile", 20, "--threads", 2)
+    assert json.loads(process.stdout.readline())["status"] == "written"
+    process.send_signal(signal.SIGINT)
+    printed, messages = process.communicate(timeout=60)
+    assert process.returncode == 130, messages
+    written = 1 + len(printed.splitlines())
+    assert messages.startswith(f"kerasdenoise: interrupted: {written} of 12 written")
+    assert len(names(tmp_path / "out")) == written < 12
+    again = run_cli("denoise", "s", "-o", "out", "--skip-existing")
+    assert again.stderr.splitlines()[-1] == f"{12 - written} written, {written} skipped"
+    assert run_cli("denoise", "s", "-o", "whole").returncode == 0
+    for path in (tmp_path / "whole").iterdir():
+        assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
+
+
+def test_two_runs_at_once_do_each_photo_once(start: Start, write_photo: Write, tmp_path: Path):
+    for number in range(6):
+        write_photo(f"s/{number}.png", (200, 200))
+    runs = [start("s", "-o", "out", "--skip-existing", "--json", "--tile", 20) for _ in range(2)]
+    lines = []
+    for process in runs:
+        printed, messages = process.communicate(timeout=120)
+        assert (process.returncode, messages) == (0, "")
+        lines += [json.loads(line) for line in printed.splitlines()]
+    written = [line["input"] for line in lines if line["status"] == "written"]
+    assert sorted(written) == [f"s/{number}.png" for number in range(6)]
+    assert names(tmp_path / "out") == {f"{number}.png" for number in range(6)}
+
+
+def test_without_leave_to_skip_the_second_run_fails_and_spoils_nothing(
+    start: Start, write_photo: Write, tmp_path: Path
+):
+    write_photo("a.png", (200, 200))
+    runs = [start("a.png", "--tile", 12, "--quiet") for _ in range(2)]
+    messages = [process.communicate(timeout=120)[1] for process in runs]
+    codes = sorted(process.returncode for process in runs)
+    # Refused at once if it came so late that the result was there before it began.
+    assert codes in ([0, 1], [0, 2])
+    assert "a_denoised.png: exists already" in "".join(messages)
+    Image.open(tmp_path / "a_denoised.png").load()
+    assert names(tmp_path) == {"a.png", "a_denoised.png"}
+
+
+def test_a_photo_that_goes_while_others_are_done_fails_alone(
+    start: Start, write_photo: Write, tmp_path: Path
+):
+    for number in range(5):
+        write_photo(f"s/{number}.png", (200, 200))
+    process = start("s", "-o", "out", "--json", "--tile", 20, "--threads", 1)
+    process.stdout.readline()
+    (tmp_path / "s/4.png").unlink()
+    printed, messages = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert json.loads(printed.splitlines()[-1])["status"] == "failed"
+    assert messages.startswith("kerasdenoise: s/4.png: no such file; ")
+    assert names(tmp_path / "out") == {"0.png", "1.png", "2.png", "3.png"}
+
+
+def in_namespace(
+    script: str, cwd: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess:
+    """Runs a script that may mount what it likes: it is gone when the script ends."""
+    if shutil.which("unshare") is None:
+        pytest.skip("there is no unshare")
+    probe = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    check = "mkdir -p disk && mount -t tmpfs -o size=64k none disk"
+    if subprocess.run([*probe, check], cwd=cwd, capture_output=True).returncode:
+        pytest.skip("this user may mount nothing")
+    return subprocess.run(
+        [*probe, script], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+
+
+def test_a_full_disk_fails_what_does_not_fit_and_leaves_nothing_of_it(
+    cli_environment: dict[str, str], write_photo: Write, tmp_path: Path
+):
+    write_photo("s/a.png", (20, 20))
+    write_photo("s/b.png", (300, 300))
+    write_photo("s/c.png", (20, 20))
+    script = f"""mkdir -p disk && mount -t tmpfs -o size=64k none disk
+        "{sys.executable}" "{CLI}" denoise s -o disk; code=$?; ls -A disk; exit $code"""
+    result = in_namespace(script, tmp_path, cli_environment)
+    assert result.returncode == 1, result.stderr
+    assert result.stdout.split() == ["a.png", "c.png"]
+    assert "2 written, 1 failed" in result.stderr
+    assert "kerasdenoise: disk/b.png: no space left on the device; free some" in result.stderr
+
+
+def test_a_limit_on_files_is_a_failure_like_others(
+    cli_environment: dict[str, str], write_photo: Write, tmp_path: Path
+):
+    resource = pytest.importorskip("resource", reason="there are no such limits on Windows")
+    write_photo("s/a.png", (20, 20))
+    write_photo("s/b.png", (300, 300))
+    result = subprocess.run(
+        [sys.executable, CLI, "denoise", "s", "-o", "out"],
+        cwd=tmp_path,
+        env=cli_environment,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16)),
+    )
+    assert result.returncode == 1
+    assert "kerasdenoise: out/b.png: cannot be written (File too large)" in result.stderr
+    assert names(tmp_path / "out") == {"a.png"}
+
+
+def test_a_disk_that_is_read_only_is_refused_before_any_work(
+    cli_environment: dict[str, str], write_photo: Write, tmp_path: Path
+):
+    write_photo("a.png")
+    script = f"""mkdir -p disk && mount -t tmpfs -o ro none disk
+        "{sys.executable}" "{CLI}" denoise a.png -o disk/inner/"""
+    result = in_namespace(script, tmp_path, cli_environment)
+    assert result.returncode == 2
+    assert result.stderr == "kerasdenoise: disk: may not be written to; write elsewhere with -o\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_names_may_be_in_any_language_and_in_none(run_cli: Cli, write_photo: Write, tmp_path: Path):
+    source = write_photo("s/照片 1.jpg")
+    strange = os.fsdecode(b"s/\xff\xe4.jpg")
+    shutil.copy(source, tmp_path / strange)
+    assert run_cli("denoise", "s", "-o", "干净").returncode == 0
+    assert names(tmp_path / "干净") == {"照片 1.jpg", Path(strange).name}
+    result = run_cli("denoise", strange, "--json")
+    assert result.returncode == 0
+    line = json.loads(result.stdout)
+    assert line["input"] == strange
+    assert (tmp_path / line["output"]).is_file()
