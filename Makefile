@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.tools
 
-.PHONY: denoise setup check test test-all bench quality pictures pack clean
+.PHONY: denoise setup check test test-all bench quality pictures pack web clean
 
 denoise: $(INSTALLED)  ## Denoise the sample photo, or PHOTO=path
 	@$(BIN)/python cli.py denoise "$(PHOTO)" $(if $(filter $(SAMPLE),$(PHOTO)),--overwrite)
@@ -47,6 +47,10 @@ quality: $(INSTALLED)  ## How well the models denoise, beside others
 pack: $(INSTALLED)  ## The photos of RECIPE, in build/pack, for a machine without a network
 	@rm -rf build/pack
 	@$(BIN)/python tools/pack.py $(RECIPE)
+
+web:  ## The page of `kerasdenoise app`, built from apps/web by Node.js
+	npm --prefix apps/web ci
+	npm --prefix apps/web run build
 
 clean:
 	rm -rf .venv build dist
