@@ -37,8 +37,8 @@ KINDS: dict[str, type[Noise]] = {
     noise.kind: noise
     for noise in (
         Gaussian,
-        Compressed,
         Camera,
+        Compressed,
         Poisson,
         Speckle,
         SaltAndPepper,

@@ -13,10 +13,12 @@ from kerasdenoise.inference.denoiser import Denoiser
 SHIPPED = Path(__file__).parents[2] / "saved_models"
 MODELS = sorted(json.loads((SHIPPED / "index.json").read_text("utf-8"))["models"])
 TOLERANCE = 0.5 / 255
-# Lines of single pixels are like nothing that a network was trained on, and what a tone curve
-# did to the mean is guessed.
+# What a tone curve did to the mean is guessed.
 LOOSE = 1 / 255
-# Gaussian noise of these levels of 255, which keeps the mean but for clipping.
+# Lines of single pixels are like nothing that a network was trained on.
+LINES = 2 / 255
+# Gaussian noise of these levels of 255, which keeps the mean but for clipping. In the dark that
+# makes a picture brighter than the scene, and a denoiser right that makes it darker again.
 GAUSSIAN = ["gaussian:5", "gaussian:15", "gaussian:50"]
 # Noise that passes a camera's tone curve changes the mean, most of all in the dark.
 CAMERA = ["camera:0.0003", "camera:0.001"]
@@ -76,7 +78,7 @@ def test_a_noisy_image_of_any_size_stays_within_reason(denoiser: Denoiser, size:
     assert np.abs(denoised - noisy).max() < 0.35
     if max(size) > 2:
         assert denoised.std() < 0.8 * noisy.std()
-        assert np.abs(_shift(denoiser, noisy)).max() < LOOSE
+        assert np.abs(_shift(denoiser, noisy)).max() < LINES
 
 
 def _error(denoiser: Denoiser, noisy: np.ndarray, clean: np.ndarray) -> np.ndarray:
@@ -91,8 +93,8 @@ def _error(denoiser: Denoiser, noisy: np.ndarray, clean: np.ndarray) -> np.ndarr
 @pytest.mark.parametrize("noise", GAUSSIAN)
 @pytest.mark.parametrize("level", [0, 2, 8, 32, 128, 240])
 def test_a_noisy_flat_gets_neither_darker_nor_tinted(denoiser: Denoiser, level: int, noise: str):
-    noisy = _add_noise(np.full((192, 192, 3), level / 255, np.float32), noise)
-    assert np.abs(_shift(denoiser, noisy)).max() < TOLERANCE
+    clean = np.full((192, 192, 3), level / 255, np.float32)
+    assert _error(denoiser, _add_noise(clean, noise), clean).max() < TOLERANCE
 
 
 @pytest.mark.parametrize("noise", CAMERA)
@@ -111,9 +113,7 @@ def test_a_night_sky_keeps_its_darkness_and_its_stars(denoiser: Denoiser, noise:
         clean[row - 1 : row + 2, column - 1 : column + 2] = 0.8
     clean = clean.astype(np.float32)
     noisy = _add_noise(clean, noise)
-    if noise in CAMERA:
-        assert _error(denoiser, noisy, clean).max() < LOOSE
-    else:
-        assert np.abs(_shift(denoiser, noisy)).max() < TOLERANCE
+    limit = LOOSE if noise in CAMERA else TOLERANCE
+    assert _error(denoiser, noisy, clean).max() < limit
     denoised = denoiser.denoise_pixels(noisy)
     assert min(denoised[row, column].mean() for row, column in stars) > 0.4

@@ -19,6 +19,7 @@ from kerasdenoise.training.task import DenoisingTask
 UNBIASED = ["gaussian:25", "gaussian:0-55", "poisson:5.5", "poisson:shot:30", "poisson:halved"]
 BIASED = [
     "camera",
+    "compressed:25",
     "poisson:additive",
     "speckle",
     "salt_and_pepper",
