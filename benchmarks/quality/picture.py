@@ -96,6 +96,8 @@ def _draw_points(axes: Axes, points: Sequence[Point]) -> None:
             va="center",
             color=_OURS if point.ours else _OTHERS,
             fontweight="bold" if point.ours else "normal",
+            # No line strikes through a name.
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
 
 
