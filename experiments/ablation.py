@@ -205,7 +205,9 @@ Such trainings are short: what learns fast wins, and what would be better in the
 |---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-This page is written by `python experiments/ablation.py --jobs {arguments.jobs}`.
+This page is written by `python experiments/ablation.py --jobs {arguments.jobs}`, which goes on with
+the trials that have no result yet; {len(TRIALS) - sum(map(bool, results.values()))} of \
+{len(TRIALS)} are left out for now.
 """
     PAGE.write_text(text, "utf-8")
 
