@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# What estimates the level of the noise that peers are told on real photos.
+_FOR_ESTIMATES = ("scikit-image", "PyWavelets")
+
 Denoise = Callable[[np.ndarray, float, float], np.ndarray]
 
 
@@ -33,8 +36,10 @@ class Peer:
 
     @property
     def version(self) -> str | None:
-        """The version that is installed, if any."""
+        """The version that is installed, if any, with what tells it the level of real noise."""
         try:
+            for needed in _FOR_ESTIMATES:
+                importlib.metadata.version(needed)
             return importlib.metadata.version(self.package)
         except importlib.metadata.PackageNotFoundError:
             return None
