@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kerasdenoise.zoo.info import INT8
+
 
 def render_card(metadata: dict[str, Any]) -> str:
     """Renders `metadata.json` as Markdown.
@@ -52,7 +54,7 @@ def render_card(metadata: dict[str, Any]) -> str:
 
 def _describe_int8(int8: dict[str, Any]) -> str:
     return (
-        f"`model_int8.tflite`, {int8['bytes']:,} bytes, takes and gives uint8; on "
+        f"`{INT8}`, {int8['bytes']:,} bytes, takes and gives uint8; on "
         f"{int8['images']} validation pictures with `{int8['noise']}`, as pictures have it, "
         f"{int8['psnr_int8']:.2f} dB where float32 has {int8['psnr_float']:.2f}"
     )

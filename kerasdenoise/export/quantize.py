@@ -18,11 +18,10 @@ from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.metrics import psnr
 from kerasdenoise.models import make_config
 from kerasdenoise.noise import Mixture, parse_noise
+from kerasdenoise.zoo.info import INT8
 
 if TYPE_CHECKING:
     from kerasdenoise.training.recipe import Recipe
-
-INT8 = "model_int8.tflite"
 
 # Batches of patches whose values set the scales of all tensors.
 _BATCHES = 8

@@ -18,7 +18,7 @@ from kerasdenoise.models import find_architecture, make_config
 from kerasdenoise.runtime import prepare_keras
 from kerasdenoise.zoo import find_model, verify_model
 from kerasdenoise.zoo.find import INDEX
-from kerasdenoise.zoo.info import read_json
+from kerasdenoise.zoo.info import INT8, read_json
 
 if TYPE_CHECKING:
     import keras
@@ -142,7 +142,7 @@ def _write_int8(
     denoiser: keras.Model, recipe: Recipe, folder: Path, photos: Path
 ) -> dict[str, Any]:
     """Writes the integer file, and returns what it loses."""
-    from kerasdenoise.export.quantize import INT8, draw_noisy_patches, measure_int8, write_int8
+    from kerasdenoise.export.quantize import draw_noisy_patches, measure_int8, write_int8
 
     write_int8(denoiser, folder / INT8, draw_noisy_patches(recipe, photos))
     return measure_int8(folder, recipe, photos)

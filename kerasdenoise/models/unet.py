@@ -77,7 +77,7 @@ PRESETS = {
     "small": Config(widths=(16, 32, 64)),
     "medium": Config(),
     "large": Config(widths=(64, 128, 256), blocks=(2, 2, 4)),
-    # What ships: all the arithmetic that FFDNet's quarter allows, most of it at half resolution.
+    # What ships: less arithmetic than a quarter of FFDNet's, most of it at half resolution.
     "photo": Config(widths=(48, 64, 72), estimates_level=True),
     "photo_tiny": Config(widths=(24, 32, 40), blocks=(1, 1, 1)),
     # For accelerators: ten times the arithmetic of `photo`; 128 channels fill matrix units.
@@ -132,8 +132,8 @@ def build(config: Config) -> keras.Model:
 def residual_block(x: Any, width: int, name: str) -> Any:
     """Adds two convolutions of what is given to it."""
     branch = _conv(width, 3, f"{name}_conv1", activation="relu")(x)
-    # Started near zero, so that every block starts as the identity: with the usual scale the
-    # loss after 3,000 steps was 1.7 times as high.
+    # Started near zero, so that every block starts as the identity: with the usual scale
+    # it learns more slowly.
     near_zero = keras.initializers.VarianceScaling(0.02, "fan_in", "truncated_normal")
     branch = _conv(width, 3, f"{name}_conv2", kernel_initializer=near_zero)(branch)
     return keras.layers.Add(name=f"{name}_add")([x, branch])

@@ -12,6 +12,9 @@ from kerasdenoise.errors import ModelError
 
 METADATA = "metadata.json"
 
+# The file of a model that computes with 8-bit integers alone.
+INT8 = "model_int8.tflite"
+
 
 @dataclass(frozen=True)
 class FileRecord:
@@ -85,7 +88,7 @@ class ModelInfo:
     def int8_path(self) -> Path | None:
         """The file that denoises a tile by 8-bit integers alone, if the model has one."""
         has_one = "int8" in self.metadata and not self.has_context
-        return self.folder / "model_int8.tflite" if has_one else None
+        return self.folder / INT8 if has_one else None
 
     @property
     def tile_path(self) -> Path:

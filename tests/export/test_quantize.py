@@ -8,10 +8,11 @@ import pytest
 
 from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.export.litert import export_litert
-from kerasdenoise.export.quantize import INT8, draw_noisy_patches, measure_int8, write_int8
+from kerasdenoise.export.quantize import draw_noisy_patches, measure_int8, write_int8
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.models import get_architecture, make_config
 from kerasdenoise.training.recipe import Recipe, parse_recipe
+from kerasdenoise.zoo.info import INT8
 
 TEXT = """
 name = "small"
