@@ -172,18 +172,30 @@ def test_it_says_where_it_is_and_stops_when_interrupted(cli_environment: dict, t
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Where the tests run in the background of a shell, interrupts are ignored, and that is
+        # inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
-        line = process.stderr.readline()
-        found = re.fullmatch(r"tiny: http://127\.0\.0\.1:(\d+)/ \(stop with Ctrl\+C\)\n", line)
-        assert found is not None, line
-        connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
-        connection.request("GET", "/model.json")
-        assert json.loads(connection.getresponse().read())["name"] == "tiny"
-        connection.close()
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = _ask_and_interrupt(process)
+        finally:
+            process.kill()  # or a failure would wait for it forever
     assert (process.returncode, out, err) == (0, "", "stopped\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def _ask_and_interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Asks a server for its model, interrupts it, and returns what it printed meanwhile."""
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    found = re.fullmatch(r"tiny: http://127\.0\.0\.1:(\d+)/ \(stop with Ctrl\+C\)\n", line)
+    assert found is not None, line
+    connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
+    connection.request("GET", "/model.json")
+    assert json.loads(connection.getresponse().read())["name"] == "tiny"
+    connection.close()
+    process.send_signal(signal.SIGINT)
+    return process.communicate(timeout=60)
 
 
 def test_the_built_page_is_that_of_its_source():
