@@ -5,7 +5,39 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+
+# Descriptor 2 belongs to all threads: only one at a time may put something in its place.
+_stderr = threading.RLock()
+
+
+@contextlib.contextmanager
+def replace_stderr(descriptor: int) -> Iterator[bool]:
+    """Sends what anybody writes to the process's standard error to another file for a while.
+
+    Other threads that want the same wait until it is over.
+
+    Args:
+        descriptor: An open file.
+
+    Yields:
+        Whether it is so; without a usable standard error there is nothing to replace.
+    """
+    with _stderr:
+        try:
+            sys.stderr.flush()
+            saved = os.dup(2)
+        except (AttributeError, OSError, ValueError):
+            yield False
+            return
+        try:
+            os.dup2(descriptor, 2)
+            yield True
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
 
 
 @contextlib.contextmanager
@@ -15,20 +47,8 @@ def quiet_stderr() -> Iterator[None]:
     TensorFlow's and LiteRT's start-up lines are written by C++ to file descriptor 2, where
     no Python setting reaches them. Python's own `sys.stderr` is muted as well while inside.
     """
-    try:
-        sys.stderr.flush()
-        saved = os.dup(2)
-    except (AttributeError, OSError, ValueError):  # no usable stderr: nothing to hide
+    with Path(os.devnull).open("wb") as null, replace_stderr(null.fileno()):
         yield
-        return
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
 
 
 def prepare_keras() -> None:

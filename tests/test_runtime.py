@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -33,6 +34,25 @@ def test_what_native_code_writes_is_hidden_and_only_then(capfd: pytest.CaptureFi
 def test_an_error_inside_comes_out_and_ends_the_silence(capfd: pytest.CaptureFixture[str]):
     with pytest.raises(ZeroDivisionError), quiet_stderr():
         raise ZeroDivisionError
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_two_threads_that_hide_it_give_it_back(capfd: pytest.CaptureFixture[str]):
+    inside = threading.Event()
+
+    def hide_later() -> None:
+        inside.wait()
+        with quiet_stderr():
+            os.write(2, b"of the other")
+
+    other = threading.Thread(target=hide_later)
+    other.start()
+    with quiet_stderr():
+        inside.set()
+        # Long enough for the other to come in, if nothing kept it out.
+        other.join(0.2)
+    other.join()
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"
 

@@ -9,14 +9,16 @@ import struct
 import tempfile
 from collections.abc import Iterator
 
-import numpy as np
-
+from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.extras import import_extra
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, check_size
-from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.images.tags import byte_order
 from kerasdenoise.images.tiff_tags import directories, exif_of_tags
+from kerasdenoise.runtime import replace_stderr
+
+# What LibRaw says of data that are missing or wrong.
+_DAMAGE = (b"Unexpected end of file", b"data corrupted at")
 
 
 def read_raw(data: bytes, reading: Reading) -> Image:
@@ -45,15 +47,7 @@ def read_raw(data: bytes, reading: Reading) -> Image:
     # LibRaw fills what is missing, and says so nowhere else.
     if complaints:
         raise RefusedError("is truncated or damaged", COPY_AGAIN)
-    height, width = developed.shape[:2]
-    pixels, _ = to_pixels(
-        lambda top, bottom: developed[top:bottom],
-        height,
-        width,
-        channels=3,
-        dtype=np.dtype(np.uint16),
-        has_alpha=False,
-    )
+    pixels, _ = take_array(developed, channels=3, has_alpha=False, exact=reading.exact)
     try:
         exif = exif_of_tags(next(directories(data), {}), byte_order(data), upright=True)
     except (ValueError, struct.error):  # makers' own containers
@@ -67,21 +61,20 @@ def read_raw(data: bytes, reading: Reading) -> Image:
 def _complaints() -> Iterator[list[bytes]]:
     """Collects what LibRaw writes to the process's standard error, rather than showing it.
 
+    What others write meanwhile, such as a progress bar, is shown afterwards.
+
     Yields:
-        A list that afterwards holds its text, if there was any.
+        A list that afterwards holds LibRaw's lines, if there were any.
     """
     found: list[bytes] = []
-    try:
-        saved = os.dup(2)
-    except OSError:  # a closed standard error says nothing
-        yield found
-        return
     with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 2)
-        try:
+        with replace_stderr(file.fileno()) as replaced:
             yield found
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            file.seek(0)
-            found.extend(filter(None, [file.read(2**16)]))
+        if not replaced:
+            return
+        file.seek(0)
+        for line in file.read(2**16).splitlines(keepends=True):
+            if any(words in line for words in _DAMAGE):
+                found.append(line)
+            else:
+                os.write(2, line)
