@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 from pathlib import Path
+from typing import BinaryIO
 
 from kerasdenoise.errors import OutputError
 
@@ -23,7 +24,7 @@ _CAUSES: dict[int, tuple[str, str]] = {
 }
 
 
-def store(data: bytes, target: Path, *, overwrite: bool) -> None:
+def store(data: bytes | memoryview, target: Path, *, overwrite: bool) -> None:
     """Writes a file, and the folders on the way to it.
 
     Args:
@@ -48,35 +49,78 @@ def store(data: bytes, target: Path, *, overwrite: bool) -> None:
         raise OutputError(target, *cause) from error
 
 
-def _write_atomically(data: bytes, target: Path, *, overwrite: bool) -> None:
+def _write_atomically(data: bytes | memoryview, target: Path, *, overwrite: bool) -> None:
     # Only the name's beginning: with all of it the temporary name could be too long.
     temporary = target.parent / f".{target.name[:32]}.{secrets.token_hex(4)}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    # Unlike tempfile's, this mode leaves the file's permission to the user's umask.
-    descriptor = os.open(temporary, flags, 0o666)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if overwrite:
-            temporary.replace(target)
-        else:
-            _move_without_clobber(temporary, target)
+        if not _write_nameless(data, temporary, target, overwrite=overwrite):
+            _write_hidden(data, temporary, target, overwrite=overwrite)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _write_nameless(
+    data: bytes | memoryview, temporary: Path, target: Path, *, overwrite: bool
+) -> bool:
+    """Writes to a file that has no name before it is complete: of a killed process nothing stays.
+
+    Returns:
+        Whether the system and the disk know such files, as Linux does on its own disks.
+    """
+    try:
+        descriptor = os.open(target.parent, os.O_WRONLY | os.O_TMPFILE, 0o666)
+    except (AttributeError, OSError):  # what else may be wrong shows again in the other way
+        return False
+    with os.fdopen(descriptor, "wb") as stream:
+        _write_out(data, stream)
+        try:
+            # Without a folder's descriptor Python would link the link instead of the file.
+            os.link(
+                f"/proc/self/fd/{descriptor}",
+                temporary if overwrite else target,
+                src_dir_fd=descriptor,
+                follow_symlinks=True,
+            )
+        except FileExistsError:
+            raise
+        except OSError:  # there is no /proc
+            return False
+    if overwrite:
+        temporary.replace(target)
+    return True
+
+
+def _write_hidden(
+    data: bytes | memoryview, temporary: Path, target: Path, *, overwrite: bool
+) -> None:
+    """Writes to a hidden file first, which stays where the process is killed meanwhile."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    # Unlike tempfile's, this mode leaves the file's permission to the user's umask.
+    with os.fdopen(os.open(temporary, flags, 0o666), "wb") as stream:
+        _write_out(data, stream)
+    if overwrite:
+        temporary.replace(target)
+    else:
+        _move_without_clobber(temporary, target)
+
+
+def _write_out(data: bytes | memoryview, stream: BinaryIO) -> None:
+    stream.write(data)
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def _move_without_clobber(temporary: Path, target: Path) -> None:
     """Gives a file its name, unless that name is taken, even if it was taken just now."""
     try:
         target.hardlink_to(temporary)
+    except FileExistsError:
+        raise
     except OSError:
-        # Taken, which shows again here, or no hard links on this file system.
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        try:
-            temporary.replace(target)
-        except BaseException:
-            target.unlink()
-            raise
+        # No hard links on this file system. To reserve the name by an empty file would leave that
+        # to whoever kills the process before the next line; this way, only a file that came to be
+        # between these two lines could be replaced, and on Windows not even that.
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
+        temporary.rename(target)

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import errno
 import io
-import os
-import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -129,145 +126,9 @@ def test_missing_folders_are_made(make_image: MakeImage, tmp_path: Path) -> None
     assert [path.name for path in target.parent.iterdir()] == ["a.png"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_permissions_follow_the_umask(
-    make_image: MakeImage, tmp_path: Path, overwrite: bool
-) -> None:
-    before = os.umask(0o027)
-    try:
-        write_image(make_image(), tmp_path / "a.png", overwrite=overwrite)
-    finally:
-        os.umask(before)
-    assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o640
-
-
-def test_a_long_name_is_no_obstacle(make_image: MakeImage, tmp_path: Path) -> None:
-    target = tmp_path / f"{'ü' * 120}.png"
-    write_image(make_image(), target)
-    assert target.is_file()
-    with pytest.raises(OutputError, match="the file name is too long"):
-        write_image(make_image(), tmp_path / f"{'a' * 300}.png")
-
-
-@pytest.mark.parametrize("links", [True, False], ids=["hard links", "no hard links"])
-def test_an_existing_file_stays_unless_overwriting(
-    make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
-) -> None:
-    if not links:
-        monkeypatch.setattr(Path, "hardlink_to", _fail(OSError(errno.EPERM, "no links here")))
-    target = tmp_path / "a.png"
-    write_image(make_image(), target)
-    first = target.read_bytes()
-    with pytest.raises(OutputError, match="exists already; add --overwrite"):
-        write_image(make_image((9, 9)), target)
-    assert target.read_bytes() == first
-    write_image(make_image((9, 9)), target, overwrite=True)
-    assert read_image(target).pixels.shape == (9, 9, 3)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-
-
-@pytest.mark.parametrize("links", [True, False], ids=["hard links", "no hard links"])
-def test_a_file_that_appears_meanwhile_is_not_replaced(
-    make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
-) -> None:
-    target = tmp_path / "a.png"
-    monkeypatch.setattr(os, "fsync", lambda _: target.write_bytes(b"somebody else's"))
-    if not links:
-        monkeypatch.setattr(Path, "hardlink_to", _fail(OSError(errno.EPERM, "no links here")))
-    with pytest.raises(OutputError, match="exists already"):
-        write_image(make_image(), target)
-    assert target.read_bytes() == b"somebody else's"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-
-
-def _fail(error: BaseException) -> Callable[..., None]:
-    def fail(*_: object, **__: object) -> None:
-        raise error
-
-    return fail
-
-
-@pytest.mark.parametrize(
-    ("error", "raised", "text"),
-    [
-        (OSError(errno.ENOSPC, "No space left"), OutputError, "no space left on the device; free"),
-        (OSError(errno.EDQUOT, "Quota"), OutputError, "disk quota exceeded"),
-        (OSError(errno.EIO, "I/O error"), OutputError, r"cannot be written \(I/O error\)"),
-        (KeyboardInterrupt("stop"), KeyboardInterrupt, "stop"),
-    ],
-)
-@pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("place", ["fsync", "rename"])
-def test_a_failure_leaves_nothing_behind(
-    make_image: MakeImage,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    place: str,
-    overwrite: bool,
-    error: BaseException,
-    raised: type[BaseException],
-    text: str,
-) -> None:
-    target = tmp_path / "a.png"
-    if overwrite:
-        target.write_bytes(b"old")
-    if place == "fsync":
-        monkeypatch.setattr(os, "fsync", _fail(error))
-    else:
-        monkeypatch.setattr(Path, "hardlink_to", _fail(OSError(errno.EPERM, "no links here")))
-        monkeypatch.setattr(Path, "replace", _fail(error))
-    with pytest.raises(raised, match=text):
-        write_image(make_image(), target, overwrite=overwrite)
-    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert left == ({"a.png": b"old"} if overwrite else {})
-
-
 def test_a_picture_that_cannot_be_coded_makes_no_folder(
     make_image: MakeImage, tmp_path: Path
 ) -> None:
     with pytest.raises(OutputError, match="transparency"):
         write_image(make_image(alpha=True), tmp_path / "new" / "a.jpg")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
-def test_a_folder_that_may_not_be_written(
-    make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    monkeypatch.setattr(os, "open", _fail(OSError(code, os.strerror(code))))
-    with pytest.raises(OutputError, match=r"permission denied|read-only") as caught:
-        write_image(make_image(), tmp_path / "a.png")
-    assert "-o" in caught.value.remedy
-
-
-@pytest.mark.parametrize("target", ["file/a.png", "file/deeper/a.png"])
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_a_file_where_the_folder_should_be(
-    make_image: MakeImage, tmp_path: Path, target: str, overwrite: bool
-) -> None:
-    (tmp_path / "file").write_bytes(b"old")
-    with pytest.raises(OutputError, match="a file stands where its folder should be"):
-        write_image(make_image(), tmp_path / target, overwrite=overwrite)
-    assert (tmp_path / "file").read_bytes() == b"old"
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_a_folder_where_the_file_should_be(
-    make_image: MakeImage, tmp_path: Path, overwrite: bool
-) -> None:
-    (tmp_path / "a.png").mkdir()
-    with pytest.raises(OutputError):
-        write_image(make_image(), tmp_path / "a.png", overwrite=overwrite)
-    assert [path.name for path in tmp_path.rglob("*")] == ["a.png"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need rights on Windows")
-def test_overwriting_a_link_leaves_what_it_points_to(make_image: MakeImage, tmp_path: Path) -> None:
-    original = tmp_path / "original.png"
-    original.write_bytes(b"original")
-    link = tmp_path / "a.png"
-    link.symlink_to(original)
-    write_image(make_image(), link, overwrite=True)
-    assert original.read_bytes() == b"original"
-    assert read_image(link).format == "PNG"

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kerasdenoise.errors import OutputError
+from kerasdenoise.images.store import store
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has nameless files")
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="not so on Windows")
+
+
+def _fail(error: BaseException) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.fixture(
+    params=[pytest.param("nameless", marks=needs_linux), "hard links", "no hard links", "no proc"]
+)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each way in which a file can get its name, by what the system and the disk know."""
+    if request.param in ("hard links", "no hard links"):
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    if request.param == "no hard links":
+        refused = OSError(errno.EPERM, "no links here")
+        monkeypatch.setattr(Path, "hardlink_to", _fail(refused))
+    if request.param == "no proc":
+        link = os.link
+
+        def link_names(source: os.PathLike[str] | str, *rest: object, **options: object) -> None:
+            if str(source).startswith("/proc/"):
+                raise FileNotFoundError(errno.ENOENT, "no such file")
+            link(source, *rest, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(os, "link", link_names)
+    return request.param
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_missing_folders_are_made(way: str, tmp_path: Path):
+    store(b"new", tmp_path / "x" / "y" / "a.png", overwrite=False)
+    assert content(tmp_path / "x" / "y") == {"a.png": b"new"}
+
+
+def test_any_buffer_will_do(way: str, tmp_path: Path):
+    store(memoryview(bytearray(b"new")), tmp_path / "a.png", overwrite=False)
+    assert content(tmp_path) == {"a.png": b"new"}
+
+
+@needs_posix
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_permissions_follow_the_umask(way: str, tmp_path: Path, overwrite: bool):
+    before = os.umask(0o027)
+    try:
+        store(b"new", tmp_path / "a.png", overwrite=overwrite)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_long_name_is_no_obstacle(way: str, tmp_path: Path):
+    target = tmp_path / f"{'ü' * 120}.png"
+    store(b"new", target, overwrite=False)
+    store(b"newer", target, overwrite=True)
+    assert content(tmp_path) == {target.name: b"newer"}
+    with pytest.raises(OutputError, match="the file name is too long"):
+        store(b"new", tmp_path / f"{'a' * 300}.png", overwrite=False)
+
+
+def test_an_existing_file_stays_unless_overwriting(way: str, tmp_path: Path):
+    target = tmp_path / "a.png"
+    store(b"first", target, overwrite=False)
+    with pytest.raises(OutputError, match="exists already; add --overwrite"):
+        store(b"second", target, overwrite=False)
+    assert content(tmp_path) == {"a.png": b"first"}
+    store(b"second", target, overwrite=True)
+    assert content(tmp_path) == {"a.png": b"second"}
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    target = tmp_path / "a.png"
+    monkeypatch.setattr(os, "fsync", lambda _: target.write_bytes(b"somebody else's"))
+    with pytest.raises(OutputError, match="exists already"):
+        store(b"new", target, overwrite=False)
+    assert content(tmp_path) == {"a.png": b"somebody else's"}
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "text"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), OutputError, "no space left on the device; free"),
+        (OSError(errno.EDQUOT, "Quota"), OutputError, "disk quota exceeded"),
+        (OSError(errno.EIO, "I/O error"), OutputError, r"cannot be written \(I/O error\)"),
+        (KeyboardInterrupt("stop"), KeyboardInterrupt, "stop"),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("place", ["fsync", "rename"])
+def test_a_failure_leaves_nothing_behind(
+    way: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    overwrite: bool,
+    error: BaseException,
+    raised: type[BaseException],
+    text: str,
+):
+    target = tmp_path / "a.png"
+    if overwrite:
+        target.write_bytes(b"old")
+    elif place == "rename" and way != "no hard links":
+        pytest.skip("nothing is renamed")
+    if place == "fsync":
+        monkeypatch.setattr(os, "fsync", _fail(error))
+    else:
+        monkeypatch.setattr(Path, "replace" if overwrite else "rename", _fail(error))
+    with pytest.raises(raised, match=text):
+        store(b"new", target, overwrite=overwrite)
+    assert content(tmp_path) == ({"a.png": b"old"} if overwrite else {})
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from kerasdenoise.images.store import store
+
+folder, place, named, overwrite = sys.argv[1:]
+def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
+def fail(*_, **__): raise PermissionError("no links here")
+if named == "True":
+    del os.O_TMPFILE
+    Path.hardlink_to = fail
+setattr({"fsync": os, "link": os, "rename": Path, "replace": Path}[place], place, die)
+store(b"new", Path(folder, "a.png"), overwrite=overwrite == "True")
+"""
+
+
+@needs_linux
+@pytest.mark.parametrize(
+    ("place", "named", "overwrite", "hidden"),
+    [
+        ("fsync", False, False, 0),
+        ("link", False, False, 0),
+        ("fsync", False, True, 0),
+        ("link", False, True, 0),
+        ("replace", False, True, 1),  # an instant: complete, but for its name
+        ("fsync", True, False, 1),
+        ("rename", True, False, 1),
+        ("replace", True, True, 1),
+    ],
+)
+def test_a_kill_leaves_nothing_under_the_name_and_where_it_can_nothing_at_all(
+    tmp_path: Path, place: str, named: bool, overwrite: bool, hidden: int
+):
+    if overwrite:
+        (tmp_path / "a.png").write_bytes(b"old")
+    arguments = [tmp_path, place, named, overwrite]
+    command = [sys.executable, "-c", _KILLED, *map(str, arguments)]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    left = content(tmp_path)
+    assert left.pop("a.png", None) == (b"old" if overwrite else None)
+    assert len(left) == hidden
+    assert all(name.startswith(".a.png.") for name in left)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_may_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+):
+    monkeypatch.setattr(os, "open", _fail(OSError(code, os.strerror(code))))
+    with pytest.raises(OutputError, match=r"permission denied|read-only") as caught:
+        store(b"new", tmp_path / "a.png", overwrite=False)
+    assert "-o" in caught.value.remedy
+
+
+@pytest.mark.parametrize("target", ["file/a.png", "file/deeper/a.png"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_where_the_folder_should_be(way: str, tmp_path: Path, target: str, overwrite: bool):
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(OutputError, match="a file stands where its folder should be"):
+        store(b"new", tmp_path / target, overwrite=overwrite)
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_where_the_file_should_be(way: str, tmp_path: Path, overwrite: bool):
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(OutputError):
+        store(b"new", tmp_path / "a.png", overwrite=overwrite)
+    assert [path.name for path in tmp_path.rglob("*")] == ["a.png"]
+
+
+@needs_posix
+def test_overwriting_a_link_leaves_what_it_points_to(way: str, tmp_path: Path):
+    original = tmp_path / "original.png"
+    original.write_bytes(b"original")
+    link = tmp_path / "a.png"
+    link.symlink_to(original)
+    store(b"new", link, overwrite=True)
+    assert original.read_bytes() == b"original"
+    assert not link.is_symlink()
+    assert link.read_bytes() == b"new"
+
+
+@needs_posix
+def test_a_link_to_nothing_is_a_name_that_is_taken(way: str, tmp_path: Path):
+    link = tmp_path / "a.png"
+    link.symlink_to(tmp_path / "nothing")
+    with pytest.raises(OutputError, match="exists already"):
+        store(b"new", link, overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
