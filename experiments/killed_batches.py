@@ -23,13 +23,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import _sections
 import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "experiments" / "results" / "killed_batches.json"
 PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- killed batches -->", "<!-- end of killed batches -->"
 SUFFIXES = (".jpg", ".png", ".webp")
 
 FOUND = (
@@ -160,8 +160,7 @@ def write_section(summary: dict[str, Any], page: Path) -> None:
         for there, count in summary["kills_by_results_there"].items()
         if 0 < int(there) < summary["photos"]
     )
-    section = f"""{BEGIN}
-## Killed batches
+    body = f"""## Killed batches
 
 `python experiments/killed_batches.py` denoises a folder of {summary["photos"]} small photos by
 `denoise -r --skip-existing`, kills the process at a random moment, most often while it works, and
@@ -179,14 +178,10 @@ runs the command again until it comes to its end.
 | runs that failed | {summary["failed_runs"]} |
 | hidden temporary files left | {hidden} |
 
-A result is written to a hidden file in its folder, forced to the disk, and only then gets its
-name. A kill just there leaves the hidden file, which no later run takes for a photo.
-{END}"""
-    text = page.read_text("utf-8") if page.is_file() else f"# Reliability\n\n{BEGIN}{END}\n"
-    if BEGIN not in text:
-        text = f"{text.rstrip()}\n\n{BEGIN}{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    page.write_text(before + section + rest.partition(END)[2], "utf-8")
+On Linux's own disks a result is written to a file that has no name, forced to the disk, and only
+then gets its name, so that a kill leaves nothing. Elsewhere, as on a camera's card, the file has a
+hidden name until then: a kill just there leaves it, and no later run takes it for a photo."""
+    _sections.write_section(page, "killed batches", body)
 
 
 def main() -> None:
