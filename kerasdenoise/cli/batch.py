@@ -23,9 +23,10 @@ from kerasdenoise.images.image import Image
 from kerasdenoise.images.plan import Job, Plan
 
 AHEAD_PIXELS = 48_000_000
-"""With this limit 2 GB of memory are enough for photos of 24 megapixels, read ahead."""
+"""With this limit 2 GB of memory are enough for photos of 24 megapixels and 16 bits, read ahead,
+and for twice as many megapixels of 8 bits."""
 
-# What a photo takes before and after, as float32 of three channels.
+# What a photo takes at most, as float32 of three channels before and after.
 _BYTES_PER_PIXEL = 24
 
 
@@ -167,7 +168,8 @@ class Batch:
             photo.result.status = "skipped"
             return photo
         with _stage(photo):
-            photo.image = image = self._treatment.read(job.source)
+            image = self._treatment.read(job.source, to_write=self._compare is None)
+            photo.image = image
             photo.result.width, photo.result.height = image.width, image.height
             photo.result.bit_depth = image.bit_depth
             photo.result.format = image.format
@@ -193,7 +195,7 @@ class Batch:
         if photo.image is None:
             return photo
         with _stage(photo):
-            self._treatment.write(photo.image, photo.job.target)
+            photo.result.notes = self._treatment.write(photo.image, photo.job.target)
             if self._compare and photo.noisy:
                 picture = side_by_side([photo.noisy, photo.image])
                 self._treatment.write_picture(picture, self._compare)
@@ -222,8 +224,12 @@ class Batch:
         size = read_size(following.source)
         if size is None:
             return False
-        held = photo.image.height * photo.image.width if photo.image else 0
-        return held + size[0] * size[1] <= self._ahead_pixels
+        both = size[0] * size[1]
+        limit = self._ahead_pixels
+        if photo.image is not None:
+            both += photo.image.height * photo.image.width
+            limit *= 2 if photo.image.pixels.itemsize == 1 else 1
+        return both <= limit
 
     def _result(self, job: Job, status: Literal["skipped", "failed", "planned"]) -> Result:
         model = self._denoiser.info.name

@@ -236,7 +236,7 @@ def command(
     if _STREAM in (*inputs, output):
         from kerasdenoise.cli.pipe import denoise_stream
 
-        denoise_stream(inputs, None if output == _STREAM else output, treatment)
+        denoise_stream(inputs, None if output == _STREAM else output, treatment, quiet=quiet)
     elif preview:
         from kerasdenoise.cli.preview import write_previews
 

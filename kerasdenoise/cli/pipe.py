@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from kerasdenoise.cli.report import say
 from kerasdenoise.cli.target import check_target
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import OutputError, UsageError
@@ -14,13 +15,16 @@ from kerasdenoise.images.formats import known_suffixes
 from kerasdenoise.images.naming import can_be_written
 
 
-def denoise_stream(inputs: Sequence[str], output: str | None, treatment: Treatment) -> None:
+def denoise_stream(
+    inputs: Sequence[str], output: str | None, treatment: Treatment, *, quiet: bool
+) -> None:
     """Denoises one photo from or to a pipe.
 
     Args:
         inputs: A file, or `-` for standard input; no more than one.
         output: A file; None for standard output, to which the photo goes in its own format.
         treatment: What is done to it.
+        quiet: Print only errors.
 
     Raises:
         UsageError: There are several inputs, the output's name is that of no format, the file is
@@ -34,15 +38,21 @@ def denoise_stream(inputs: Sequence[str], output: str | None, treatment: Treatme
     (source,) = inputs
     if source == "-":
         name = "standard input"
-        photo = treatment.read(sys.stdin.buffer.read(), name)
+        photo = treatment.read(sys.stdin.buffer.read(), name, to_write=True)
     else:
         name = source
-        photo = treatment.read(Path(source))
+        photo = treatment.read(Path(source), to_write=True)
     denoised = treatment.denoise(photo, name=name)
-    if output is not None:
-        treatment.write(denoised, Path(output))
-        return
-    content = treatment.encode(denoised)
+    if output is None:
+        _print(treatment.encode(denoised))
+        notes = denoised.notes
+    else:
+        notes = treatment.write(denoised, Path(output))
+    for note in () if quiet else notes:
+        say(f"{name}: {note}")
+
+
+def _print(content: bytes) -> None:
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

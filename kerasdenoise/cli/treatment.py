@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kerasdenoise.images.formats import FORMATS, format_of_suffix
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.policy import MetadataPolicy
+from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.read import read_image
-from kerasdenoise.images.write import Quality, encode_image, write_image
+from kerasdenoise.images.write import Quality, encode_image, lost_metadata, write_image
 from kerasdenoise.inference.blend import check_strength
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.inference.grain import check_grain
@@ -48,9 +49,24 @@ class Treatment:
         check_strength(self.strength, self.denoiser.info)
         check_grain(self.keep_grain)
 
-    def read(self, source: Path | bytes, name: str | None = None) -> Image:
-        """Reads a photo; see `images.read.read_image`."""
-        return read_image(source, name, half_size=self.half_size, first_only=self.first_only)
+    def read(
+        self, source: Path | bytes, name: str | None = None, *, to_write: bool = False
+    ) -> Image:
+        """Reads a photo; see `images.read.read_image`.
+
+        Args:
+            source: The photo.
+            name: What errors call it.
+            to_write: Whether it will be denoised and written, and nothing else: its pixels then
+                stay integers, if they are to be written with as many bits.
+        """
+        return read_image(
+            source,
+            name,
+            half_size=self.half_size,
+            first_only=self.first_only,
+            exact=to_write and self.bit_depth is None,
+        )
 
     def denoise(
         self,
@@ -73,8 +89,12 @@ class Treatment:
             bit_depth=self.bit_depth,
         )
 
-    def write(self, denoised: Image, target: Path) -> None:
-        """Writes a photo to a file; see `images.write.write_image`."""
+    def write(self, denoised: Image, target: Path) -> tuple[str, ...]:
+        """Writes a photo to a file; see `images.write.write_image`.
+
+        Returns:
+            All that the file lacks of the photo's or has otherwise, in words.
+        """
         write_image(
             denoised,
             target,
@@ -83,6 +103,10 @@ class Treatment:
             metadata=self.metadata,
             bit_depth=self.bit_depth,
         )
+        row = format_of_suffix(target) or FORMATS[denoised.format]
+        wanted = replace(denoised, metadata=apply_policy(denoised.metadata, self.metadata))
+        lost = ", ".join(lost_metadata(wanted, row.name))
+        return (*denoised.notes, *([f"loses {lost}: {row.title} has no place for it"] * bool(lost)))
 
     def write_picture(self, picture: Image, target: Path) -> None:
         """Writes a picture that shows photos, rather than one; it is coded as usual."""

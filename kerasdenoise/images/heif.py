@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 
+from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.extras import import_extra
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.isobmff import check_boxes, read_boxes
 from kerasdenoise.images.pillow_pixels import bare_exif
 from kerasdenoise.images.refusal import Reading, check_size
-from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.images.tags import set_upright
 
 _MODES = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3}
@@ -41,14 +41,8 @@ def read_heif(data: bytes, reading: Reading) -> Image:
     if mode not in _MODES:
         raise ValueError(f"colors of mode {mode}")
     decoded = np.asarray(picture)
-    height, width = decoded.shape[:2]
-    pixels, alpha = to_pixels(
-        lambda top, bottom: decoded[top:bottom],
-        height,
-        width,
-        channels=_MODES[mode],
-        dtype=np.dtype(np.uint8),
-        has_alpha=mode.endswith("A"),
+    pixels, alpha = take_array(
+        decoded, channels=_MODES[mode], has_alpha=mode.endswith("A"), exact=reading.exact
     )
     info: dict[str, Any] = picture.info
     metadata = Metadata(

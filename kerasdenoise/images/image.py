@@ -51,7 +51,9 @@ class Image:
 
     Attributes:
         pixels: float32 of shape (height, width, channels), one channel for gray or three for
-            RGB, nominally in [0, 1]. Colors are not multiplied by alpha.
+            RGB, nominally in [0, 1]. Colors are not multiplied by alpha. Where it was asked for
+            (`read_image(exact=True)`), the file's integers of 8 or 16 bits on their whole range,
+            for large pictures: to be denoised and written, and for nothing else.
         alpha: Shape (height, width) in the file's own type, or None.
         bit_depth: Bits per sample of the file it came from and goes to: 8 or 16, or 32 for
             floating-point numbers.
@@ -79,8 +81,11 @@ class Image:
         shape = self.pixels.shape
         if len(shape) != 3 or shape[2] not in (1, 3) or 0 in shape:
             raise UsageError("pixels", f"shape {shape} is not (height, width, 1 or 3)")
-        if self.pixels.dtype != np.float32:
-            raise UsageError("pixels", f"type {self.pixels.dtype} is not float32")
+        if self.pixels.dtype not in (np.float32, sample_type(self.bit_depth)):
+            raise UsageError(
+                "pixels",
+                f"type {self.pixels.dtype} is neither float32 nor {sample_type(self.bit_depth)}",
+            )
         if self.alpha is None:
             return
         if self.alpha.shape != shape[:2]:
@@ -109,7 +114,7 @@ class Image:
         """Returns the same picture with other pixels.
 
         Args:
-            pixels: float32 of this picture's shape.
+            pixels: Of this picture's shape, float32 or the type of its file's samples.
 
         Raises:
             UsageError: The shape or the type is another one.

@@ -16,6 +16,7 @@ from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 _SEGMENT = 65533
 _EXIF = b"Exif\x00\x00"
 _PHOTOSHOP = b"Photoshop 3.0\x00"
+_GAIN_MAP = b"http://ns.adobe.com/hdr-gain-map/"
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\x00"
 _SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
@@ -27,6 +28,7 @@ class _Segments:
     comments: list[bytes] = field(default_factory=list)
     photoshop: list[bytes] = field(default_factory=list)
     xmp_extension: list[bytes] = field(default_factory=list)
+    more_pictures: bool = False
 
 
 def read_jpeg(data: bytes, reading: Reading) -> Image:
@@ -43,6 +45,11 @@ def read_jpeg(data: bytes, reading: Reading) -> Image:
     # Where a JPEG header states none, Pillow makes one up from EXIF, which travels anyway.
     if picture.info.get("jfif_unit") not in (1, 2):
         metadata = replace(metadata, dpi=None)
+    if segments.more_pictures and _GAIN_MAP in (metadata.xmp or b""):
+        reading.leave_out(
+            "holds a gain map (Ultra HDR), which would be lost",
+            "save the picture as an ordinary JPEG first",
+        )
     if b"MotionPhoto" in (metadata.xmp or b"") or b"MicroVideo" in (metadata.xmp or b""):
         reading.notes.append("has a video behind the picture, which is left out")
     return Image(pixels, alpha, format="JPEG", metadata=metadata, coding=_coding(picture))
@@ -60,6 +67,7 @@ def _coding(picture: object) -> dict[str, object]:
 def _inspect(data: bytes, reading: Reading) -> _Segments:
     """Refuses what Pillow would read only in part: no end, several pictures, CMYK, 12 bits."""
     found = _Segments()
+    indexed = False
     at = 2
     while at >= 0:
         # Like every decoder, pass over fill bytes and what else is no marker.
@@ -73,7 +81,7 @@ def _inspect(data: bytes, reading: Reading) -> _Segments:
         if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
             _check_frame(segment)
         elif marker == 0xFFE2 and segment.startswith(b"MPF\x00"):
-            _check_pictures(segment[4:], reading)
+            indexed = _check_pictures(segment[4:], reading)
         elif marker == 0xFFFE:
             found.comments.append(segment)
         elif marker == 0xFFED and segment.startswith(_PHOTOSHOP):
@@ -82,8 +90,10 @@ def _inspect(data: bytes, reading: Reading) -> _Segments:
             found.xmp_extension.append(segment[len(_XMP_EXTENSION) :])
         at += 2 + length
     # In scan data a 0xFF byte is never followed by 0xD9 unless the picture ends there.
-    if at < 0 or data.find(b"\xff\xd9", at) < 0:
+    end = data.find(b"\xff\xd9", at) if at >= 0 else -1
+    if end < 0:
         raise RefusedError("is truncated", COPY_AGAIN)
+    found.more_pictures = not indexed and data.find(b"\xff\xd8\xff", end) >= 0
     return found
 
 
@@ -97,12 +107,16 @@ def _check_frame(segment: bytes) -> None:
         raise RefusedError("is a CMYK JPEG, which cannot be kept yet", "convert it to RGB first")
 
 
-def _check_pictures(index: bytes, reading: Reading) -> None:
-    """Refuses files whose further pictures are more than previews of the first."""
+def _check_pictures(index: bytes, reading: Reading) -> bool:
+    """Refuses files whose further pictures are more than previews of the first.
+
+    Returns:
+        Whether it is known of further pictures what they are.
+    """
     try:
         kinds = _picture_kinds(index)
     except struct.error:  # an index that nobody can follow leads to no further picture
-        return
+        return False
     preview = 0x01
     if any((kind >> 16) & 0xFF != preview for kind in kinds):
         reading.leave_out(
@@ -110,6 +124,7 @@ def _check_pictures(index: bytes, reading: Reading) -> None:
             "of which only the first would be left",
             "save the picture as an ordinary JPEG first",
         )
+    return bool(kinds)
 
 
 def _picture_kinds(index: bytes) -> list[int]:

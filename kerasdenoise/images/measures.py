@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from kerasdenoise.images.samples import to_pixels
+
 BLOCK = 16
 """Side of the blocks in which noise is measured, the smallest side that a picture may have."""
 
@@ -65,8 +67,8 @@ def estimate_sigma(pixels: np.ndarray) -> float:
     or where the flattest blocks are dark.
 
     Args:
-        pixels: Float (height, width, channels), nominally in [0, 1]; values that are exactly 0
-            or 1 count as clipped.
+        pixels: (height, width, channels) of any type, see `samples.to_pixels`; values that are
+            exactly 0 or 1 count as clipped.
 
     Returns:
         The noise level on the [0, 1] scale.
@@ -78,7 +80,7 @@ def estimate_sigma(pixels: np.ndarray) -> float:
     if min(height, width) < BLOCK:
         raise ValueError(f"noise needs sides of at least {BLOCK} pixels, not {height, width}")
     tops = range(0, height - BLOCK + 1, BLOCK)
-    strips = [_measure_blocks(pixels[top : top + BLOCK]) for top in tops]
+    strips = [_measure_blocks(to_pixels(pixels[top : top + BLOCK])) for top in tops]
     fine, coarse, brightness, clipped = np.concatenate(strips, axis=1)
     # Where nearly all are clipped, the least clipped ones have to do.
     few = min(2 * _GROUPS, clipped.size)

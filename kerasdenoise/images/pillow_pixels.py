@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image as PillowImage
 
+from kerasdenoise.images.decoded import take_rows
 from kerasdenoise.images.image import Metadata
 from kerasdenoise.images.refusal import Reading, RefusedError, check_size
-from kerasdenoise.images.samples import to_pixels
 
 _EXIF_MARKER = b"Exif\x00\x00"
 _PILLOW_LIMIT = threading.Lock()
@@ -60,23 +60,24 @@ def _no_pillow_limit() -> Iterator[None]:
 def decode(
     picture: PillowImage.Image, reading: Reading, transparent: tuple[int, ...] | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns a picture's pixels as float32 in [0, 1], and its alpha channel as it is.
+    """Returns a picture's pixels, and its alpha channel as it is.
 
     Args:
         picture: What `open_picture` returned.
-        reading: Notes that a palette is expanded.
+        reading: What type pixels are of; notes that a palette is expanded.
         transparent: The one color, on the 8-bit scale, that is transparent.
     """
     picture.load()
     picture = _expand(picture, reading)
     width, height = picture.size
-    return to_pixels(
+    return take_rows(
         lambda top, bottom: np.asarray(picture.crop((0, top, width, bottom))),
         height,
         width,
         channels=1 if picture.mode in ("L", "LA") else 3,
         dtype=np.dtype(np.uint8),
         has_alpha=picture.mode in ("LA", "RGBA"),
+        exact=reading.exact,
         transparent=transparent,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
@@ -10,15 +11,17 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image as PillowImage
 
+from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.pillow_pixels import bare_exif, decode, open_picture
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, check_size, inflate
-from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.runtime import quiet_stderr
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Compressed bytes are inflated in pieces of this size, so that a bomb stays small.
 _PIECE = 2**14
+# From so many pixels on Pillow is passed by, of which a picture takes four bytes a pixel more.
+_MANY_PIXELS = 64_000_000
 _PIXELS = (b"IHDR", b"IDAT", b"IEND")
 _PALETTE = (b"PLTE", b"tRNS")
 _COLOR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
@@ -38,7 +41,7 @@ def read_png(data: bytes, reading: Reading) -> Image:
     width, height, bits, color, *_, interlace = struct.unpack(">IIBBBBB", chunks[0][1])
     check_size(width, height, len(data))
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color, 1)
-    _check_pixels(
+    has_more = _check_pixels(
         (body for kind, body in chunks if kind == b"IDAT"),
         _inflated_size(width, height, bits * samples, interlaced=bool(interlace)),
     )
@@ -51,8 +54,17 @@ def read_png(data: bytes, reading: Reading) -> Image:
     # Decoders get pixels alone: they would apply some other chunks, and stumble over others.
     wanted = _PIXELS + (_PALETTE if color == 3 else ())
     bare = _assemble(chunk for chunk in chunks if chunk[0] in wanted)
-    if bits == 16:
-        pixels, alpha = _decode_16(bare, samples, transparent)
+    if bits == 16 or (bits == 8 and color != 3 and width * height > _MANY_PIXELS):
+        # Pillow halves 16 bits of color without a word.
+        with quiet_stderr() if has_more else contextlib.nullcontext():  # of which libpng warns
+            decoded = _decode_by_libpng(bare, samples, bits)
+        pixels, alpha = take_array(
+            decoded,
+            channels=1 if samples < 3 else 3,
+            has_alpha=samples in (2, 4),
+            exact=reading.exact,
+            transparent=transparent,
+        )
     else:
         pixels, alpha = decode(open_picture(bare, "PNG", reading), reading, transparent)
     return Image(
@@ -108,10 +120,13 @@ def _inflated_size(width: int, height: int, bits: int, *, interlaced: bool) -> i
     return size
 
 
-def _check_pixels(blocks: Iterator[memoryview], expected: int) -> None:
+def _check_pixels(blocks: Iterator[memoryview], expected: int) -> bool:
     """Inflates pixel data to see that all of it is there and that its checksum is right.
 
     Pillow checks neither: it leaves what is missing black.
+
+    Returns:
+        Whether more follows, which decoders pass over.
     """
     stream = zlib.decompressobj()
     size = 0
@@ -120,12 +135,13 @@ def _check_pixels(blocks: Iterator[memoryview], expected: int) -> None:
             for start in range(0, len(block), _PIECE):
                 size += len(stream.decompress(block[start : start + _PIECE]))
                 if size > expected:
-                    return
+                    return True
         size += len(stream.flush())
     except zlib.error as error:
         raise _damaged() from error
     if size < expected or not stream.eof:
         raise RefusedError("is truncated", COPY_AGAIN)
+    return size > expected or bool(stream.unused_data)
 
 
 def _transparent(
@@ -148,26 +164,14 @@ def _frames(chunks: list[_Chunk]) -> int:
     return frames + (b"fcTL" not in kinds[: kinds.index(b"IDAT")])
 
 
-def _decode_16(
-    bare: bytes, samples: int, transparent: tuple[int, ...] | None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    # Pillow halves 16 bits of color without a word.
+def _decode_by_libpng(bare: bytes, samples: int, bits: int) -> np.ndarray:
     import imagecodecs
 
-    with quiet_stderr():  # which the decoder warns on
-        decoded = imagecodecs.png_decode(bare)
+    decoded = imagecodecs.png_decode(bare)
     height, width = decoded.shape[:2]
-    if decoded.dtype != np.uint16 or decoded.size != height * width * samples:
+    if decoded.itemsize * 8 != bits or decoded.size != height * width * samples:
         raise _damaged()
-    return to_pixels(
-        lambda top, bottom: decoded[top:bottom],
-        height,
-        width,
-        channels=1 if samples < 3 else 3,
-        dtype=decoded.dtype,
-        has_alpha=samples in (2, 4),
-        transparent=transparent,
-    )
+    return decoded
 
 
 def _metadata(chunks: list[_Chunk]) -> Metadata:
@@ -243,7 +247,7 @@ def encode_png(samples: np.ndarray, image: Image) -> bytes:
         samples: Unsigned integers, (height, width) or (height, width, 2 to 4).
         image: Whose metadata it is.
     """
-    if samples.dtype == np.uint16:
+    if samples.dtype == np.uint16 or samples.size > 3 * _MANY_PIXELS:
         import imagecodecs
 
         data = bytes(imagecodecs.png_encode(samples, level=6))

@@ -48,6 +48,7 @@ def read_image(
     *,
     half_size: bool = False,
     first_only: bool = False,
+    exact: bool = False,
 ) -> Image:
     """Reads a picture, with everything that must travel beside its pixels.
 
@@ -60,6 +61,8 @@ def read_image(
         half_size: Whether camera raw is developed at half its height and width.
         first_only: Whether the first picture is read of a file with several (an animation,
             pages, a gain map), which is otherwise refused; `notes` of the picture say so.
+        exact: Whether pixels stay the file's own integers of 8 or 16 bits, which take a quarter
+            or half of the memory. TIFF's colors that are multiplied by alpha are float32 even so.
 
     Returns:
         The picture; palettes are expanded to RGB, 1-bit pictures to gray, camera raw is
@@ -76,7 +79,7 @@ def read_image(
     else:
         subject = name or str(source)
         data = _read_bytes(source, subject)
-    reading = Reading(half_size=half_size, first_only=first_only)
+    reading = Reading(half_size=half_size, first_only=first_only, exact=exact)
     try:
         image = _decode(data, reading)
     except RefusedError as refused:

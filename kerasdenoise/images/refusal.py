@@ -33,17 +33,19 @@ class Reading:
     Attributes:
         half_size: Whether camera raw is developed at half its height and width.
         first_only: Whether what cannot be kept beside the first picture may be left out.
+        exact: Whether samples stay the file's own integers, where colors can.
         notes: What is left out or changed, in words.
     """
 
     half_size: bool = False
     first_only: bool = False
+    exact: bool = False
     notes: list[str] = field(default_factory=list)
 
     def leave_out(self, cause: str, remedy: str) -> None:
         """Notes that there is more than one picture, or refuses the file for it."""
         if not self.first_only:
-            raise RefusedError(cause, remedy)
+            raise RefusedError(cause, f"{remedy}, or do the first alone by --first-only")
         self.notes.append(f"{cause}: the rest is left out")
 
 

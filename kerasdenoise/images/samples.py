@@ -1,8 +1,10 @@
-"""A file's samples to the float32 pixels of an `Image`, band by band."""
+"""Samples of any type <-> float32 pixels, a part of a picture at a time; the one place that rounds.
+
+Between the two lies all the computing. A whole picture may stay what its file has, of which no
+more than a band or a tile is float32 at a time.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
@@ -10,41 +12,20 @@ import numpy as np
 BAND_PIXELS = 2**18
 
 
-def to_pixels(
-    rows: Callable[[int, int], np.ndarray],
-    height: int,
-    width: int,
-    *,
-    channels: int,
-    dtype: np.dtype,
-    has_alpha: bool,
-    transparent: tuple[int, ...] | None = None,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns a picture's pixels, on the scale of [0, 1], and its alpha channel as it is.
+def to_pixels(samples: np.ndarray) -> np.ndarray:
+    """Returns samples as float32 on the [0, 1] scale; float32 ones as they are.
 
     Args:
-        rows: Gives the samples of the rows from one to before another, of shape
-            (rows, width, channels and alpha); (rows, width) will do for one sample.
-        height: Rows of the picture.
-        width: Pixels in a row.
-        channels: 1 for gray, 3 for RGB.
-        dtype: Of the samples. Floating-point numbers are taken as they are.
-        has_alpha: Whether a sample of alpha follows those of color.
-        transparent: A color that alone is transparent, where there is no alpha channel.
+        samples: Of any shape; unsigned integers use their whole range, floats [0, 1] nominally.
     """
-    peak = 1 if dtype.kind == "f" else np.iinfo(dtype).max
-    pixels = np.empty((height, width, channels), np.float32)
-    alpha = np.empty((height, width), dtype) if has_alpha or transparent is not None else None
-    step = max(1, BAND_PIXELS // width)
-    for top in range(0, height, step):
-        bottom = min(top + step, height)
-        band = rows(top, bottom).reshape(bottom - top, width, -1)
-        colors = band[..., :channels]
-        np.divide(colors, np.float32(peak), out=pixels[top:bottom], dtype=np.float32)
-        if alpha is None:
-            continue
-        if has_alpha:
-            alpha[top:bottom] = band[..., channels]
-        else:
-            alpha[top:bottom] = np.where((colors == transparent).all(axis=-1), 0, peak)
-    return pixels, alpha
+    if samples.dtype.kind != "u":
+        return samples.astype(np.float32, copy=False)
+    return samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
+
+
+def to_samples(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Returns float32 pixels as a type; integers are rounded and clipped to their range."""
+    if dtype.kind == "u":
+        top = np.iinfo(dtype).max
+        pixels = np.rint(np.clip(pixels, 0, 1) * np.float32(top))
+    return pixels.astype(dtype, copy=False)

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, check_size
-from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.images.tags import ByteOrder, byte_order
 from kerasdenoise.images.tiff_tags import (
     LAYERS,
@@ -70,13 +70,12 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
     decoded = _expand(decoded.reshape(page.imagelength, page.imagewidth, -1), page, reading)
     premultiplied = page.extrasamples[:1] == (_ASSOCIATED,)
     has_alpha = bool(page.extrasamples)
-    pixels, alpha = to_pixels(
-        lambda top, bottom: decoded[top:bottom],
-        page.imagelength,
-        page.imagewidth,
+    pixels, alpha = take_array(
+        decoded,
         channels=decoded.shape[2] - has_alpha,
-        dtype=decoded.dtype,
         has_alpha=has_alpha,
+        # Divided by alpha, colors are no integers.
+        exact=reading.exact and not premultiplied,
     )
     if premultiplied and alpha is not None:
         _divide_by_alpha(pixels, alpha)
@@ -197,4 +196,5 @@ def encode_tiff(samples: np.ndarray, image: Image) -> bytes:
             metadata=None,
             software=False,
         )
-    return add_tags(stream.getvalue(), image.metadata, order)
+    add_tags(stream, image.metadata, order)
+    return stream.getvalue()

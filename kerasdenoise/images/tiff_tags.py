@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -172,11 +173,11 @@ def _tags_of(metadata: Metadata, order: str) -> Directory:
     return tags
 
 
-def add_tags(data: bytes, metadata: Metadata, order: ByteOrder) -> bytes:
+def add_tags(file: io.BytesIO, metadata: Metadata, order: ByteOrder) -> None:
     """Adds metadata to a file of one page, whose directory moves to its end.
 
     Args:
-        data: The file's content.
+        file: The file, which is changed where it stands, as it may be large.
         metadata: What it gets; EXIF in its own order of bytes.
         order: The file's order of bytes.
 
@@ -184,12 +185,16 @@ def add_tags(data: bytes, metadata: Metadata, order: ByteOrder) -> bytes:
         ValueError: The file would be too long for the places that its tags can state.
     """
     more = _tags_of(metadata, order)
+    data = file.getvalue()
+    size = len(data)
     own = read_directory(data, first_directory(data))
+    del data  # which, while it is held, is copied when the file changes
     # Its resolution is made up where none is known.
     tags = {number: tag for number, tag in own.items() if number not in (_ACROSS, _DOWN, _UNIT)}
-    at = len(data) + len(data) % 2
+    at = size + size % 2
     if at + 2**20 + sum(len(tag.value) for tag in more.values()) > 2**32:
         raise ValueError("it would be longer than 4 GB")
-    directory = pack_directory(tags | more, order, at)
-    header = data[:4] + struct.pack(f"{order}L", at)
-    return b"".join([header, data[8:].ljust(at - 8, b"\x00"), directory])
+    file.seek(4)
+    file.write(struct.pack(f"{order}L", at))
+    file.seek(size)
+    file.write(bytes(at - size) + pack_directory(tags | more, order, at))

@@ -1,4 +1,4 @@
-"""`Image` to picture files: the one place that clips and rounds, and the one that saves."""
+"""`Image` to picture files: the one place that saves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kerasdenoise.images.jpeg import jpeg_metadata
 from kerasdenoise.images.png import encode_png
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.refusal import RefusedError
-from kerasdenoise.images.samples import BAND_PIXELS
+from kerasdenoise.images.samples import BAND_PIXELS, to_pixels, to_samples
 from kerasdenoise.images.store import store
 from kerasdenoise.images.tiff import encode_tiff
 
@@ -192,33 +192,38 @@ def _stays_gray(image: Image, row: Format) -> bool:
 
 
 def _to_samples(image: Image, row: Format, depth: int, subject: str) -> np.ndarray:
-    """Clips and rounds pixels to the file's samples, alpha beside them.
+    """Brings pixels to the file's samples, alpha beside them.
 
-    Floating-point samples are neither clipped nor rounded.
+    Samples that are the file's own already stay as they are, without a copy if they are all.
 
     Returns:
         Shape (height, width) for gray, else (height, width, samples).
     """
     dtype = sample_type(depth)
     channels = 1 if _stays_gray(image, row) else 3
+    is_own = image.pixels.dtype == dtype and dtype.kind == "u"
+    if is_own and image.alpha is None and channels == image.pixels.shape[2]:
+        return image.pixels[..., 0] if channels == 1 else image.pixels
+    multiplied = row.name == "TIFF" and image.coding.get("premultiplied")
     samples = np.empty((image.height, image.width, channels + (image.alpha is not None)), dtype)
     if image.alpha is not None:
         samples[..., channels] = _convert_alpha(image.alpha, dtype)
     rows = max(1, BAND_PIXELS // image.width)
     for top in range(0, image.height, rows):
         band = image.pixels[top : top + rows]
+        if is_own and not multiplied:
+            samples[top : top + rows, :, :channels] = band
+            continue
+        band = to_pixels(band)
         if not np.isfinite(band).all():
             raise OutputError(
                 subject,
                 "the result has pixels that are not numbers",
                 "report this, with the picture and the model's name",
             )
-        if image.alpha is not None and row.name == "TIFF" and image.coding.get("premultiplied"):
+        if image.alpha is not None and multiplied:
             band = band * _share(image.alpha[top : top + rows])
-        if dtype.kind == "u":
-            peak = np.iinfo(dtype).max
-            band = np.rint(np.clip(band, 0, 1) * np.float32(peak))
-        samples[top : top + rows, :, :channels] = band
+        samples[top : top + rows, :, :channels] = to_samples(band, dtype)
     return samples[..., 0] if samples.shape[2] == 1 else samples
 
 

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError, UsageError
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.plan import plan_jobs
-from kerasdenoise.images.read import read_image
-from kerasdenoise.images.write import encode_image, write_image
-from kerasdenoise.inference.arrays import denoise_array, denoise_pil
+from kerasdenoise.images.samples import to_samples
 from kerasdenoise.inference.blend import blend, check_strength
-from kerasdenoise.inference.engines import TileError
+from kerasdenoise.inference.given import denoise_given
 from kerasdenoise.inference.grain import add_grain, check_grain
 from kerasdenoise.inference.level import check_sigma, measure_sigma
 from kerasdenoise.inference.network import Network, Told
 from kerasdenoise.inference.quality import Quality, fit_quality, turns_of
-from kerasdenoise.inference.samples import check_finite, to_pixels, to_type
-from kerasdenoise.inference.tiles import Tile, TileGrid, halve, reflect, tile_grid
+from kerasdenoise.inference.samples import check_finite
+from kerasdenoise.inference.tiles import Tile
+from kerasdenoise.inference.tiling import Tiling, no_memory
 from kerasdenoise.zoo import default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
+
+# After an image of so many bytes the tiles' memory is given back, as writing it takes some too.
+_LARGE = 2**28
 
 
 class Denoiser:
@@ -72,12 +72,9 @@ class Denoiser:
         info = find_model(default_model() if model is None else model)
         self.info = fit_quality(info, quality, sigma)
         self.quality: Quality = quality
-        self._tile: int | Literal["auto"] = tile
-        self._max_memory = max_memory
-        self.tile_count(1, 1)  # refuses a tile that is too small before anything is loaded
+        self._tiling = Tiling(self.info, tile, max_memory)  # before anything is loaded
         self._sigma = check_sigma(sigma, self.info)
         self._network = Network(self.info, threads, turns_of(quality))
-        self._too_large = sys.maxsize  # area of a tile for which memory has failed
         self.threads = self._network.threads
 
     def __call__(self, noisy: Source, strength: float = 1.0, *, keep_grain: float = 0.0) -> Source:
@@ -101,11 +98,12 @@ class Denoiser:
             UsageError: The result's file exists, `noisy` is of a type that is not known, or the
                 strength or the grain cannot be used.
         """
-        return denoise(noisy, model=self, strength=strength, keep_grain=keep_grain)
+        self._check(strength, keep_grain)
+        return denoise_given(noisy, self, strength, keep_grain)
 
     def tile_count(self, height: int, width: int) -> int:
         """The number of tiles, and of calls of `on_tile`, for an image of this size."""
-        return len(self._grid(height, width).tiles)
+        return len(self._tiling.grid(height, width).tiles)
 
     def denoise_image(
         self,
@@ -170,7 +168,7 @@ class Denoiser:
         try:
             denoised = pixels.copy()
         except MemoryError as error:
-            raise _no_memory(name) from error
+            raise no_memory(name) from error
         self.denoise_into(pixels, denoised, strength, keep_grain, on_tile=on_tile, name=name)
         return denoised
 
@@ -199,8 +197,7 @@ class Denoiser:
             ModelError: As for `denoise_pixels`.
             UsageError: As for `denoise_pixels`.
         """
-        check_strength(strength, self.info)
-        check_grain(keep_grain)
+        self._check(strength, keep_grain)
         if strength == 0.0:
             return
         check_finite(pixels, name)
@@ -208,7 +205,7 @@ class Denoiser:
             told = Told(self._noise_level(pixels), max(strength, 1.0))
             contexts = self._network.summarize(pixels, told)
         except MemoryError as error:
-            raise _no_memory(name) from error
+            raise no_memory(name) from error
 
         def run(tile: Tile, noisy: np.ndarray) -> None:
             result = self._network.denoise(noisy, told, contexts)
@@ -220,9 +217,11 @@ class Denoiser:
                     "the model's result is not finite, so that nothing was written",
                     "try another model, and check this one with `kerasdenoise models verify`",
                 )
-            denoised[tile.place] = to_type(result, denoised.dtype)
+            denoised[tile.place] = to_samples(result, denoised.dtype)
 
-        self._run_on_tiles(pixels, run, name, on_tile)
+        self._tiling.run(pixels, run, name, on_tile)
+        if pixels.nbytes > _LARGE:
+            self._network.release()
 
     def estimate_noise(self, pixels: np.ndarray) -> np.ndarray:
         """Estimates the level of the noise at each pixel, whatever `sigma` says.
@@ -243,64 +242,22 @@ class Denoiser:
         """
         check_finite(pixels, "image")
         if not self.info.estimates_level:
-            return np.full(pixels.shape[:2], measure_sigma(to_pixels(pixels)), np.float32)
+            return np.full(pixels.shape[:2], measure_sigma(pixels), np.float32)
         level = np.empty(pixels.shape[:2], np.float32)
 
         def run(tile: Tile, noisy: np.ndarray) -> None:
             level[tile.place] = self._network.estimate(noisy)[tile.keep]
 
-        self._run_on_tiles(pixels, run, "image")
+        self._tiling.run(pixels, run, "image")
         return level
 
-    def _run_on_tiles(
-        self,
-        pixels: np.ndarray,
-        run: Callable[[Tile, np.ndarray], None],
-        name: object,
-        on_tile: Callable[[], None] | None = None,
-    ) -> None:
-        """Gives each tile of an image, with the pixels that it reads, to `run`.
-
-        A tile for which memory fails is halved, and so are those that follow.
-        """
-        height, width, _ = pixels.shape
-        grid = self._grid(height, width)
-        for tile in grid.tiles:
-            waiting = [tile]
-            while waiting:
-                part = waiting.pop()
-                halves = halve(part, grid.halo, self.info.stride)
-                if halves and part.area >= self._too_large:
-                    waiting += halves
-                    continue
-                rows, columns = part.read
-                try:
-                    read = np.ix_(reflect(rows, height), reflect(columns, width))
-                    run(part, to_pixels(pixels[read]))
-                except (MemoryError, TileError) as error:
-                    if not halves and isinstance(error, TileError):
-                        raise
-                    if not halves:
-                        raise _no_memory(name) from error
-                    self._too_large = part.area
-                    waiting += halves
-            if on_tile is not None:
-                on_tile()
-
-    def _grid(self, height: int, width: int) -> TileGrid:
-        return tile_grid(
-            height,
-            width,
-            tile=self._tile,
-            radius=self.info.radius,
-            stride=self.info.stride,
-            bytes_per_pixel=self.info.bytes_per_pixel,
-            max_memory=self._max_memory,
-        )
+    def _check(self, strength: float, keep_grain: float) -> None:
+        check_strength(strength, self.info)
+        check_grain(keep_grain)
 
     def _noise_level(self, pixels: np.ndarray) -> float | None:
         if self._sigma is None and self.info.takes_noise_level:
-            return measure_sigma(to_pixels(pixels))
+            return measure_sigma(pixels)
         return self._sigma
 
 
@@ -346,37 +303,12 @@ def denoise(
         >>> denoise("photo.jpg", strength=0.8)
         'photo_denoised.jpg'
     """
-    given: Any = noisy  # a checker cannot follow the type of each branch to that of the result
-    if output is not None and not isinstance(given, str | os.PathLike):
+    if output is not None and not isinstance(noisy, str | os.PathLike):
         raise UsageError(f"output {output}", "only an image given as a path is written to a file")
     denoiser = _as_denoiser(model, quality, max_memory)
     check_strength(strength, denoiser.info)
     check_grain(keep_grain)
-
-    def denoise_into(values: np.ndarray, results: np.ndarray) -> None:
-        denoiser.denoise_into(values, results, strength, keep_grain)
-
-    if isinstance(given, str | os.PathLike):
-        (job,) = plan_jobs([Path(given)], output, overwrite=overwrite).jobs
-        image = denoiser.denoise_image(
-            read_image(job.source), strength, keep_grain=keep_grain, name=job.source
-        )
-        write_image(image, job.target, overwrite=overwrite)
-        denoised: Any = str(job.target) if isinstance(given, str) else job.target
-    elif isinstance(given, bytes):
-        image = denoiser.denoise_image(read_image(given), strength, keep_grain=keep_grain)
-        denoised = encode_image(image)
-    elif isinstance(given, np.ndarray):
-        denoised = denoise_array(given, denoise_into)
-    elif isinstance(given, PillowImage.Image):
-        denoised = denoise_pil(given, denoise_into)
-    else:
-        raise UsageError(
-            f"{type(given).__name__} object",
-            "not an image",
-            "give a path, bytes, a Pillow image or a NumPy array",
-        )
-    return denoised
+    return denoise_given(noisy, denoiser, strength, keep_grain, output=output, overwrite=overwrite)
 
 
 def _as_denoiser(
@@ -390,9 +322,3 @@ def _as_denoiser(
                 f"{option} {value!r}", "the Denoiser has its own", "give it to Denoiser(...)"
             )
     return model
-
-
-def _no_memory(name: object) -> InputError:
-    return InputError(
-        name, "does not fit into memory, even tile by tile", "free some memory, or cut it up"
-    )

@@ -46,20 +46,15 @@ class LiteRTEngine:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
         self.path = path
         self.threads = threads or usable_cores()
         try:
             # Read here rather than by path: LiteRT cannot open every file name.
-            content = path.read_bytes()
+            self._content = path.read_bytes()
         except OSError as error:
             raise self._error(f"cannot be read ({error.strerror})", "check the path") from error
         try:
-            with quiet_stderr():
-                self._interpreter: Any = Interpreter(
-                    model_content=content, num_threads=self.threads
-                )
+            self._interpreter = self._interpret()
         except (ValueError, RuntimeError) as error:
             raise self._error("not a LiteRT model", "export the model again") from error
         try:
@@ -120,6 +115,17 @@ class LiteRTEngine:
             name: self._dequantize(index, self._interpreter.get_tensor(index))
             for name, index in self._output_indices.items()
         }
+
+    def release(self) -> None:
+        """Gives back the memory of the last call, which LiteRT holds for the next one."""
+        self._interpreter = self._interpret()
+        self._shapes = {}
+
+    def _interpret(self) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        with quiet_stderr():
+            return Interpreter(model_content=self._content, num_threads=self.threads)
 
     def _quantize(self, index: int, values: np.ndarray) -> np.ndarray:
         scale, zero = self._scales[index]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.inference.samples import to_pixels
 from kerasdenoise.inference.tiles import cut_parts, reflect
 from kerasdenoise.inference.turns import UPRIGHT, Turn
 from kerasdenoise.zoo import ModelInfo, verify_model
@@ -139,6 +139,11 @@ class Network:
             for view in self._views(noisy, turn)
         ]
         return np.sqrt(np.mean(np.square(levels), axis=0))
+
+    def release(self) -> None:
+        """Gives back the memory that tiles have taken."""
+        for engine in filter(None, (self._tile, self._level)):
+            engine.release()
 
     def _runs(self, pixels: np.ndarray) -> int:
         return pixels.shape[2] if self._info.channels == 1 else 1

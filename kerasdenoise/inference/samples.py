@@ -1,31 +1,17 @@
-"""Values of any type of image <-> pixels, for a part of an image at a time."""
+"""The types of values that can be denoised, and values that cannot."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from kerasdenoise.errors import InputError
+from kerasdenoise.images.samples import to_pixels
 
 DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 """The types: unsigned integers use their whole range, floats nominally [0, 1]."""
 
 # Values are checked in bands of about this many, so that no second copy is made.
 _BAND = 2**20
-
-
-def to_pixels(values: np.ndarray) -> np.ndarray:
-    """Returns values as float32 on the [0, 1] scale; float32 ones as they are."""
-    if values.dtype.kind != "u":
-        return values.astype(np.float32, copy=False)
-    return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
-
-
-def to_type(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Returns float32 pixels as a type; integers are rounded and clipped to their range."""
-    if dtype.kind == "u":
-        top = np.iinfo(dtype).max
-        pixels = np.rint(np.clip(pixels, 0.0, 1.0) * np.float32(top))
-    return pixels.astype(dtype, copy=False)
 
 
 def check_finite(values: np.ndarray, name: object) -> None:

@@ -186,6 +186,27 @@ def test_the_first_of_several_pictures_is_for_those_who_ask(
     result = command("denoise", "c.webp", "--first-only", "--json")
     assert result.code == 0, result.err
     assert json.loads(result.out)["notes"]
+    result = command("denoise", "c.webp", "--first-only", "-o", "d.webp")
+    assert result.err.splitlines()[-1].startswith("c.webp: is an animation, of which only ")
+
+
+def test_metadata_that_the_results_format_has_no_place_for_is_said(
+    command: Callable, write_photo: Write
+):
+    source = write_photo("a.jpg")
+    Image.open(source).save(source, comment=b"at the sea", dpi=(300, 300))
+    note = "loses comments, dots per inch: WebP has no place for it"
+    result = command("denoise", "a.jpg", "-o", "b.webp")
+    assert result.code == 0
+    assert result.err.splitlines()[-1] == f"a.jpg: {note}"
+    result = command("denoise", "a.jpg", "-o", "c.webp", "--json")
+    assert json.loads(result.out)["notes"] == [note]
+    assert result.err == ""
+    # Nobody misses what was not to be written, and nothing is lost in the photo's own format.
+    result = command("denoise", "a.jpg", "-o", "d.png", "--metadata", "none", "--json")
+    assert json.loads(result.out)["notes"] == []
+    result = command("denoise", "a.jpg", "-o", "e.jpg", "--json")
+    assert json.loads(result.out)["notes"] == []
 
 
 @pytest.mark.parametrize(
@@ -242,6 +263,14 @@ class TestPipe:
         assert Image.open(tmp_path / "b.jpg").format == "JPEG"
         again = pipe("-", "-o", "b.jpg", data=content)
         assert (again.returncode, b"b.jpg: exists already" in again.stderr) == (2, True)
+
+    def test_what_is_left_out_is_said(self, pipe: Callable, write_photo: Write, tmp_path: Path):
+        first, second = (Image.open(write_photo(f"{name}.png")) for name in "ab")
+        first.save(tmp_path / "c.webp", save_all=True, append_images=[second.rotate(90)])
+        result = pipe("c.webp", "-o", "-", "--first-only")
+        assert result.stdout.startswith(b"RIFF")
+        assert result.stderr.startswith(b"c.webp: is an animation, of which only the first ")
+        assert pipe("c.webp", "-o", "-", "--first-only", "--quiet").stderr == b""
 
     def test_what_cannot_be_read_is_said(self, pipe: Callable):
         for data, text in ((b"", b"is empty"), (b"text", b"is not a picture")):

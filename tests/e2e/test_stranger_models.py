@@ -18,7 +18,7 @@ prepare_keras()
 import keras  # noqa: E402 (needs to be prepared)
 
 import kerasdenoise  # noqa: E402
-from kerasdenoise.errors import RecipeError  # noqa: E402
+from kerasdenoise.errors import ModelError  # noqa: E402
 from kerasdenoise.training.build import build_task, load_source, start_from_sources  # noqa: E402
 from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
 
@@ -163,10 +163,19 @@ def test_a_file_that_holds_code_is_refused_and_does_not_run(
     stranger: tuple[Path, Path], load: Callable
 ):
     folder, proof = stranger
-    # Keras refuses by errors of either kind, and training makes a RecipeError of the first.
-    with pytest.raises((ValueError, TypeError, RecipeError)):
+    with pytest.raises(ModelError) as refused:
         load(str(folder))
     assert not proof.exists()
+    assert refused.value.subject == str(folder / "model.keras")
+    assert refused.value.remedy
+    assert "\n" not in str(refused.value)
+
+
+def test_training_says_what_is_wrong_and_what_to_do(stranger: tuple[Path, Path]):
+    with pytest.raises(
+        ModelError, match=r"holds code of its own or layers .*; use a model that is"
+    ):
+        _start(str(stranger[0]))
 
 
 def test_the_lambda_would_run_if_it_were_trusted(tmp_path: Path):
@@ -182,8 +191,9 @@ def test_a_file_without_an_attack_loads(tmp_path: Path):
     assert kerasdenoise.load_model(folder).count_params() == 0
 
 
-def test_another_format_by_this_name_is_refused(tmp_path: Path):
+@pytest.mark.parametrize("load", [kerasdenoise.load_model, load_source])
+def test_another_format_by_this_name_is_refused(tmp_path: Path, load: Callable):
     folder = _write(_harmless(), tmp_path / "old", lambda layer: layer)
     (folder / "model.keras").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    with pytest.raises(ValueError, match=r"`\.keras` zip file"):
-        kerasdenoise.load_model(folder)
+    with pytest.raises(ModelError, match=r"model\.keras: "):
+        load(str(folder))

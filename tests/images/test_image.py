@@ -16,7 +16,7 @@ from kerasdenoise.images.image import Image, Metadata
         (np.zeros((4, 5, 4), np.float32), None),
         (np.zeros((0, 5, 3), np.float32), None),
         (np.zeros((4, 5, 3), np.float64), None),
-        (np.zeros((4, 5, 3), np.uint8), None),
+        (np.zeros((4, 5, 3), np.uint16), None),
         (np.zeros((4, 5, 3), np.float32), np.zeros((5, 4), np.uint8)),
         (np.zeros((4, 5, 3), np.float32), np.zeros((4, 5), np.uint16)),
         (np.zeros((4, 5, 3), np.float32), np.zeros((4, 5), np.float32)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import runpy
 import struct
 import sys
@@ -223,6 +224,36 @@ def test_a_cut_raw_file_is_an_error(capfd: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(InputError):
             read_image(data[:length])
     assert capfd.readouterr().err == ""
+
+
+def test_what_others_write_while_a_raw_file_is_developed_is_no_damage(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rawpy = pytest.importorskip("rawpy")
+
+    class Raw:
+        """A file beside which a progress bar is drawn."""
+
+        def __init__(self, raw: Any) -> None:
+            self._raw = raw
+
+        def __enter__(self) -> Raw:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._raw.close()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._raw, name)
+
+        def postprocess(self, **options: Any) -> np.ndarray:
+            os.write(2, b"photo.dng 50%\rphoto.dng 99%\n")
+            return self._raw.postprocess(**options)
+
+    read = rawpy.imread
+    monkeypatch.setattr(rawpy, "imread", lambda stream: Raw(read(stream)))
+    assert read_image(FILES["make_raw"]()).bit_depth == 16
+    assert capfd.readouterr().err == "photo.dng 50%\rphoto.dng 99%\n"
 
 
 def test_the_seeds_of_all_damage_can_be_read() -> None:

@@ -16,6 +16,7 @@ from PIL import Image as PillowImage
 from kerasdenoise.errors import InputError
 from kerasdenoise.images import refusal
 from kerasdenoise.images.read import read_image
+from kerasdenoise.images.write import encode_image
 
 Encoded = Callable[..., bytes]
 MakePng = Callable[..., bytes]
@@ -385,6 +386,19 @@ def test_a_jpeg_of_several_pictures_is_refused(
 def test_a_jpeg_with_previews_of_itself_is_read(encoded: Encoded, kinds: tuple[int, ...]) -> None:
     image = read_image(jpeg_with_pictures(encoded, *kinds))
     np.testing.assert_array_equal(image.pixels, read_image(encoded("RGB", "JPEG")).pixels)
+
+
+def test_a_gain_map_that_no_index_names_is_refused(encoded: Encoded) -> None:
+    xmp = b'<x xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"/>'
+    data, more = encoded("RGB", "JPEG", xmp=xmp), encoded("L", "JPEG")
+    text = read_error(data + more)
+    assert "holds a gain map (Ultra HDR), which would be lost; save" in text
+    assert text.endswith("or do the first alone by --first-only")
+    image = read_image(data + more, first_only=True)
+    assert "gain map" in image.notes[0]
+    # What is left of such a file has none.
+    assert read_image(encode_image(image)).notes == ()
+    assert read_image(data).notes == ()
 
 
 def test_a_jpeg_with_a_broken_index_is_read(encoded: Encoded) -> None:

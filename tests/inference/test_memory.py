@@ -107,7 +107,7 @@ held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 limit = held + pixels.nbytes + 40_000_000
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 denoised = denoiser.denoise_pixels(pixels)
-assert denoiser._too_large <= 1508**2, "memory did not fail"
+assert denoiser._tiling._too_large <= 1508**2, "memory did not fail"
 assert np.array_equal(denoised, expected)
 print("done")
 """

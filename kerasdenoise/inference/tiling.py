@@ -1,0 +1,105 @@
+"""Work on an image tile by tile, in tiles that are halved where memory fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from kerasdenoise.errors import InputError
+from kerasdenoise.images.samples import to_pixels
+from kerasdenoise.inference.engines import TileError
+from kerasdenoise.inference.tiles import Tile, TileGrid, halve, reflect, tile_grid
+from kerasdenoise.zoo import ModelInfo
+
+
+class Tiling:
+    """How a model's images are cut. A tile for which memory fails makes later ones smaller.
+
+    Args:
+        info: The model.
+        tile: Largest edge of a tile in pixels, its overlap included, or "auto".
+        max_memory: Bytes that the work on a tile may take; see `tiles.tile_grid`.
+
+    Raises:
+        UsageError: The tile or the memory is too small for the model.
+    """
+
+    def __init__(
+        self, info: ModelInfo, tile: int | Literal["auto"], max_memory: int | None
+    ) -> None:
+        self._info = info
+        self._tile: int | Literal["auto"] = tile
+        self._max_memory = max_memory
+        self._too_large = sys.maxsize  # area of a tile for which memory has failed
+        self.grid(1, 1)
+
+    def grid(self, height: int, width: int) -> TileGrid:
+        """Lays tiles over an image of this size."""
+        return tile_grid(
+            height,
+            width,
+            tile=self._tile,
+            radius=self._info.radius,
+            stride=self._info.stride,
+            bytes_per_pixel=self._info.bytes_per_pixel,
+            max_memory=self._max_memory,
+        )
+
+    def run(
+        self,
+        pixels: np.ndarray,
+        work: Callable[[Tile, np.ndarray], None],
+        name: object,
+        on_tile: Callable[[], None] | None = None,
+    ) -> None:
+        """Gives each tile of an image, with the pixels that it reads, to a function.
+
+        Args:
+            pixels: (H, W, C) of any type of `samples.DTYPES`.
+            work: Called with the tile and its pixels, float32. Where memory fails in it, it is
+                called again with smaller tiles in its place.
+            name: What to call the image in errors.
+            on_tile: Called after each tile of the grid.
+
+        Raises:
+            InputError: Memory fails even for the smallest tile.
+            ModelError: The model cannot run even on the smallest tile.
+        """
+        grid = self.grid(*pixels.shape[:2])
+        for tile in grid.tiles:
+            waiting = [tile]
+            while waiting:
+                part = waiting.pop()
+                halves = halve(part, grid.halo, self._info.stride)
+                if halves and part.area >= self._too_large:
+                    waiting += halves
+                    continue
+                try:
+                    work(part, to_pixels(_read(pixels, part)))
+                except (MemoryError, TileError) as error:
+                    if not halves and isinstance(error, TileError):
+                        raise
+                    if not halves:
+                        raise no_memory(name) from error
+                    self._too_large = part.area
+                    waiting += halves
+            if on_tile is not None:
+                on_tile()
+
+
+def _read(pixels: np.ndarray, tile: Tile) -> np.ndarray:
+    """Returns the pixels that a tile reads; a view where it lies inside the image."""
+    sides = list(zip(tile.read, pixels.shape, strict=False))
+    if all(axis.start >= 0 and axis.stop <= size for axis, size in sides):
+        return pixels[tuple(slice(axis.start, axis.stop) for axis, _ in sides)]
+    return pixels[np.ix_(*(reflect(axis, size) for axis, size in sides))]
+
+
+def no_memory(name: object) -> InputError:
+    """Returns the error of an image that does not fit into memory."""
+    return InputError(
+        name, "does not fit into memory, even tile by tile", "free some memory, or cut it up"
+    )
