@@ -21,12 +21,21 @@ class PatchSampler:
         patch: Side of a patch in pixels.
         batch: Patches per batch.
         seed: Any non-negative number.
+        turns: Whether patches are flipped and turned at random, or stay as they are.
 
     Raises:
         RecipeError: If no photo is as large as a patch.
     """
 
-    def __init__(self, photos: Sequence[np.ndarray], patch: int, batch: int, seed: int) -> None:
+    def __init__(
+        self,
+        photos: Sequence[np.ndarray],
+        patch: int,
+        batch: int,
+        seed: int,
+        *,
+        turns: bool = True,
+    ) -> None:
         self._photos = [photo for photo in photos if min(photo.shape[:2]) >= patch]
         if not self._photos:
             raise RecipeError(
@@ -35,6 +44,7 @@ class PatchSampler:
         self._patch = patch
         self._batch = batch
         self._seed = seed
+        self._turns = 8 if turns else 1
         self._room = np.array([photo.shape[:2] for photo in self._photos]) - patch + 1
         places = self._room.prod(axis=1)
         self._edges = np.cumsum(places / places.sum())
@@ -45,7 +55,7 @@ class PatchSampler:
         chosen = np.searchsorted(self._edges, rng.random(self._batch), side="right")
         chosen = np.minimum(chosen, len(self._photos) - 1)
         corners = rng.integers(self._room[chosen])
-        turns = rng.integers(8, size=self._batch)
+        turns = rng.integers(self._turns, size=self._batch)
         shape = (self._batch, self._patch, self._patch, self._photos[0].shape[2])
         patches = np.empty(shape, np.float32)
         # Plain numbers index faster than NumPy's own.

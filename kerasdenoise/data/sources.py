@@ -14,7 +14,9 @@ from kerasdenoise.errors import RecipeError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
-_ARCHIVE = re.compile(r"(?P<file>.+\.npz)(?::(?P<name>.*))?")
+_ARCHIVE = re.compile(
+    r"(?P<file>.+\.npz)(?::(?P<name>.*?)(?:\[(?P<start>\d*%?):(?P<stop>\d*%?)\])?)?"
+)
 _TFDS = "tfds:"
 # Pillow's "L" is the luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B, rounded.
 _MODES = {1: "L", 3: "RGB"}
@@ -34,7 +36,8 @@ def load_images(
     Args:
         sources: Each one of
             a folder of photos, `train/cid22`;
-            an array in a NumPy archive, `cifar10/images.npz:x_train`;
+            an array in a NumPy archive, `cifar10/images.npz:x_train`, or a part of one,
+            `cifar10/images.npz:x_train[:5000]` or `[10%:]`;
             a split of a TensorFlow data set, `tfds:cifar10` or `tfds:cifar10:test`.
         root: Folder that folders and archives are relative to.
         channels: 3 for RGB, or 1 for gray: luma by ITU-R BT.601.
@@ -109,7 +112,9 @@ def _read(source: str, root: Path, exclude: Sequence[str]) -> Iterable[np.ndarra
 
         return read_tfds(source, exclude)
     if archive := _ARCHIVE.fullmatch(source):
-        return _read_archive(root / archive["file"], archive["name"])
+        images = _read_archive(root / archive["file"], archive["name"])
+        start, stop = (_place(archive[side], len(images)) for side in ("start", "stop"))
+        return images[start:stop]
     return _read_folder(root / source, exclude)
 
 
@@ -143,6 +148,13 @@ def _read_archive(file: Path, name: str | None) -> np.ndarray:
             "name an array of uint8 (images, height, width) or (images, height, width, channels)",
         )
     return images[..., :3]
+
+
+def _place(text: str | None, images: int) -> int | None:
+    """Reads one end of a part: a number or a share of images, or nothing."""
+    if not text or text == "%":
+        return None
+    return round(images * int(text[:-1]) / 100) if text.endswith("%") else int(text)
 
 
 def _versions(

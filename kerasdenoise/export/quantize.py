@@ -13,12 +13,10 @@ import tensorflow as tf
 from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import ModelError, RecipeError
+from kerasdenoise.export.fixed_scales import has_fixed_scales
 from kerasdenoise.export.litert import export_litert
-from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.metrics import psnr
 from kerasdenoise.models import make_config
 from kerasdenoise.noise import Mixture, parse_noise
-from kerasdenoise.zoo.info import INT8
 
 if TYPE_CHECKING:
     from kerasdenoise.training.recipe import Recipe
@@ -28,10 +26,8 @@ _BATCHES = 8
 _BATCH = 16
 _PATCH = 128
 
-# What the result is measured on.
-_IMAGES = 16
+# Smaller pictures are no photos to draw them from.
 _CROP = 384
-_SIGMA = 25 / 255
 
 
 def draw_noisy_patches(recipe: Recipe, root: Path) -> list[np.ndarray]:
@@ -55,84 +51,54 @@ def draw_noisy_patches(recipe: Recipe, root: Path) -> list[np.ndarray]:
     return [np.clip(keras.ops.convert_to_numpy(batch), 0.0, 1.0) for batch in noisy]
 
 
-def write_int8(denoiser: keras.Model, target: Path, noisy: Sequence[np.ndarray]) -> None:
+def write_int8(denoiser: keras.Model, target: Path, noisy: Sequence[np.ndarray] = ()) -> None:
     """Writes a `.tflite` that computes with 8-bit integers alone.
 
     Its input and output are uint8 pictures as files have them, 0 to 255. Weights have a scale
     for each channel, activations one for each tensor.
 
     Args:
-        denoiser: A functional model of noisy images (batch, height, width, channels) alone.
+        denoiser: A functional model of noisy images (batch, height, width, channels) alone; of
+            one that was trained in integers, what `fix_scales` made.
         target: The file to write; its name ends in `.tflite`.
-        noisy: Float32 batches in [0, 1] of what it will see, which set the scales.
+        noisy: Float32 batches in [0, 1] of what it will see, which set the scales where no
+            training did.
 
     Raises:
         ModelError: If LiteRT has no integer form of what the network computes.
     """
-
-    def calibration() -> Iterator[list[np.ndarray]]:
-        # Black and white first, so that the input's scale is 1/255 and its zero 0.
-        for patch in (np.zeros_like(noisy[0][:1]), np.ones_like(noisy[0][:1])):
-            yield [patch]
-        for batch in noisy:
-            for patch in batch:
-                yield [patch[np.newaxis]]
-
     if len(denoiser.inputs) > 1:
         raise ModelError(
             denoiser.name,
             "takes more than an image, which an integer file does not",
             "export a network that estimates the noise level by itself",
         )
+    options: dict[str, Any] = {
+        "optimizations": [tf.lite.Optimize.DEFAULT],
+        "inference_input_type": tf.uint8,
+        "inference_output_type": tf.uint8,
+    }
+    if has_fixed_scales(denoiser):
+        export_litert(denoiser, target, **options)
+        return
     # Clipped, so that the output's scale is 1/255 and its zero 0, too: 255 is white.
     clipped = keras.ops.clip(denoiser.output, 0.0, 1.0)
     export_litert(
         keras.Model(denoiser.input, clipped, name=f"{denoiser.name}_pixels"),
         target,
-        optimizations=[tf.lite.Optimize.DEFAULT],
-        representative_dataset=calibration,
+        representative_dataset=lambda: _calibration(noisy),
         target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
-        inference_input_type=tf.uint8,
-        inference_output_type=tf.uint8,
+        **options,
     )
 
 
-def measure_int8(folder: Path, recipe: Recipe, root: Path) -> dict[str, Any]:
-    """Compares a model's integer file with its float32 file on the same noisy pictures.
-
-    Args:
-        folder: Holds both files.
-        recipe: Says which validation pictures; the middle of each of 16 is used.
-        root: Folder that the recipe's data folders are relative to.
-
-    Returns:
-        `images`, `noise`, `bytes` of the file, and `psnr_float` and `psnr_int8`: mean PSNR in dB
-        of the results, clipped.
-
-    Raises:
-        RecipeError: If the pictures are not there.
-    """
-    photos = _load(recipe, recipe.data.validation, root)[:_IMAGES]
-    engines = {
-        "psnr_float": LiteRTEngine(folder / "model.tflite"),
-        "psnr_int8": LiteRTEngine(folder / INT8),
-    }
-    figures: dict[str, list[float]] = {name: [] for name in engines}
-    for index, photo in enumerate(photos):
-        top, left = ((side - _CROP) // 2 for side in photo.shape[:2])
-        clean = photo[top : top + _CROP, left : left + _CROP] / np.float32(255)
-        noise = np.random.default_rng((recipe.seed, index)).normal(0, _SIGMA, clean.shape)
-        # As a picture has it: both files get the same 256 values.
-        noisy = np.rint(255 * np.clip(clean + noise, 0, 1)).astype(np.float32) / 255
-        for name, engine in engines.items():
-            (denoised,) = engine({"noisy": noisy[np.newaxis]}).values()
-            figures[name].append(psnr(clean, np.clip(denoised[0], 0, 1)))
-    return {
-        "images": len(photos),
-        "noise": f"gaussian:{255 * _SIGMA:g}",
-        "bytes": (folder / INT8).stat().st_size,
-        **{name: float(np.mean(values)) for name, values in figures.items()},
-    }
+def _calibration(noisy: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    # Black and white first, so that the input's scale is 1/255 and its zero 0.
+    for patch in (np.zeros_like(noisy[0][:1]), np.ones_like(noisy[0][:1])):
+        yield [patch]
+    for batch in noisy:
+        for patch in batch:
+            yield [patch[np.newaxis]]
 
 
 def _load(recipe: Recipe, sources: Sequence[str], root: Path) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 import kerasdenoise.layers  # noqa: F401 (registers the layers that saved models name)
-from kerasdenoise.errors import RecipeError
+from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.losses import get_loss
 from kerasdenoise.models import get_architecture, make_config, split_noise_level
 from kerasdenoise.noise import Mixture, Noise, parse_noise
@@ -22,6 +22,7 @@ from kerasdenoise.training.checkpoint import (
 )
 from kerasdenoise.training.contrast_search import ContrastSearch
 from kerasdenoise.training.guided import GuidedTask
+from kerasdenoise.training.imitation import ImitationTask
 from kerasdenoise.training.objectives import check_objective, get_objective
 from kerasdenoise.training.optimizer import make_optimizer
 from kerasdenoise.training.recipe import Recipe
@@ -49,7 +50,10 @@ def build_task(recipe: Recipe) -> DenoisingTask:
     plan = recipe.optimization
     check_objective(plan.objective, noise, plan.loss)
     kind = DenoisingTask
-    if split_noise_level(denoiser):
+    if recipe.model.integers:
+        _check_integers(recipe)
+        kind = ImitationTask
+    elif split_noise_level(denoiser):
         _check_guided(plan.objective)
         kind = GuidedTask
     elif plan.objective == "mean_optimal":
@@ -130,13 +134,22 @@ def load_source(source: str) -> keras.Model:
 
     Raises:
         RecipeError: If it is a run that cannot be read.
-        ModelError: If it is neither, or a damaged model.
+        ModelError: If it is neither, or a model that is damaged, or that would need code of its
+            own to be run, which is never done.
     """
     if is_run(Path(source)):
         return load_run(Path(source))[1]
     info = find_model(source)
     verify_model(info, only=["model.keras"])
-    return keras.models.load_model(info.folder / "model.keras", compile=False)
+    path = info.folder / "model.keras"
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, KeyError) as error:  # by which Keras refuses
+        raise ModelError(
+            path,
+            "is not loaded: it is damaged, or holds code of its own or layers that are not known",
+            "use a model that is made of the layers of Keras and kerasdenoise alone",
+        ) from error
 
 
 def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:
@@ -185,6 +198,22 @@ def _check_guided(objective: str) -> None:
             f"objective {objective!r}",
             "has no clean target, from which the network learns to estimate the noise level",
             'write objective = "supervised", or estimates_level = false',
+        )
+
+
+def _check_integers(recipe: Recipe) -> None:
+    """Refuses what has nothing to imitate in integers, or could not hold them."""
+    if not recipe.model.start:
+        raise RecipeError(
+            "integers = true",
+            "has no network in floats to imitate",
+            'write [model] start = "RUN", with the run that trained it',
+        )
+    if recipe.model.dtype != "float32":
+        raise RecipeError(
+            f"dtype {recipe.model.dtype!r}",
+            "rounds by itself, where integers have their own rounding",
+            'write dtype = "float32", or integers = false',
         )
 
 

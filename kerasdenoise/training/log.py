@@ -33,7 +33,9 @@ def draw_curves(entries: list[dict[str, Any]], target: Path) -> None:
     steps = [entry["step"] for entry in entries]
     figure = Figure(figsize=(9, 4), layout="constrained")
     loss_axes, psnr_axes = figure.subplots(1, 2)
-    loss_axes.semilogy(steps, [entry["loss"] for entry in entries])
+    losses = [entry["loss"] for entry in entries]
+    # A loss that is a logarithm itself may be negative.
+    loss_axes.plot(steps, losses) if min(losses) <= 0 else loss_axes.semilogy(steps, losses)
     loss_axes.set(xlabel="step", ylabel="training loss")
     for kind in entries[-1]["psnr"]:
         values = [entry["psnr"].get(kind, math.nan) for entry in entries]

@@ -12,6 +12,7 @@ from kerasdenoise.errors import RecipeError
 
 # By how an entry is annotated: what TOML may give for it, and how that is called.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "bool": ((bool,), "true or false"),
     "int": ((int,), "a whole number"),
     "float": ((int, float), "a number"),
     "str": ((str,), "a text"),
@@ -31,6 +32,9 @@ class ModelSection:
         start: What has the weights that this network starts with: the folder of a training run,
             relative to the working folder, or a saved model; none if empty.
         parts: The same for networks within this one, by their names.
+        integers: Whether it computes as a file of 8-bit integers does; see `round_network`.
+        revive: Whether channels that are dead in what it starts with are drawn anew; see `revive`.
+        license: Of the weights; they may be used for no more than the photos they learned from.
     """
 
     architecture: str
@@ -38,6 +42,9 @@ class ModelSection:
     dtype: str = "float32"
     start: str = ""
     parts: dict[str, str] = dataclasses.field(default_factory=dict)
+    integers: bool = False
+    revive: bool = False
+    license: str = "Apache-2.0"
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class DataSection:
         margin: Extra pixels that are drawn with each patch and cut off at random after the
             noise is added, so that the grids of sensor and JPEG lie anywhere.
         batch: Patches per step.
+        turns: Whether patches are flipped and turned at random.
     """
 
     root: str
@@ -68,6 +76,7 @@ class DataSection:
     patch: int = 64
     margin: int = 16
     batch: int = 16
+    turns: bool = True
 
 
 @dataclass(frozen=True)

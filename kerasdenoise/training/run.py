@@ -18,10 +18,15 @@ from kerasdenoise.models import make_config
 from kerasdenoise.training.build import averaged_weights, build_task, start_from_sources
 from kerasdenoise.training.checkpoint import restore_checkpoint, save_checkpoint
 from kerasdenoise.training.deadline import Deadline
+from kerasdenoise.training.imitation import ImitationTask
 from kerasdenoise.training.log import draw_curves, read_log, write_log
 from kerasdenoise.training.recipe import Recipe
+from kerasdenoise.training.revive import revive
 from kerasdenoise.training.steps import make_steps
 from kerasdenoise.training.validation import Validation
+
+# Batches by which a network's units are judged to be dead.
+_JUDGED = 8
 
 
 @dataclass(frozen=True)
@@ -86,10 +91,17 @@ def train(
     last = min(recipe.optimization.steps, stop_at or recipe.optimization.steps)
     if step >= last:
         return None
+    sampler = _sampler(recipe, root)
     if step == 0:
-        start_from_sources(task.denoiser, recipe)
+        if isinstance(task, ImitationTask):
+            start_from_sources(task.imitated, recipe)
+            task.start(sampler)
+        else:
+            start_from_sources(task.denoiser, recipe)
+            if recipe.model.revive:
+                revive(task.denoiser, [task(sampler.batch_of(i))["inputs"] for i in range(_JUDGED)])
     validation = Validation(recipe, root)
-    batches = _sampler(recipe, root).batches(step)
+    batches = sampler.batches(step)
     train_on = make_steps(task)
     log = read_log(run, step)
     progress = None
@@ -147,4 +159,4 @@ def _sampler(recipe: Recipe, root: Path) -> PatchSampler:
         smallest=side,
         exclude=data.exclude,
     )
-    return PatchSampler(photos, side, data.batch, recipe.seed)
+    return PatchSampler(photos, side, data.batch, recipe.seed, turns=data.turns)

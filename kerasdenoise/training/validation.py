@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -9,7 +10,7 @@ import numpy as np
 
 from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.metrics import psnr
+from kerasdenoise.metrics import psnr, ssim
 from kerasdenoise.models import make_config
 from kerasdenoise.noise import parse_noise
 from kerasdenoise.training.objectives import get_truth
@@ -56,12 +57,22 @@ class Validation:
 
         They are compared with what the recipe's objective wants: the clean image, or its map.
         """
-        return {kind: self._measure(denoiser, noisy) for kind, noisy in self._noisy.items()}
+        return {kind: self._measure(denoiser, noisy, psnr) for kind, noisy in self._noisy.items()}
 
-    def _measure(self, denoiser: keras.Model, noisy: np.ndarray) -> float:
+    def measure_ssim(self, denoiser: keras.Model) -> float:
+        """Returns the mean SSIM over all corruptions; crops have sides of at least 11."""
+        values = [self._measure(denoiser, noisy, ssim) for noisy in self._noisy.values()]
+        return float(np.mean(values))
+
+    def _measure(
+        self,
+        denoiser: keras.Model,
+        noisy: np.ndarray,
+        figure: Callable[[np.ndarray, np.ndarray], float],
+    ) -> float:
         inputs = give_inputs(denoiser, noisy, measure_noise(noisy, self._clean))
         results = np.clip(denoiser.predict(inputs, batch_size=4, verbose=0), 0, 1)
-        return float(np.mean([psnr(*pair) for pair in zip(self._truth, results, strict=True)]))
+        return float(np.mean([figure(*pair) for pair in zip(self._truth, results, strict=True)]))
 
 
 def _center(photo: np.ndarray, crop: int) -> np.ndarray:

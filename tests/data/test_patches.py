@@ -32,6 +32,13 @@ def _orientations(patch: np.ndarray) -> list[np.ndarray]:
     return [*turned, *(patch[:, ::-1] for patch in turned)]
 
 
+def test_patches_stay_as_they_are_where_nothing_is_turned():
+    upright = PatchSampler([_photo(0)], PATCH, 8, 3, turns=False)
+    for patch in _patches(upright, 20):
+        top, left, _ = patch[0, 0]
+        np.testing.assert_array_equal(patch, _photo(0)[top:, left:][:PATCH, :PATCH])
+
+
 def test_a_batch_is_what_the_network_takes():
     batch = _sampler().batch_of(0)
     assert batch.shape == (8, PATCH, PATCH, 3)

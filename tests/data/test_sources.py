@@ -135,6 +135,24 @@ def test_arrays_are_gray_or_color_with_or_without_transparency(
     np.testing.assert_array_equal(images, pictures.reshape(5, 8, 9, -1)[..., :3])
 
 
+@pytest.mark.parametrize(
+    ("part", "taken"),
+    [
+        ("[:3]", slice(3)),
+        ("[:40%]", slice(2)),
+        ("[20%:]", slice(1, None)),
+        ("[1:60%]", slice(1, 3)),
+        ("[:9]", slice(5)),
+        ("", slice(None)),
+    ],
+)
+def test_of_an_array_a_part_can_be_taken(tmp_path: Path, part: str, taken: slice):
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 8, 9, 3), np.uint8)
+    np.savez(tmp_path / "a.npz", pictures=pictures, others=pictures)
+    images = load_images([f"a.npz:pictures{part}"], tmp_path)
+    np.testing.assert_array_equal(images, pictures[taken])
+
+
 def test_an_array_is_turned_to_gray_and_back(tmp_path: Path):
     pictures = np.full((2, 8, 9, 3), (200, 100, 50), np.uint8)
     np.savez(tmp_path / "color.npz", a=pictures)

@@ -8,7 +8,7 @@ import pytest
 
 from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.export.litert import export_litert
-from kerasdenoise.export.quantize import draw_noisy_patches, measure_int8, write_int8
+from kerasdenoise.export.quantize import draw_noisy_patches, write_int8
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.models import get_architecture, make_config
 from kerasdenoise.training.recipe import Recipe, parse_recipe
@@ -104,18 +104,6 @@ def test_patches_hold_the_recipes_noise_as_pictures_do(recipe: Recipe, photos: P
     # Between neighbors, which are nearly equal in these pictures, is the noise of both.
     difference = np.diff(pixels[..., :64, :], axis=2)
     assert np.median(np.abs(difference)) > 0.05
-
-
-def test_what_integers_lose_is_measured(
-    network: keras.Model, recipe: Recipe, photos: Path, tmp_path: Path
-):
-    write_int8(network, tmp_path / INT8, _patches(1))
-    export_litert(network, tmp_path / "model.tflite")
-    figures = measure_int8(tmp_path, recipe, photos)
-    assert figures["images"] == 2
-    assert figures["bytes"] == (tmp_path / INT8).stat().st_size
-    assert 15 < figures["psnr_float"] < 25
-    assert figures["psnr_int8"] == pytest.approx(figures["psnr_float"], abs=0.5)
 
 
 def test_photos_that_are_not_there_are_named(recipe: Recipe, tmp_path: Path):

@@ -92,6 +92,7 @@ def test_a_missing_entry_is_named(recipe_text: Callable[..., str], line: str, sa
         ({"seed": '"5"'}, "a.toml seed = '5': is not a whole number"),
         ({"steps": "6.5"}, "a.toml [optimization] steps = 6.5: is not a whole number"),
         ({"batch": "true"}, "a.toml [data] batch = True: is not a whole number"),
+        ({"batch": "4\nturns = 1"}, "a.toml [data] turns = 1: is not true or false"),
         ({"train": '"train"'}, "a.toml [data] train = 'train': is not a list"),
         ({"config": '"tiny"'}, "a.toml [model] config = 'tiny': is not a table"),
         ({"average": "false"}, "a.toml [optimization] average = False: is not a number"),

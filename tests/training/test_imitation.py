@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasdenoise.errors import RecipeError
+from kerasdenoise.training.build import build_task, load_run
+from kerasdenoise.training.imitation import ImitationTask
+from kerasdenoise.training.quantized import Rounded
+from kerasdenoise.training.recipe import Recipe, parse_recipe
+from kerasdenoise.training.run import train
+
+CONFIG = "{ preset = 'tiny', estimates_level = true }"
+
+
+@pytest.fixture(scope="module")
+def floats(recipe_text: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a network in floats."""
+    folder = tmp_path_factory.mktemp("runs") / "floats"
+    recipe = parse_recipe(recipe_text(config=CONFIG))
+    train(recipe, folder, Path(recipe.data.root))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(recipe_text: Callable[..., str], floats: Path) -> Recipe:
+    """How it is imitated."""
+    model = f"{CONFIG}\nintegers = true\nstart = '{floats.as_posix()}'"
+    return parse_recipe(recipe_text(config=model, steps="60", interval="20"))
+
+
+@pytest.fixture(scope="module")
+def integers(recipe: Recipe, floats: Path) -> Path:
+    """The run that imitates it."""
+    folder = floats.parent / "integers"
+    train(recipe, folder, Path(recipe.data.root))
+    return folder
+
+
+def test_the_integers_come_closer_to_the_floats(integers: Path):
+    losses = [json.loads(line)["loss"] for line in (integers / "log.jsonl").open()]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_weights_stay_near_those_in_floats(floats: Path, integers: Path):
+    exact, rounded = load_run(floats)[1], load_run(integers)[1]
+    assert any(isinstance(layer, Rounded) for layer in rounded.layers)
+    before = exact.get_layer("head").get_weights()[0]
+    after = rounded.get_layer("head").get_weights()[0]
+    assert 0 < np.abs(after - before).max() < 0.2 * np.abs(before).max()
+
+
+def test_the_network_in_floats_is_not_trained(recipe: Recipe):
+    task = build_task(recipe)
+    assert isinstance(task, ImitationTask)
+    assert not task.imitated.trainable_variables
+    assert task.denoiser.trainable_variables
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_where_it_was(recipe: Recipe, tmp_path: Path):
+    root = Path(recipe.data.root)
+    train(recipe, tmp_path / "whole", root, stop_at=4)
+    train(recipe, tmp_path / "parts", root, stop_at=2)
+    train(recipe, tmp_path / "parts", root, stop_at=4)
+    whole, parts = (load_run(tmp_path / name)[1].get_weights() for name in ("whole", "parts"))
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_without_a_network_to_imitate_it_is_refused(recipe_text: Callable[..., str]):
+    recipe = parse_recipe(recipe_text(config='{ preset = "tiny" }\nintegers = true'))
+    with pytest.raises(RecipeError, match="has no network in floats to imitate"):
+        build_task(recipe)
+
+
+def test_half_precision_is_refused(recipe_text: Callable[..., str]):
+    model = '{ preset = "tiny" }\nintegers = true\nstart = "run"\ndtype = "mixed_bfloat16"'
+    with pytest.raises(RecipeError, match="rounds by itself"):
+        build_task(parse_recipe(recipe_text(config=model)))
