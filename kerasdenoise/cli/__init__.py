@@ -18,8 +18,11 @@ COMMANDS = {
     "denoise": "Remove the noise from photos.",
     "models": "List, show and verify the saved models.",
     "train": "Train a model by a recipe.",
-    "export": "Turn a training run into a saved model.",
+    "tune": "Search for the best settings of an architecture.",
+    "export": "Turn a training run into a saved model, or that into files.",
+    "reproduce": "Do the experiments of a paper again.",
     "evaluate": "Measure a model on a folder of images.",
+    "benchmark": "Compare the speed of a model's files, and of others.",
     "compare": "Put pictures side by side and measure them.",
     "noise": "Add noise to an image.",
     "info": "Say what photos are, and how noisy they look.",
@@ -29,8 +32,8 @@ COMMANDS = {
 # In what order `--help` lists them, and under which titles.
 SECTIONS = {
     "Photos": ("denoise", "info", "compare", "noise", "app"),
-    "Models": ("models", "evaluate"),
-    "Building models": ("train", "export"),
+    "Models": ("models", "evaluate", "benchmark"),
+    "Building models": ("train", "tune", "export", "reproduce"),
 }
 
 INTERRUPTED = 130

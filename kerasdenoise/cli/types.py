@@ -26,6 +26,23 @@ class TileType(click.ParamType):
             self.fail(f"{value!r} is neither auto nor a number of pixels", param, ctx)
 
 
+class EdgeType(click.ParamType):
+    """The edge of an image in pixels, or `dynamic`."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | Literal["dynamic"]:
+        """Reads the option's text."""
+        if value == "dynamic":
+            return "dynamic"
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither dynamic nor a number of pixels", param, ctx)
+
+
 class SigmaType(click.ParamType):
     """The level of the noise, of 0-255, or `auto`, which is None."""
 
@@ -97,3 +114,21 @@ class PointType(click.ParamType):
         except ValueError:
             self.fail(f"{value!r} is neither X,Y nor middle; put the photo first", param, ctx)
         return x, y
+
+
+class SizeType(click.ParamType):
+    """The size of a picture: `WIDTHxHEIGHT` in pixels."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Reads the option's text."""
+        try:
+            width, height = (int(part) for part in str(value).split("x"))
+            if min(width, height) < 1:
+                raise ValueError
+        except ValueError:
+            self.fail(f"{value!r} is no size in pixels, such as 4000x3000", param, ctx)
+        return width, height

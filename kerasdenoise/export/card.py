@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasdenoise.zoo.info import INT8
-
 
 def render_card(metadata: dict[str, Any]) -> str:
     """Renders `metadata.json` as Markdown.
@@ -13,7 +11,7 @@ def render_card(metadata: dict[str, Any]) -> str:
     Args:
         metadata: What `write_saved_model` knows of the model; `figures` is a list of rows
             with the keys `set`, `noise`, `images`, `noisy_psnr`, `psnr`, `psnr_error` and
-            `ssim`.
+            `ssim`, and `files`, if it is there, what `ParityGate.measure` says of each file.
 
     Returns:
         The text of the model's README.md.
@@ -43,21 +41,34 @@ def render_card(metadata: dict[str, Any]) -> str:
         ("License of the data", training["data_license"]),
         ("License of the weights", metadata["license"]),
         ("LiteRT against Keras", f"largest difference {metadata['litert_difference']:.1e}"),
-        *([("Integers", _describe_int8(metadata["int8"]))] if "int8" in metadata else []),
     ]  # fmt: skip
     lines = [f"# {metadata['name']}", "", f"{metadata['summary']}.", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in facts]
-    lines += ["", *_figures(metadata["figures"])]
+    lines += ["", *_files(metadata.get("files", {})), *_figures(metadata["figures"])]
     lines += ["This page is written by `python cli.py export`; edit the recipe instead.", ""]
     return "\n".join(lines)
 
 
-def _describe_int8(int8: dict[str, Any]) -> str:
-    return (
-        f"`{INT8}`, {int8['bytes']:,} bytes, takes and gives uint8; on "
-        f"{int8['images']} validation pictures with `{int8['noise']}`, as pictures have it, "
-        f"{int8['psnr_int8']:.2f} dB where float32 has {int8['psnr_float']:.2f}"
-    )
+def _files(rows: dict[str, dict[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    lines = [
+        (
+            "Files, each compared with Keras on the middles of the same photos with Gaussian "
+            "noise, as pictures have it; those for phones are for their GPUs and NPUs:"
+        ),
+        "",
+        "| file | computes with | for | side | bytes | photos | denoised, dB | Keras, dB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        target = "phones" if row["target"] == "mobile" else "CPUs"
+        lines.append(
+            f"| `{name}` | {row['kind']} | {target} | {row['size'] or 'any'} | {row['bytes']:,} "
+            f"| {row['images']} of {row['photos']}, `{row['noise']}` "
+            f"| {row['psnr']:.2f} | {row['psnr_keras']:.2f} |"
+        )
+    return [*lines, ""]
 
 
 def _figures(rows: list[dict[str, Any]]) -> list[str]:

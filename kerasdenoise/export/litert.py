@@ -107,7 +107,12 @@ def export_litert(
 
 
 def check_parity(
-    network: keras.Model, path: Path, stride: int, names: Sequence[str] | None = None
+    network: keras.Model,
+    path: Path,
+    stride: int,
+    names: Sequence[str] | None = None,
+    sizes: Sequence[tuple[int, int]] = ((1, 1), (4, 9), (8, 8)),
+    tolerance: float = TOLERANCE,
 ) -> float:
     """Compares a `.tflite` with its network on noise-like images of several sizes.
 
@@ -116,17 +121,19 @@ def check_parity(
         path: The file made of it.
         stride: What height and width are multiples of.
         names: What its inputs are called in the file; by default as they are in the network.
+        sizes: Heights and widths of the images, in strides.
+        tolerance: The largest difference that is allowed.
 
     Returns:
         The largest difference found, relative to values above 1.
 
     Raises:
-        ModelError: If it exceeds `TOLERANCE`.
+        ModelError: If it exceeds the tolerance.
     """
     engine = LiteRTEngine(path)
     rng = np.random.default_rng(0)
     largest = 0.0
-    for rows, columns in ((1, 1), (4, 9), (8, 8)):
+    for rows, columns in sizes:
         arrays = [
             rng.random(_fill(tensor.shape, rows * stride, columns * stride), np.float32)
             for tensor in network.inputs
@@ -142,7 +149,7 @@ def check_parity(
             difference = np.abs(computed[name] - values) / np.maximum(1, np.abs(values))
             # NumPy's maximum, unlike Python's, lets what is not a number through to the check.
             largest = float(np.maximum(largest, difference.max()))
-    if not largest <= TOLERANCE:
+    if not largest <= tolerance:
         raise ModelError(path, f"differs from the network by {largest:.2g}", "report this")
     return largest
 

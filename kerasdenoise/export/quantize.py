@@ -26,9 +26,6 @@ _BATCHES = 8
 _BATCH = 16
 _PATCH = 128
 
-# Smaller pictures are no photos to draw them from.
-_CROP = 384
-
 
 def draw_noisy_patches(recipe: Recipe, root: Path) -> list[np.ndarray]:
     """Draws what a network is calibrated on: patches with the noise it was trained on.
@@ -103,10 +100,9 @@ def _calibration(noisy: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 def _load(recipe: Recipe, sources: Sequence[str], root: Path) -> list[np.ndarray]:
     channels = make_config(recipe.model.architecture, recipe.model.config).channels
-    side = max(_PATCH, _CROP)
     photos = load_images(
-        sources, root, channels=channels, smallest=side, exclude=recipe.data.exclude
+        sources, root, channels=channels, smallest=_PATCH, exclude=recipe.data.exclude
     )
     if not photos:
-        raise RecipeError(root, f"has no photo of {side} pixels", "give larger ones")
+        raise RecipeError(root, f"has no photo of {_PATCH} pixels", "give larger ones")
     return photos

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasdenoise._version import __version__
-from kerasdenoise.errors import UsageError
+from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.export.card import render_card
+from kerasdenoise.export.placing import (
+    index_with,
+    replace_folder,
+    workplace,
+    write_index,
+    write_json,
+)
 from kerasdenoise.models import find_architecture, make_config
 from kerasdenoise.runtime import prepare_keras
 from kerasdenoise.zoo import find_model, verify_model
 from kerasdenoise.zoo.find import INDEX
-from kerasdenoise.zoo.info import INT8, read_json
+from kerasdenoise.zoo.info import INT8
 
 if TYPE_CHECKING:
     import keras
 
+    from kerasdenoise.export.files import Order
     from kerasdenoise.training.recipe import Recipe
 
 
@@ -38,7 +43,8 @@ def load_model(name: str | Path) -> keras.Model:
         of the noise takes two inputs, see `models.Config`. It is not compiled.
 
     Raises:
-        ModelError: If the model is unknown or damaged.
+        ModelError: If the model is unknown, damaged, or made by a version that this one cannot
+            read.
     """
     info = find_model(name)
     verify_model(info, only=["model.keras"])
@@ -47,7 +53,15 @@ def load_model(name: str | Path) -> keras.Model:
 
     import kerasdenoise.layers  # noqa: F401 (registers the layers that the file names)
 
-    return keras.models.load_model(info.folder / "model.keras", compile=False)
+    try:
+        return keras.models.load_model(info.folder / "model.keras", compile=False)
+    except (TypeError, ValueError, KeyError) as error:
+        version = info.metadata.get("training", {}).get("version", "an unknown version")
+        raise ModelError(
+            info.folder / "model.keras",
+            f"cannot be read by kerasdenoise {__version__}; it was made by {version}",
+            "install that version, or export the model again",
+        ) from error
 
 
 def write_saved_model(
@@ -57,7 +71,7 @@ def write_saved_model(
     *,
     overwrite: bool = False,
     measure: Callable[[Path], list[dict[str, Any]]] = lambda folder: [],
-    photos: Path | None = None,
+    order: Order | None = None,
 ) -> None:
     """Writes a denoiser with all that is known of it, and records it in the index.
 
@@ -69,27 +83,42 @@ def write_saved_model(
         target: The model's folder, inside the folder of the index.
         overwrite: Whether a model that is there is replaced.
         measure: Measures the finished files in a folder and returns figures for the card.
-        photos: Folder that the recipe's data folders are relative to, for an integer file as
-            well, which is calibrated on the photos that the network was trained on.
+        order: Which further LiteRT files are asked for.
 
     Raises:
         UsageError: If there is a model of that name already.
-        ModelError: If the exported file does not compute what the network does.
+        ModelError: If an exported file does not compute what the network does.
     """
     check_free(target, overwrite=overwrite)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
-        folder = Path(temporary) / target.name
+    with workplace(target) as temporary:
+        folder = temporary / target.name
         folder.mkdir()
         metadata = _write_files(denoiser, recipe, folder, target.name)
-        if photos is not None:
-            metadata["int8"] = _write_int8(denoiser, recipe, folder, photos)
+        if order is not None:
+            enter_files(metadata, _write_ordered(denoiser, recipe, metadata, folder, order))
         metadata["figures"] = measure(folder)
-        _write_json(folder / "metadata.json", metadata)
-        (folder / "README.md").write_text(render_card(metadata), "utf-8")
-        index = _index_with(target, folder, metadata["summary"])
-        _replace(folder, target, Path(temporary) / "replaced")
-        _write_index(target.parent / INDEX, index)
+        write_card(folder, metadata)
+        index = index_with(target, folder, metadata["summary"])
+        replace_folder(folder, target, temporary / "replaced")
+        write_index(target.parent / INDEX, index)
+
+
+def enter_files(metadata: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+    """Enters what was measured of LiteRT files into a model's metadata."""
+    metadata["files"] = dict(sorted({**metadata.get("files", {}), **rows}.items()))
+    if INT8 in rows:
+        row = rows[INT8]
+        metadata["int8"] = {
+            **{name: row[name] for name in ("images", "noise", "bytes")},
+            "psnr_float": row["psnr_keras"],
+            "psnr_int8": row["psnr"],
+        }
+
+
+def write_card(folder: Path, metadata: dict[str, Any]) -> None:
+    """Writes a model's metadata, as JSON and as a page."""
+    write_json(folder / "metadata.json", metadata)
+    (folder / "README.md").write_text(render_card(metadata), "utf-8")
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:
@@ -106,23 +135,25 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     """Writes all files but the card, and returns the metadata without figures."""
     from kerasdenoise.export.cost import mac_per_pixel
     from kerasdenoise.export.runnable import write_runnable
+    from kerasdenoise.export.served import write_served
 
     architecture = find_architecture(recipe.model.architecture)
     config = make_config(architecture, recipe.model.config)
     values = dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]
-    _write_json(folder / "config.json", {"architecture": architecture, "config": values})
+    write_json(folder / "config.json", {"architecture": architecture, "config": values})
     (folder / "recipe.toml").write_text(recipe.source, "utf-8")
     earlier = _write_earlier_recipes(recipe, folder)
     denoiser.save(folder / "model.keras")
-    denoiser.export(folder / "saved_model", format="tf_saved_model", verbose=False)
+    runnable = write_runnable(denoiser, config, folder)
+    write_served(denoiser, folder / "saved_model", config.stride, _halo(runnable))
     metadata = {
         "name": name,
         "summary": recipe.summary,
         "architecture": architecture,
-        **write_runnable(denoiser, config, folder),
+        **runnable,
         "parameters": denoiser.count_params(),
         "mac_per_pixel": mac_per_pixel(denoiser, config.stride),
-        "license": "Apache-2.0",
+        "license": recipe.model.license,
         "training": {
             "recipe": "recipe.toml",
             "earlier": earlier,
@@ -134,18 +165,22 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
             "version": __version__,
         },
     }
-    _write_json(folder / "metadata.json", metadata)
+    write_json(folder / "metadata.json", metadata)
     return metadata
 
 
-def _write_int8(
-    denoiser: keras.Model, recipe: Recipe, folder: Path, photos: Path
-) -> dict[str, Any]:
-    """Writes the integer file, and returns what it loses."""
-    from kerasdenoise.export.quantize import draw_noisy_patches, measure_int8, write_int8
+def _halo(runnable: dict[str, Any]) -> int:
+    """What a whole image is continued by; none where that would change its statistics."""
+    stride = runnable["stride"]
+    return 0 if runnable["global_context"] else -(-runnable["radius"] // stride) * stride
 
-    write_int8(denoiser, folder / INT8, draw_noisy_patches(recipe, photos))
-    return measure_int8(folder, recipe, photos)
+
+def _write_ordered(
+    denoiser: keras.Model, recipe: Recipe, metadata: dict[str, Any], folder: Path, order: Order
+) -> dict[str, dict[str, Any]]:
+    from kerasdenoise.export.files import write_files
+
+    return write_files(denoiser, recipe, metadata, folder, order)
 
 
 def _write_earlier_recipes(recipe: Recipe, folder: Path) -> list[str]:
@@ -157,53 +192,6 @@ def _write_earlier_recipes(recipe: Recipe, folder: Path) -> list[str]:
         names.append(f"recipe_earlier_{len(names) + 1}.toml")
         (folder / names[-1]).write_text(text, "utf-8")
     return names
-
-
-def _replace(folder: Path, target: Path, replaced: Path) -> None:
-    """Moves a folder to a target, and what was there out of the way; both or neither."""
-    there = target.exists()
-    if there:
-        target.rename(replaced)
-    try:
-        folder.rename(target)
-    except BaseException:
-        if there:
-            replaced.rename(target)
-        raise
-
-
-def _index_with(target: Path, folder: Path, summary: str) -> dict[str, Any]:
-    """Returns the index with a model's files and their checksums entered into it.
-
-    Args:
-        target: Where the model is going to be.
-        folder: Where its files are now.
-        summary: What the model is for.
-    """
-    path = target.parent / INDEX
-    index = read_json(path) if path.exists() else {"default": target.name, "models": {}}
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    index["models"][target.name] = {
-        "summary": summary,
-        "files": {
-            file.relative_to(folder).as_posix(): {
-                "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-                "bytes": file.stat().st_size,
-            }
-            for file in files
-        },
-    }
-    return index
-
-
-def _write_index(path: Path, index: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{INDEX}.tmp")
-    _write_json(temporary, index)
-    temporary.replace(path)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
 def _commit() -> str:

@@ -91,6 +91,11 @@ class ModelInfo:
         return self.folder / INT8 if has_one else None
 
     @property
+    def mobile_paths(self) -> list[Path]:
+        """The files that the GPUs and NPUs of phones take, in alphabetical order."""
+        return sorted(self.folder.glob("mobile_*.tflite"))
+
+    @property
     def tile_path(self) -> Path:
         """The file that denoises a tile of an image."""
         if self.runs_int8 and self.int8_path:

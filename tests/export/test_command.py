@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,8 @@ def test_a_run_becomes_a_model_with_its_figures(
         spots.resize((50, 40), Image.Resampling.BICUBIC).save(tmp_path / f"textures/{name}.png")
     zoo = tmp_path / "zoo"
 
-    result = _export(training_run, "--name", "mine", "-o", zoo, "--data", tmp_path)
+    options = ["--data", tmp_path, "--target", "mobile", "--size", 32]
+    result = _export(training_run, "--name", "mine", "-o", zoo, *options)
 
     assert result.returncode == 0, result.stderr
     assert result.stdout == ""
@@ -56,12 +58,18 @@ def test_a_run_becomes_a_model_with_its_figures(
     (row,) = metadata["figures"]
     assert (row["set"], row["noise"], row["images"]) == ("Textures", "gaussian:25", 2)
     assert row["noisy_psnr"] == pytest.approx(20.17, abs=0.3)
-    assert "| Textures | 2 | gaussian:25 |" in (zoo / "mine/README.md").read_text("utf-8")
+    card = (zoo / "mine/README.md").read_text("utf-8")
+    assert "| Textures | 2 | gaussian:25 |" in card
+    assert "| `model.tflite` | float32 | CPUs | any |" in card
+    assert "| `mobile_32.tflite` | float32 | phones | 32 |" in card
+    assert re.search(
+        r"^mobile_32\.tflite +[\d,]+ bytes +[\d.]+ dB, Keras [\d.]+", result.stderr, re.M
+    )
 
 
 @pytest.mark.parametrize(
     ("run", "said"),
-    [("quick", "exists; give another --name"), ("gone", "holds no training run")],
+    [("quick", "exists; give another --name"), ("gone", "neither a training run nor a saved")],
 )
 def test_what_cannot_be_exported_is_refused(
     training_run: Path, saved_models: Path, run: str, said: str
@@ -72,3 +80,73 @@ def test_what_cannot_be_exported_is_refused(
     assert result.exception.exit_code == 2
     assert said in str(result.exception)
     assert {file.name for file in saved_models.iterdir()} == {"index.json", "quick"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--target", "mobile", "--size", "30"], "--size 30: is no multiple of 4"),
+        (["--target", "mobile", "--size", "dynamic"], "give the edge of a tile"),
+        (["--name", "other"], "--name: is for training runs"),
+        (["--name", "a/b"], "--name a/b: is a path"),
+        (["--add", "--output", "here"], "--add: chooses the folder"),
+        (["--integers", "run"], "--integers: is for files of 8-bit integers; add --int8"),
+        (["--int8", "--integers", "gone"], "gone: holds no training run"),
+        (["--check-gpu"], "quick: has no files for phones; export quick --target mobile --add"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(
+    saved_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list, said: str
+):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(group, ["export", "quick", *options])
+    assert isinstance(result.exception, KerasDenoiseError)
+    assert result.exception.exit_code == 2
+    assert said in str(result.exception)
+    left = [path for path in (tmp_path / "exported").rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_a_saved_model_becomes_files_in_a_folder_of_its_name(
+    saved_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = ["--target", "mobile", "--size", "32", "--size", "40", "--float32", "--float16"]
+    result = CliRunner().invoke(group, ["export", "quick", *options])
+    assert result.exception is None, result.output
+    files = {path.name for path in (tmp_path / "exported/quick").glob("*.tflite")}
+    sizes = ("32", "40")
+    assert files == {f"mobile_{size}{kind}.tflite" for size in sizes for kind in ("", "_float16")}
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_the_gpu_says_of_each_file_how_it_ran(
+    saved_models: Path, monkeypatch: pytest.MonkeyPatch, passed: bool
+):
+    from kerasdenoise.export import gpu
+
+    for name in ("mobile_32.tflite", "mobile_48.tflite"):
+        (saved_models / "quick" / name).write_bytes(b"")
+    results = iter([gpu.GpuResult(True, 1e-7, 1e-8, True), gpu.GpuResult(passed, 1e-7, 0, True)])
+    monkeypatch.setattr(gpu, "check_gpu", lambda path: next(results))
+    result = CliRunner().invoke(group, ["export", "--check-gpu", "quick"])
+    assert "mobile_32.tflite: fully accelerated, largest difference to the CPU 1.0e-07" in (
+        result.output
+    )
+    if passed:
+        assert result.exception is None
+    else:
+        assert "mobile_48.tflite: partly on the CPU" in result.output
+        assert isinstance(result.exception, KerasDenoiseError)
+        assert result.exception.exit_code == 1
+        assert "1 of 2 files do not run on a GPU" in str(result.exception)
+
+
+def test_a_run_that_was_not_trained_in_integers_makes_no_integers(
+    training_run: Path, saved_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = ["--int8", "--integers", str(training_run)]
+    result = CliRunner().invoke(group, ["export", "quick", *options])
+    assert isinstance(result.exception, KerasDenoiseError)
+    assert "was not trained in integers; give the run of a recipe" in str(result.exception)

@@ -1,0 +1,103 @@
+"""The SavedModel of a network, for servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+# A tensor of TensorFlow, of which there are no types.
+Tensor = Any
+
+
+def write_served(denoiser: keras.Model, folder: Path, stride: int, halo: int) -> None:
+    """Writes a SavedModel with two signatures.
+
+    `serving_default` takes float32 images as the network does, nominally in [0, 1], sides
+    multiples of the stride, and gives them as they come, not clipped.
+
+    `image_bytes` takes pictures of any size as files have them: a vector `image_bytes` of the
+    content of JPEG, PNG, BMP or GIF files. It gives a vector `denoised_bytes` of PNG files of
+    8 bits; TensorFlow Serving carries both as base64 because of their names. Turns that a file
+    asks for, its color profile and its transparency are left out. A network that is told the
+    level of the noise takes `sigma` as well, one number on the [0, 1] scale for each picture. A
+    network of gray images is applied to each of red, green and blue.
+
+    Args:
+        denoiser: A functional model of images (batch, height, width, channels).
+        folder: The SavedModel's folder.
+        stride: What height and width are multiples of.
+        halo: How many pixels of reflection a picture is continued by on each side, a multiple of
+            the stride, so that its borders are denoised as well as the rest.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(denoiser)
+    signature = [
+        tf.TensorSpec((None, *tensor.shape[1:]), tf.float32, tensor.name)
+        for tensor in denoiser.inputs
+    ]
+    several = isinstance(denoiser.input, list)
+    archive.add_endpoint(
+        "serving_default",
+        lambda *images: denoiser(list(images) if several else images[0], training=False),
+        input_signature=signature,
+    )
+    told = [tf.TensorSpec((None,), tf.float32, "sigma")] if len(denoiser.inputs) > 1 else []
+    archive.add_endpoint(
+        "image_bytes",
+        lambda contents, *sigma: _denoise_files(denoiser, (stride, halo), contents, *sigma),
+        input_signature=[tf.TensorSpec((None,), tf.string, "image_bytes"), *told],
+    )
+    archive.write_out(folder, verbose=False)
+
+
+def _denoise_files(
+    denoiser: keras.Model,
+    margin: tuple[int, int],
+    contents: Tensor,
+    sigma: Tensor | None = None,
+) -> dict[str, Tensor]:
+    # One after the other: they may differ in size.
+    if sigma is None:
+        sigma = tf.zeros_like(contents, tf.float32)
+    denoised = tf.map_fn(
+        lambda each: _denoise_file(denoiser, *margin, *each),
+        (contents, sigma),
+        fn_output_signature=tf.string,
+        parallel_iterations=1,
+    )
+    return {"denoised_bytes": denoised}
+
+
+def _denoise_file(
+    denoiser: keras.Model, stride: int, halo: int, content: Tensor, sigma: Tensor
+) -> Tensor:
+    pixels = tf.io.decode_image(content, 3, expand_animations=False)
+    pixels.set_shape((None, None, 3))
+    height, width = tf.unstack(tf.shape(pixels)[:2])
+    for axis in (0, 1):
+        pixels = _continue(pixels, axis, stride, halo)
+    noisy = tf.cast(pixels, tf.float32)[tf.newaxis] / 255
+    gray = denoiser.inputs[0].shape[-1] == 1
+    if gray:
+        noisy = tf.transpose(noisy, (3, 1, 2, 0))
+    given = noisy
+    if len(denoiser.inputs) > 1:
+        given = [noisy, tf.fill(tf.shape(noisy[..., :1]), sigma)]
+    denoised = denoiser(given, training=False)
+    if gray:
+        denoised = tf.transpose(denoised, (3, 1, 2, 0))
+    inner = denoised[0, halo : halo + height, halo : halo + width]
+    values = tf.round(255 * tf.clip_by_value(inner, 0, 1))
+    return tf.io.encode_png(tf.cast(values, tf.uint8))
+
+
+def _continue(pixels: Tensor, axis: int, stride: int, halo: int) -> Tensor:
+    """Continues an image by its reflection, as `inference.tiles.reflect` does."""
+    size = tf.shape(pixels)[axis]
+    period = tf.maximum(2 * (size - 1), 1)
+    folded = tf.range(-halo, -(-size // stride) * stride + halo) % period
+    index = tf.minimum(tf.minimum(folded, period - folded), size - 1)
+    return tf.gather(pixels, index, axis=axis)

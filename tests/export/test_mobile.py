@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from kerasdenoise.errors import ModelError
+from kerasdenoise.export.kinds import write_kind
+from kerasdenoise.export.mobile import make_mobile
+from kerasdenoise.export.operations import check_operations
+from kerasdenoise.export.separate import separate_activations
+from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.models import get_architecture, list_architectures
+
+# What phones lack of these architectures.
+LACKING = {
+    "lambda_net": "BATCH_MATMUL",
+    "p1_diffusion": "EXP, LOG, NEG",
+    "perona_malik": "EXP, SQUARE",
+    "reaction_diffusion": "SQUARE",
+}
+
+# Sizes at which LiteRT's GPU accelerator enlarges rightly.
+SIDES = {"poisson_autoencoder": 400}
+
+
+def _gather(kernel: int, strides: int = 1, padding: str = "same", **options: Any) -> Callable:
+    def build(x: Any) -> Any:
+        x = ops.space_to_depth(x, 2)
+        return layers.Conv2D(5, kernel, strides=strides, padding=padding, **options)(x)
+
+    return build
+
+
+def _spread(kernel: int, block: int = 2, **options: Any) -> Callable:
+    def build(x: Any) -> Any:
+        x = layers.Conv2D(4 * block**2, kernel, padding="same", **options)(x)
+        return ops.depth_to_space(x, block)
+
+    return build
+
+
+def _two_users(x: Any) -> Any:
+    x = ops.space_to_depth(x, 2)
+    y = layers.Conv2D(8, 3, padding="same", use_bias=False)(x)
+    return ops.concatenate([ops.depth_to_space(y, 2), ops.depth_to_space(x * 2, 2)], axis=-1)
+
+
+GRAPHS = {
+    "gathered for 3x3": _gather(3),
+    "gathered for 1x1, bias, ReLU": _gather(1, use_bias=True, activation="relu"),
+    "gathered for 2x2 of stride 2": _gather(2, strides=2),
+    "gathered for 1x1 of stride 2": _gather(1, strides=2),
+    "gathered for 3x3 without padding": _gather(3, padding="valid"),
+    # Padding halved anew would lie elsewhere.
+    "gathered for 3x3 of stride 2": _gather(3, strides=2),
+    "gathered for 2x2": _gather(2),
+    "gathered for groups": _gather(3, groups=1, dilation_rate=2),
+    "spread from 3x3": _spread(3, use_bias=False),
+    "spread from 1x1 with ReLU": _spread(1, use_bias=False, activation="relu"),
+    "spread by 4": _spread(3, block=4, use_bias=False),
+    # Each pixel of a block has a bias of its own.
+    "spread from 3x3 with bias": _spread(3, bias_initializer="normal"),
+    "spread from 2x2": _spread(2, use_bias=False),
+    "spread from a softmax": _spread(1, use_bias=False, activation="softmax"),
+    "repeated and spread": lambda x: ops.depth_to_space(ops.tile(x, (1, 1, 1, 16)), 4),
+    "repeated and spread by 6": lambda x: ops.depth_to_space(ops.tile(x, (1, 1, 1, 36)), 6),
+    "repeated and spread by less": lambda x: ops.depth_to_space(ops.tile(x, (1, 1, 1, 16)), 2),
+    "repeated down": lambda x: ops.tile(x, (1, 2, 1, 1)),
+    "gathered and spread at once": lambda x: ops.depth_to_space(ops.space_to_depth(x, 2), 2),
+    "gathered from a told level": _two_users,
+}
+
+
+@pytest.mark.parametrize("build", GRAPHS.values(), ids=GRAPHS)
+def test_it_computes_the_same_up_to_the_borders(build: Callable):
+    keras.utils.set_random_seed(0)
+    noisy = keras.Input((None, None, 3), name="noisy")
+    network = keras.Model(noisy, build(noisy))
+    mobile = make_mobile(network, 16, 24)
+    pixels = np.random.default_rng(0).normal(size=(1, 16, 24, 3)).astype(np.float32)
+    expected = ops.convert_to_numpy(network(pixels))
+    assert mobile.output.shape == expected.shape
+    np.testing.assert_allclose(ops.convert_to_numpy(mobile(pixels)), expected, atol=1e-5)
+    kinds = {type(operation).__name__ for operation in mobile.operations}
+    assert not kinds & {"SpaceToDepth", "DepthToSpace"}
+
+
+def test_arithmetic_and_weights_do_not_grow():
+    unet = get_architecture("unet")
+    network = unet.build(unet.Config(widths=(4, 8), blocks=(1, 1), estimates_level=True))
+    mobile = make_mobile(network, 32, 32)
+    names = [layer.name for layer in mobile.layers]
+    assert {"head", "tail", "up_0", "level_conv1"} <= set(names)
+    assert mobile.count_params() == network.count_params()
+
+
+def test_the_network_stays_as_it_was(tmp_path: Path):
+    unet = get_architecture("unet")
+    network = unet.build(unet.Config(widths=(4, 8), blocks=(1, 1)))
+    before = network.to_json(), network.get_weights()
+    make_mobile(network, 32, 32)
+    assert network.to_json() == before[0]
+    for one, other in zip(network.get_weights(), before[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+    network.save(tmp_path / "still.keras")
+
+
+@pytest.mark.parametrize("architecture", list_architectures())
+def test_each_architecture_is_taken_or_refused_in_one_line(architecture: str, tmp_path: Path):
+    module = get_architecture(architecture)
+    config = module.PRESETS.get("tiny", next(iter(module.PRESETS.values())))
+    network = module.build(config)
+    rng = np.random.default_rng(2)
+    for weight in network.trainable_variables:
+        fan_in = max(1, int(np.prod(weight.shape[:-1])))
+        weight.assign(rng.normal(0, fan_in**-0.5, weight.shape))
+    side = SIDES.get(architecture, 48)
+    path = tmp_path / "mobile.tflite"
+    write_kind(make_mobile(network, side, side), path, "float32")
+    separate_activations(path)
+    if architecture in LACKING:
+        with pytest.raises(ModelError, match=f"needs {LACKING[architecture]}, which not all GPUs"):
+            check_operations(path, architecture)
+        return
+    check_operations(path, architecture)
+    noisy = rng.random((1, side, side, config.channels), np.float32)
+    (computed,) = LiteRTEngine(path)({"noisy": noisy}).values()
+    np.testing.assert_allclose(computed, network(noisy), atol=1e-5)
+
+
+def test_a_transposed_convolution_is_of_the_version_that_gpus_know(tmp_path: Path):
+    from ai_edge_litert.schema_py_generated import BuiltinOperator, ModelT
+
+    noisy = keras.Input((8, 8, 3), batch_size=1, name="noisy")
+    x = layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu")(noisy)
+    x = layers.Conv2DTranspose(3, 3, padding="same", activation="relu", bias_initializer="normal")(
+        x
+    )
+    network = keras.Model(noisy, x)
+    path = tmp_path / "mobile.tflite"
+    write_kind(network, path, "float32")
+
+    def versions() -> dict[int, int]:
+        codes = ModelT.InitFromPackedBuf(path.read_bytes()).operatorCodes
+        return {code.builtinCode: code.version for code in codes}
+
+    assert versions()[BuiltinOperator.TRANSPOSE_CONV] > 3
+    separate_activations(path)
+    assert versions() == {BuiltinOperator.TRANSPOSE_CONV: 3, BuiltinOperator.RELU: 1}
+    pixels = np.random.default_rng(0).normal(size=(1, 8, 8, 3)).astype(np.float32)
+    (computed,) = LiteRTEngine(path)({"noisy": pixels}).values()
+    assert (computed == 0).any()
+    np.testing.assert_allclose(computed, network(pixels), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "side", "right"),
+    [(2, 2, 5, True), (6, 2, 5, True), (5, 2, 6, True), (5, 2, 5, False), (8, 8, 12, False)],
+)
+def test_what_gpus_enlarge_wrongly_is_refused(
+    kernel: int, stride: int, side: int, right: bool, tmp_path: Path
+):
+    noisy = keras.Input((side, side, 4), batch_size=1, name="noisy")
+    layer = layers.Conv2DTranspose(4, kernel, strides=stride, padding="same", use_bias=False)
+    write_kind(keras.Model(noisy, layer(noisy)), tmp_path / "large.tflite", "float32")
+    if right:
+        check_operations(tmp_path / "large.tflite", "large")
+        return
+    with pytest.raises(ModelError, match=f"large: enlarges {side} values by {stride}, which"):
+        check_operations(tmp_path / "large.tflite", "large")
+
+
+def test_more_than_four_dimensions_are_refused(tmp_path: Path):
+    noisy = keras.Input((8, 8, 4), batch_size=1, name="noisy")
+    x = ops.transpose(ops.reshape(noisy, (1, 4, 2, 8, 4)), (0, 2, 1, 3, 4))
+    network = keras.Model(noisy, ops.reshape(x, (1, 8, 8, 4)), name="deep")
+    write_kind(network, tmp_path / "deep.tflite", "float32")
+    with pytest.raises(ModelError, match="deep: needs tensors of 5 dimensions"):
+        check_operations(tmp_path / "deep.tflite", "deep")
