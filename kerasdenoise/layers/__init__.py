@@ -16,6 +16,9 @@ from kerasdenoise.layers.iteration_gates import IterationGates
 from kerasdenoise.layers.lambda_layer import LambdaLayer
 from kerasdenoise.layers.noise_level import NoiseLevel
 from kerasdenoise.layers.p1_coefficient import P1Coefficient
+from kerasdenoise.layers.p1_flux import P1Flux
+from kerasdenoise.layers.perona_malik_flux import PeronaMalikFlux
+from kerasdenoise.layers.reaction_diffusion_step import ReactionDiffusionStep
 from kerasdenoise.layers.shared_values import SharedValues
 
 __all__ = [
@@ -30,6 +33,9 @@ __all__ = [
     "LambdaLayer",
     "NoiseLevel",
     "P1Coefficient",
+    "P1Flux",
+    "PeronaMalikFlux",
+    "ReactionDiffusionStep",
     "SharedValues",
     "from_contrast",
     "pass_context",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import keras
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.models._activation import check_activation
 from kerasdenoise.models._convolution import convolve
 from kerasdenoise.models._inputs import make_inputs
 from kerasdenoise.models._radius import Window, find_radius
@@ -19,11 +20,13 @@ class Config:
     Attributes:
         channels: Channels of the image, 1 or 3.
         widths: Channels of each level, from half resolution downwards.
+        activation: Between the convolutions, by its name in Keras.
         noise_level: Whether the network is told the level of the noise, as a second input.
     """
 
     channels: int = 3
     widths: tuple[int, ...] = (12, 24, 48)
+    activation: str = "relu"
     noise_level: bool = False
 
     def __post_init__(self) -> None:
@@ -33,6 +36,7 @@ class Config:
             )
         if min(*self.widths, self.channels) < 1:
             raise ModelError(str(self), "has a number below 1", "give positive numbers")
+        check_activation("denoising_autoencoder", self.activation)
 
     @property
     def stride(self) -> int:
@@ -67,10 +71,11 @@ def build(config: Config) -> keras.Model:
     """
     inputs = make_inputs(config)
     x = inputs.seen
+    hidden = {"strides": 2, "activation": config.activation}
     for level, width in enumerate(config.widths):
-        x = convolve(x, width, 4, f"encoder_{level}", strides=2, activation="relu")
+        x = convolve(x, width, 4, f"encoder_{level}", **hidden)
     for level, width in reversed(list(enumerate(config.widths[:-1], start=1))):
-        x = convolve(x, width, 4, f"decoder_{level}", strides=2, transposed=True, activation="relu")
+        x = convolve(x, width, 4, f"decoder_{level}", transposed=True, **hidden)
     x = convolve(x, config.channels, 4, "tail", strides=2, transposed=True, dtype="float32")
     denoised = keras.layers.Activation("sigmoid", name="denoised", dtype="float32")(x)
     return keras.Model(inputs.all, denoised, name="denoising_autoencoder")

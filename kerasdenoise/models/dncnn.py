@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.models._activation import check_activation
 from kerasdenoise.models._inputs import make_inputs
 
 
@@ -19,6 +20,7 @@ class Config:
         channels: Channels of the image, 1 or 3.
         depth: Convolutions, the first and the last included.
         width: Channels between them.
+        activation: Between the convolutions, by its name in Keras.
         residual: Whether the stack estimates the noise, which is then subtracted, or the
             image itself.
         noise_level: Whether the network is told the level of the noise, as a second input.
@@ -27,6 +29,7 @@ class Config:
     channels: int = 3
     depth: int = 17
     width: int = 64
+    activation: str = "relu"
     residual: bool = True
     noise_level: bool = False
 
@@ -35,6 +38,7 @@ class Config:
             raise ModelError(f"dncnn depth {self.depth}", "is below 2", "give 2 or more")
         if min(self.width, self.channels) < 1:
             raise ModelError(str(self), "has a number below 1", "give positive numbers")
+        check_activation("dncnn", self.activation)
 
     @property
     def stride(self) -> int:
@@ -70,13 +74,13 @@ def build(config: Config) -> keras.Model:
         of any size.
     """
     inputs = make_inputs(config)
-    x = _conv(config.width, "head", activation="relu")(inputs.seen)
+    x = _conv(config.width, "head", activation=config.activation)(inputs.seen)
     for number in range(1, config.depth - 1):
         x = _conv(config.width, f"body_{number}_conv")(x)
         x = keras.layers.BatchNormalization(
             momentum=0.9, epsilon=1e-5, name=f"body_{number}_normalization"
         )(x)
-        x = keras.layers.ReLU(name=f"body_{number}_relu")(x)
+        x = keras.layers.Activation(config.activation, name=f"body_{number}_activation")(x)
     if not config.residual:
         denoised = _conv(config.channels, "tail", dtype="float32")(x)
     else:

@@ -10,6 +10,7 @@ import keras
 from kerasdenoise.errors import ModelError
 from kerasdenoise.layers.global_context import pass_context
 from kerasdenoise.layers.lambda_layer import LambdaLayer
+from kerasdenoise.models._activation import check_activation
 from kerasdenoise.models._convolution import convolve
 from kerasdenoise.models._inputs import make_inputs
 
@@ -76,14 +77,7 @@ class Config:
                 "give 1 or 3",
             )
         for name in (self.activation, self.output):
-            try:
-                keras.activations.get(name)
-            except ValueError as error:
-                raise ModelError(
-                    f"lambda_net activation {name!r}",
-                    "is unknown to Keras",
-                    "give one like relu, elu, tanh, sigmoid or linear",
-                ) from error
+            check_activation("lambda_net", name)
 
     @property
     def stride(self) -> int:

@@ -50,3 +50,10 @@ def test_any_input_gives_an_image_between_black_and_white():
 def test_an_impossible_shape_is_refused(values: dict):
     with pytest.raises(ModelError):
         Config(**values)
+
+
+def test_any_activation_stands_between_the_convolutions():
+    layers = build(Config(activation="elu")).layers
+    assert sum(getattr(layer, "activation", None) is keras.activations.elu for layer in layers) == 5
+    with pytest.raises(ModelError, match="activation 'bent': is unknown to Keras"):
+        Config(activation="bent")

@@ -25,7 +25,7 @@ def test_all_but_the_first_and_last_convolution_are_normalized():
     assert kinds.count("Conv2D") == 6
     assert kinds.count("BatchNormalization") == 4
     assert kinds[:3] == ["InputLayer", "Conv2D", "Conv2D"]
-    assert kinds[-3:] == ["ReLU", "Conv2D", "Subtract"]
+    assert kinds[-3:] == ["Activation", "Conv2D", "Subtract"]
 
 
 def test_seventeen_convolutions_see_seventeen_pixels():
@@ -44,3 +44,11 @@ def test_the_residual_network_subtracts_what_the_direct_one_returns():
 def test_an_impossible_shape_is_refused(values: dict):
     with pytest.raises(ModelError):
         Config(**values)
+
+
+def test_any_activation_stands_between_the_convolutions():
+    layers = build(Config(depth=4, width=4, activation="tanh")).layers
+    between = [getattr(layer, "activation", None) for layer in layers]
+    assert between.count(keras.activations.tanh) == 3
+    with pytest.raises(ModelError, match="dncnn activation 'bent': is unknown to Keras"):
+        Config(activation="bent")

@@ -71,6 +71,7 @@ def test_the_radius_by_hand(config: Config, radius: int):
 
 
 def test_convolutions_and_batch_normalization_start_as_in_pytorch():
+    keras.utils.set_random_seed(0)
     network = build(PRESETS["paper"])
     for name, inputs in (("decoder_0_conv", 16), ("decoder_1_conv", 8), ("skip_conv", 16)):
         for weight in network.get_layer(name).get_weights():
