@@ -1,0 +1,189 @@
+"""KerasTuner's oracles, made such that a kill at any moment costs nothing that was done."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Container
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine import trial as trials
+
+from kerasdenoise.tuning.files import read_json, write_whole
+from kerasdenoise.tuning.pareto import scalarize
+
+_FACTOR = 3
+_LONGEST = (27, 9, 3)
+_ENDED = ("COMPLETED", "FAILED")
+
+
+class Limits:
+    """When a search ends, and who takes part.
+
+    Args:
+        trials: Trials that may be begun in all; None for no limit.
+        until: When no trial is begun any more, as `time.time` tells it.
+        workers: Names of the processes that take part; None if anybody may.
+    """
+
+    def __init__(self, trials: int | None, until: float, workers: Container[str] | None) -> None:
+        self.trials = trials
+        self.until = until
+        self.workers = workers
+
+
+class Durable:
+    """What is changed of each of KerasTuner's oracles.
+
+    - Its files are replaced in one move each, and what a kill between two of them leaves is
+      put right: a trial that has ended is never done again, one that has begun is gone on with,
+      by the same worker if that takes part, and one that nobody had begun yet is forgotten.
+    - The search ends at its `limits`; the longest trial so far says what still fits.
+    - With `pareto` set, each trial is chosen for another weight of quality against arithmetic.
+
+    Attributes:
+        limits: When the search ends.
+        pareto: Whether a front is sought.
+    """
+
+    limits: Limits
+    pareto = False
+    _longest = 0.0
+
+    def save(self: Any) -> None:
+        """Writes the search's state."""
+        write_whole(Path(self._get_oracle_fname()), json.dumps(self.get_state()))
+
+    def _save_trial(self: Any, trial: Any) -> None:
+        file = Path(self._get_trial_dir(trial.trial_id)) / "trial.json"
+        write_whole(file, json.dumps(trial.get_state()))
+
+    def reload(self: Any) -> None:
+        """Reads the search's state, and puts right what a kill left."""
+        file = Path(self._get_oracle_fname())
+        if not file.is_file():
+            return
+        state = read_json(file)
+        begun = set(state["start_order"])
+        for folder in Path(self._project_dir).glob("trial_*"):
+            record = folder / "trial.json"
+            if folder.name.removeprefix("trial_") not in begun:
+                # Written, but not in the state: it is chosen again.
+                record.unlink(missing_ok=True)
+            elif record.is_file():
+                trial = trials.Trial.from_state(read_json(record))
+                self.trials[trial.trial_id] = trial
+        self.set_state(state)
+        self._put_right()
+
+    def _put_right(self: Any) -> None:
+        running = []
+        for trial in self.trials.values():
+            if trial.status not in _ENDED:
+                running.append(trial.trial_id)
+            elif trial.trial_id not in self.end_order:
+                self.end_order.append(trial.trial_id)
+        mine = self.limits.workers
+        self.ongoing_trials = {
+            worker: trial
+            for worker, trial in self.ongoing_trials.items()
+            if trial.trial_id in running and (mine is None or worker in mine)
+        }
+        taken = {trial.trial_id for trial in self.ongoing_trials.values()}
+        self._retry_queue = [name for name in running if name not in taken]
+
+    @keras_tuner.synchronized
+    def create_trial(self: Any, tuner_id: str) -> Any:
+        """Gives a worker its trial, or tells it that the search is over."""
+        if tuner_id not in self.ongoing_trials and self._is_over():
+            self.tuner_ids.discard(tuner_id)
+            return trials.Trial(self.hyperparameters.copy(), trial_id="", status="STOPPED")
+        if self.pareto:
+            scalarize(self.trials, self.seed)
+        return super().create_trial(tuner_id)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _is_over(self: Any) -> bool:
+        if time.time() + self._longest > self.limits.until and self.end_order:
+            return True
+        full = self.limits.trials is not None and len(self.trials) >= self.limits.trials
+        return full and not self._retry_queue
+
+    @keras_tuner.synchronized
+    def end_trial(self: Any, trial: Any) -> None:
+        """Keeps the time of the longest trial, by which the rest is planned."""
+        begun = Path(self._get_trial_dir(trial.trial_id)) / "values.json"
+        if begun.is_file():
+            self._longest = max(self._longest, time.time() - begun.stat().st_mtime)
+        super().end_trial(trial)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class RandomOracle(Durable, keras_tuner.oracles.RandomSearchOracle):
+    """Any settings."""
+
+
+class BayesianOracle(Durable, keras_tuner.oracles.BayesianOptimizationOracle):
+    """Settings where a Gaussian process promises most."""
+
+
+class HyperbandOracle(Durable, keras_tuner.oracles.HyperbandOracle):
+    """Many short trials, of which the best third goes on to three times the steps, and so on."""
+
+
+def make_oracle(
+    tuner: str,
+    hyperparameters: keras_tuner.HyperParameters,
+    objective: str,
+    seed: int,
+    limits: Limits,
+) -> Any:
+    """Makes what chooses the settings of trials.
+
+    Args:
+        tuner: `random`, `hyperband` or `bayesian`.
+        hyperparameters: The space.
+        objective: `psnr`, `ssim`, or `pareto`.
+        seed: Of what is random.
+        limits: When the search ends.
+    """
+    options: dict[str, Any] = {
+        "objective": keras_tuner.Objective("psnr" if objective == "pareto" else objective, "max"),
+        "hyperparameters": hyperparameters,
+        "seed": seed,
+        "max_consecutive_failed_trials": sys.maxsize,
+    }
+    # Limited is the search by `Limits`, whatever the oracle.
+    unlimited: Any = None
+    if tuner == "hyperband":
+        oracle = HyperbandOracle(
+            max_epochs=count_rounds(limits.trials),
+            factor=_FACTOR,
+            hyperband_iterations=sys.maxsize,
+            **options,
+        )
+    elif tuner == "bayesian":
+        # KerasTuner's default is three times as many trials at random as there are dimensions.
+        first = max(5, len(hyperparameters.space))
+        if limits.trials is not None:
+            first = max(3, min(first, limits.trials // 3))
+        oracle = BayesianOracle(max_trials=unlimited, num_initial_points=first, **options)
+    else:
+        oracle = RandomOracle(max_trials=unlimited, **options)
+    oracle.verbose = 0
+    oracle.limits = limits
+    oracle.pareto = objective == "pareto"
+    return oracle
+
+
+def count_rounds(limit: int | None) -> int:
+    """How many times the steps of Hyperband's shortest trials its longest ones have.
+
+    As many as it can be for the first bracket to fit into a number of trials: 1 at 27 after 3
+    at 9, 9 at 3 and 27 at 1 are 40, and 1, 3 and 9 are 13.
+    """
+    sizes = {27: 40, 9: 13, 3: 4}
+    if limit is None:
+        return 9
+    return next((each for each in _LONGEST if sizes[each] <= limit), _LONGEST[-1])

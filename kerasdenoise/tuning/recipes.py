@@ -1,0 +1,145 @@
+"""The recipe that a trial follows, which `train` takes as it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasdenoise.data.sources import load_images
+from kerasdenoise.errors import UsageError
+from kerasdenoise.export.cost import mac_per_pixel
+from kerasdenoise.models import get_architecture, make_config
+from kerasdenoise.tuning.space import CONFIG
+from kerasdenoise.tuning.study import Study
+from kerasdenoise.tuning.toml import to_toml
+
+# Checkpoints of a trial, and the share of its steps in which the rate rises.
+_CHECKPOINTS = 4
+_WARMUP = 0.1
+# Images from this side on are photos, of which patches are cut.
+_PHOTO = 64
+_CROP = 192
+_IMAGES = {"photos": 16, "small": 64}
+# So often an exponential schedule lowers the rate in a trial, as in the LambdaNet paper's run.
+_EPOCHS = 50
+
+Values = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all trials of a study share that is known only once it runs.
+
+    Attributes:
+        patch: Side of patches.
+        crop: Side of the pictures that are measured.
+        images: How many of those there are.
+        compute: Multiply-accumulates of a trial with the base's settings.
+    """
+
+    patch: int
+    crop: int
+    images: int
+    compute: float
+
+
+def find_frame(study: Study) -> Frame:
+    """Looks at a study's images and at the network of its base settings.
+
+    Raises:
+        RecipeError: If the images cannot be read.
+        UsageError: If they are too small.
+    """
+    settings, base = study.settings, study.space.base
+    config = make_config(settings.architecture, base.config)
+    images = load_images(
+        settings.data.validation, Path(), channels=config.channels, exclude=settings.data.exclude
+    )
+    side = min((min(image.shape[:2]) for image in images), default=0)
+    photos = side >= _PHOTO
+    patch = _fit(_PHOTO if photos else min(side, 32), config.stride)
+    # 16 is what the grids of sensor and JPEG need, in noise that has them.
+    crop = _fit(min(side, _CROP), math.lcm(16, config.stride)) or _fit(side, config.stride)
+    if not patch or not crop:
+        raise UsageError(
+            settings.data.description,
+            f"has images of {side} pixels, too few for {settings.architecture}",
+            f"give images of at least {max(config.stride, 16)}",
+        )
+    network = get_architecture(settings.architecture).build(config)
+    pixels = patch**2 * max(1, base.pixels // patch**2)
+    compute = float(settings.steps * pixels * mac_per_pixel(network, config.stride))
+    return Frame(patch, crop, _IMAGES["photos" if photos else "small"], compute)
+
+
+def make_recipe(study: Study, frame: Frame, values: Values) -> str:
+    """Writes the recipe of a trial.
+
+    Args:
+        study: The study.
+        frame: What its trials share.
+        values: What this one has of its own, by section and name.
+
+    Raises:
+        ModelError: If they describe no network.
+    """
+    settings, base = study.settings, study.space.base
+    config = {**base.config, **values.get(CONFIG, {})}
+    data = {
+        "root": ".",
+        "train": settings.data.train,
+        "validation": settings.data.validation,
+        "license": settings.data.license,
+        "exclude": settings.data.exclude,
+        "patch": frame.patch,
+        "margin": 0,
+        **values.get("data", {}),
+    }
+    data.setdefault("batch", max(1, base.pixels // data["patch"] ** 2))
+    noise = settings.noise or base.noise
+    steps = _count_steps(study, frame, config, data["batch"] * data["patch"] ** 2)
+    optimization = {"steps": steps, **base.optimization, **values.get("optimization", {})}
+    optimization.setdefault("warmup", max(1, round(_WARMUP * steps)))
+    if optimization.get("schedule") == "exponential":
+        optimization.setdefault("epoch", max(1, steps // _EPOCHS))
+    return to_toml(
+        {
+            "name": f"{settings.architecture}_tuned",
+            "summary": f"{settings.architecture} with settings that were searched for",
+            "seed": settings.seed,
+            "model": {
+                "architecture": settings.architecture,
+                "config": config,
+                "dtype": base.dtype,
+            },
+            "data": data,
+            "noise": [{"kind": kind} for kind in noise],
+            "optimization": optimization,
+            "report": {
+                "interval": -(-steps // _CHECKPOINTS),
+                "images": frame.images,
+                "crop": frame.crop,
+                "noises": (() if settings.noise else base.measured) or noise,
+            },
+        }
+    )
+
+
+def _count_steps(study: Study, frame: Frame, config: dict[str, Any], pixels: int) -> int:
+    settings = study.settings
+    if settings.equal == "steps":
+        return settings.steps
+    made = make_config(settings.architecture, config)
+    network = get_architecture(settings.architecture).build(made)
+    return max(1, round(frame.compute / (mac_per_pixel(network, made.stride) * pixels)))
+
+
+def _fit(side: int, multiple: int) -> int:
+    return side - side % multiple
+
+
+def values_of(values: Values) -> dict[str, Any]:
+    """Returns what a trial has of its own by name alone, as no two entries share one."""
+    return {name: value for section in values.values() for name, value in section.items()}

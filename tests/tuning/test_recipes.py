@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kerasdenoise.models import get_architecture
+from kerasdenoise.training.recipe import parse_recipe
+from kerasdenoise.tuning.recipes import Frame, make_recipe
+from kerasdenoise.tuning.study import Study
+from kerasdenoise.tuning.toml import to_toml
+
+FRAME = Frame(patch=32, crop=32, images=4, compute=8 * 2048 * 3e4)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"a": 1, "b": 1e-05, "c": True, "d": 'quote " and \\ and ä \n'},
+        {"table": {"inner": {"x": [1, 2], "y": "z"}, "empty": {}}, "rows": [{"a": 1}, {"a": 2}]},
+        {"list": ["a", "b"], "none": [], "deep": [[1, 2], [3]]},
+    ],
+)
+def test_toml_is_read_as_it_was_written(content: dict[str, Any]):
+    assert tomllib.loads(to_toml(content)) == content
+
+
+def test_a_recipe_has_what_the_space_and_the_trial_say(make_study: Callable[..., Study]):
+    study = make_study(noise=("gaussian:10", "speckle:0.1"))
+    values = {"optimization": {"optimizer": "sgd", "peak": 0.1}, "config": {"width": 6}}
+    recipe = parse_recipe(make_recipe(study, FRAME, values))
+    assert recipe.model.config == {"preset": "tiny", "width": 6}
+    assert (recipe.optimization.optimizer, recipe.optimization.peak) == ("sgd", 0.1)
+    assert (recipe.optimization.steps, recipe.optimization.warmup) == (8, 1)
+    assert (recipe.data.patch, recipe.data.batch) == (32, 2)
+    assert [noise.kind for noise in recipe.noise] == ["gaussian:10", "speckle:0.1"]
+    assert recipe.report.noises == ("gaussian:10", "speckle:0.1")
+    assert recipe.report.interval == 2
+
+
+def test_an_exponential_schedule_has_fifty_epochs(make_study: Callable[..., Study]):
+    study = make_study(steps=400)
+    recipe = make_recipe(study, FRAME, {"optimization": {"schedule": "exponential"}})
+    assert parse_recipe(recipe).optimization.epoch == 8
+
+
+def test_at_equal_compute_what_computes_more_gets_fewer_steps(make_study: Callable[..., Study]):
+    from kerasdenoise.export.cost import mac_per_pixel
+
+    study = make_study(equal="compute")
+    module = get_architecture("dncnn")
+    products = []
+    for width, batch in ((4, 2), (4, 4), (8, 2)):
+        values = {"config": {"width": width}, "data": {"batch": batch}}
+        recipe = parse_recipe(make_recipe(study, FRAME, values))
+        mac = mac_per_pixel(module.build(module.Config(depth=4, width=width)), 1)
+        products.append(recipe.optimization.steps * mac * batch * 32**2)
+    assert products == pytest.approx([FRAME.compute] * 3, rel=0.02)

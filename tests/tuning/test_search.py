@@ -1,0 +1,217 @@
+"""The search around the trials: limits, kills at any moment, failures."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kerasdenoise.tuning.files import read_json, write_json
+from kerasdenoise.tuning.results import find_best, read_results
+from kerasdenoise.tuning.study import Study
+
+
+class _Killed(BaseException):
+    """What no handler of errors catches."""
+
+
+def _status(study: Study) -> dict[str, str]:
+    return {
+        file.parent.name: read_json(file)["status"] for file in study.search.glob("*/trial.json")
+    }
+
+
+@pytest.fixture
+def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None, bool], None]:
+    """Dies before or after the file of a certain number gets its name."""
+    replace = Path.replace
+
+    def prepare(number: int | None, after: bool = False) -> None:
+        counter = itertools.count(1)
+
+        def dying(self: Path, target: Path) -> Path:
+            due = next(counter) == number
+            if due and not after:
+                raise _Killed
+            result = replace(self, target)
+            if due:
+                raise _Killed
+            return result
+
+        monkeypatch.setattr(Path, "replace", dying)
+
+    return prepare
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    ("tuner", "stride"),
+    [
+        ("random", 2),
+        pytest.param("hyperband", 1, marks=pytest.mark.slow),
+        pytest.param("bayesian", 9, marks=pytest.mark.slow),
+    ],
+)
+def test_a_kill_at_any_moment_loses_no_trial_and_does_none_twice(
+    make_study: Callable[..., Study],
+    pretend: Callable[..., Any],
+    pretender: Any,
+    kill_at: Callable[..., None],
+    tuner: str,
+    stride: int,
+    after: bool,
+):
+    whole = make_study("whole", tuner=tuner)
+    pretend(whole, pretender, 4)
+    expected = [result.values for result in read_results(whole)]
+    assert len(expected) == 4
+    number, finished = 1, False
+    while not finished:
+        study = make_study(f"killed_{number}", tuner=tuner)
+        pretender.done.clear()
+        kill_at(number, after)
+        try:
+            pretend(study, pretender, 4)
+            finished = True
+        except _Killed:
+            kill_at(None)
+            pretend(study, pretender, 4)
+        assert set(_status(study).values()) == {"COMPLETED"}
+        # The one that a kill comes right after is not counted here.
+        assert len(pretender.done) == len(set(pretender.done)) >= 3
+        found = [result.values for result in read_results(study)]
+        assert len(found) == 4
+        if tuner != "bayesian":  # which draws where it looks anew
+            assert found == expected
+        number += stride
+    assert number > 25
+
+
+def test_a_finished_study_is_not_searched_again(
+    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any
+):
+    study = make_study()
+    pretend(study, pretender, 3)
+    pretend(study, pretender, 3)
+    assert len(pretender.done) == 3
+    pretend(study, pretender, 5)
+    assert pretender.done == [f"trial_{number:04}" for number in range(5)]
+
+
+def test_failed_trials_are_kept_with_their_reason_and_end_nothing(
+    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any
+):
+    errors = [
+        ValueError("loss is\nnot finite"),
+        MemoryError("no room"),
+        ValueError(""),
+        OSError("x"),
+    ]
+
+    def run(folder: Path, *rest: Any) -> Any:
+        if errors:
+            raise errors.pop(0)
+        return pretender(folder, *rest)
+
+    study = make_study()
+    said = pretend(study, run, 6)
+    results = read_results(study)
+    assert [result.status for result in results] == ["failed"] * 4 + ["completed"] * 2
+    assert [result.reason for result in results[:3]] == [
+        "loss is not finite",
+        "out of memory: no room",
+        "no message",
+    ]
+    assert "trial 1 of 6: failed (loss is not finite)" in said
+    pretend(study, run, 6)
+    assert len(pretender.done) == 2
+
+
+def test_a_space_that_builds_no_network_fails_trial_by_trial(
+    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any
+):
+    space = make_study("valid").space.text.replace("width = [4, 6, 8]", "depth = [1, 4, 5]")
+    study = make_study(space=space, equal="compute")
+    pretend(study, pretender, 6)
+    results = read_results(study)
+    for result in results:
+        assert (result.status == "failed") == (result.values["depth"] == 1)
+    assert {result.reason for result in results if result.reason} == {
+        "dncnn depth 1: is below 2; give 2 or more"
+    }
+    assert pretender.done
+
+
+def test_a_trial_whose_process_was_killed_twice_is_given_up(
+    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any
+):
+    study = make_study()
+
+    def run(folder: Path, *rest: Any) -> Any:
+        if folder.name == "trial_0001":
+            raise _Killed
+        return pretender(folder, *rest)
+
+    for deaths in (1, 2):
+        with pytest.raises(_Killed):
+            pretend(study, run)
+        write_json(study.search / "trial_0001" / "deaths.json", deaths)
+    pretend(study, run)
+    failed = [result for result in read_results(study) if result.status == "failed"]
+    assert [result.number for result in failed] == [2]
+    assert "killed 2 times, as happens when memory runs out" in failed[0].reason
+    assert len(pretender.done) == 3
+
+
+def test_no_trial_begins_that_would_not_end_in_time(
+    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any
+):
+    def run(*arguments: Any) -> Any:
+        time.sleep(0.3)
+        return pretender(*arguments)
+
+    pretend(make_study(), run, None, time.time() + 1.0)
+    assert 1 <= len(pretender.done) <= 3
+
+
+def test_the_first_trial_is_done_however_short_the_time(
+    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any
+):
+    pretend(make_study(), pretender, None, time.time() - 1)
+    assert pretender.done == ["trial_0000"]
+
+
+def test_hyperband_goes_on_with_the_best(
+    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any
+):
+    study = make_study(tuner="hyperband")
+    pretend(study, pretender, 13)
+    results = read_results(study)
+    shares = [round(9 * result.share) for result in results]
+    assert sorted(shares) == [1] * 9 + [3] * 3 + [9]
+    best = find_best(results, "psnr")
+    assert best is not None
+    assert best.share == 1.0
+    short = sorted((r for r in results if r.share < 0.2), key=lambda r: -r.figures["ssim"])
+    assert best.values == short[0].values
+
+
+def test_it_says_where_it_stands(
+    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any
+):
+    from kerasdenoise.training.run import Progress
+
+    def run(folder: Path, recipe: str, share: float, earlier: Any, report: Any) -> Any:
+        report(Progress(4, 8, 0.1, {"a": 20.0, "b": 21.0}, 1e-3, 40.0, 10.0))
+        return pretender(folder, recipe, share, earlier, report)
+
+    said = pretend(make_study(), run, 2)
+    assert said[0].startswith("trial 1 of 2: optimizer ")
+    assert said[1] == "trial 1 of 2: step 4 of 8, 20.50 dB; about 1 min left"
+    assert said[2].endswith(" MAC per pixel")
+    assert "; best 2" in said[4]
+    assert said[4].endswith(" dB (trial 1); about 40 s left")

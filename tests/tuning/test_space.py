@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from kerasdenoise.errors import RecipeError
+from kerasdenoise.losses import LOSSES
+from kerasdenoise.models import get_architecture, list_architectures, make_config
+from kerasdenoise.training.optimizer import OPTIMIZERS, SCHEDULES
+from kerasdenoise.tuning.parameters import from_hyperparameters, to_hyperparameters
+from kerasdenoise.tuning.space import (
+    find_space,
+    parse_space,
+    read_space,
+    resolve_space,
+    space_folders,
+)
+
+SPACES = sorted(space_folders()[0].glob("*.toml"))
+
+
+@pytest.mark.parametrize("architecture", list_architectures())
+def test_every_single_choice_of_an_architecture_can_be_built(architecture: str):
+    space = read_space(find_space(architecture), architecture)
+    base = make_config(architecture, space.base.config)
+    for entry in resolve_space(space, base).entries:
+        known = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": LOSSES}.get(entry.name)
+        for alternative in entry.alternatives:
+            values = alternative.choices or (alternative.low, alternative.high)
+            assert not known or set(values) <= set(known)
+            if entry.section == "config":
+                for value in values:
+                    make_config(architecture, {**space.base.config, entry.name: value})
+
+
+@pytest.mark.parametrize("file", SPACES, ids=lambda file: file.stem)
+def test_a_space_names_architectures_that_are_there_and_no_other_has(file: Path):
+    named = tomllib.loads(file.read_text("utf-8"))["architectures"]
+    assert set(named) <= set(list_architectures())
+    assert [find_space(each) for each in named] == [file] * len(named)
+    assert bool(named) == (file.name != "default.toml")
+
+
+def test_an_architecture_that_no_file_names_gets_the_default():
+    file = find_space("of_tomorrow")
+    assert file.name == "default.toml"
+    space = read_space(file, "of_tomorrow")
+    config = get_architecture("strided_autoencoder").Config()
+    resolved = resolve_space(space, config)
+    assert [entry.name for entry in resolved.entries] == ["optimizer", "peak", "widths"]
+    assert resolved.entries[-1].alternatives[0].choices[:3] == ((24, 48), (36, 72), (48, 96))
+
+
+def _one(*lines: str) -> str:
+    return "\n".join(['architectures = ["unet"]', "[space.optimization]", *lines])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = ", "space: is not TOML"),
+        ("extra = 1", "space extra: is unknown; known: architectures, base, space"),
+        ('architectures = ["dncnn"]', "space: is no space of unet; it is of dncnn"),
+        ('architectures = ["unet"]', "space: has nothing to tune of unet"),
+        (_one("speed = [1]"), r"\[space.optimization\] speed speed: is unknown"),
+        (_one("peak = []"), "peak: has no values"),
+        (_one("peak = { low = 2.0, high = 1.0 }"), "peak: has no range"),
+        (_one("peak = { low = 0.0, high = 1.0, log = true }"), "peak: has no range"),
+        (_one("peak = { low = 'a', high = 1.0 }"), "low = 'a': cannot be used"),
+        (_one("peak = [1e-3]", "[space.config]", "peak = [1]"), "peak: is tuned twice"),
+        (
+            _one("decay = [{ when = { optimizer = ['sgd'] }, choices = [0.1] }]"),
+            r"decay when optimizer = \[\"sgd\"\]: is no choice of an entry before it",
+        ),
+        (_one("[base]", "steps = 0"), r"\[base\] steps = 0: cannot be used"),
+        (_one("peak = [1]", "[base.optimization]", "speed = 1"), "speed: is unknown"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(text: str, message: str):
+    with pytest.raises(RecipeError, match=message):
+        parse_space(text, "unet")
+
+
+def test_a_field_that_the_architecture_lacks_is_refused():
+    text = 'architectures = ["unet"]\n[space.config]\nspeed = [1]'
+    config = get_architecture("unet").Config()
+    with pytest.raises(RecipeError, match=r"\[space.config\] speed: is unknown; known: channels"):
+        resolve_space(parse_space(text, "unet"), config)
+
+
+def test_values_survive_the_way_through_keras_tuner():
+    text = """
+architectures = ["unet"]
+[space.optimization]
+optimizer = ["adam", "sgd"]
+peak = [
+    { when = { optimizer = ["adam"] }, low = 1e-4, high = 1e-2, log = true },
+    { when = { optimizer = ["sgd"] }, choices = [0.1, 0.3] },
+]
+[space.config]
+widths = [[4, 8], [8, 8]]
+estimates_level = [false, true]
+"""
+    space = parse_space(text, "unet")
+    parameters = to_hyperparameters(space)
+    seen = set()
+    for seed in range(40):
+        values = {}
+        for each in parameters.space:
+            parameters.values = values
+            if parameters.is_active(each):
+                values[each.name] = each.random_sample(100 * seed + len(values))
+        before = dict(values)
+        parameters.ensure_active_values()
+        assert parameters.values == before  # else KerasTuner would draw others, unseeded
+        found = from_hyperparameters(space, values)
+        optimization, config = found["optimization"], found["config"]
+        if optimization["optimizer"] == "sgd":
+            assert optimization["peak"] in (0.1, 0.3)
+        else:
+            assert 1e-4 <= optimization["peak"] <= 1e-2
+        assert config["widths"] in ((4, 8), (8, 8))
+        assert type(config["estimates_level"]) is bool
+        seen.add((optimization["optimizer"], config["widths"], config["estimates_level"]))
+    assert len(seen) > 2
