@@ -39,6 +39,8 @@ bench: $(INSTALLED)  ## Speed and memory
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/lambda_layer.py
 	$(BIN)/python benchmarks/diffusion.py
+	$(BIN)/python benchmarks/panorama.py
+	$(BIN)/python cli.py benchmark photo
 
 quality: $(INSTALLED)  ## How well the models denoise, beside others
 	@$(BIN)/python -m pip install --quiet --editable ".[peers]"

@@ -18,11 +18,11 @@ from benchmarks.quality.cache import Cache, Row
 from benchmarks.quality.measuring import choose_setting, measure_row, time_all
 from benchmarks.quality.methods import Method, find_methods
 from benchmarks.quality.page import render_page
-from benchmarks.quality.peers import PEERS
 from benchmarks.quality.picture import Line, Point, draw_picture
 from benchmarks.quality.report import Report
 from benchmarks.quality.sets import ALL, CHOICE, COLOR, COMPARED, LEVELS, REAL, ImageSet, Source
 from kerasdenoise.errors import KerasDenoiseError
+from kerasdenoise.evaluation.peers import PEERS
 from kerasdenoise.evaluation.report import save
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,10 @@ import numpy as np
 
 from benchmarks.quality.cache import Cache, Row
 from benchmarks.quality.methods import Method, of_peer
-from benchmarks.quality.peers import Peer
 from benchmarks.quality.sets import Part, Source
 from kerasdenoise.errors import InputError
 from kerasdenoise.evaluation.benchmark import Failure, Figures, measure
+from kerasdenoise.evaluation.peers import Peer
 from kerasdenoise.inference.denoiser import Denoiser
 
 _ROUNDS = 3

@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from benchmarks.quality.peers import Peer, ToldDenoiser
 from kerasdenoise.errors import ModelError
+from kerasdenoise.evaluation.peers import Peer, ToldDenoiser
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.zoo import ModelInfo, find_model, list_models
 

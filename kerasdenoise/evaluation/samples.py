@@ -205,9 +205,14 @@ def _refuse(files: Sequence[Path], cause: str, remedy: str) -> None:
         raise UsageError(", ".join(map(str, files)), cause, remedy)
 
 
+def to_gray(pixels: np.ndarray) -> np.ndarray:
+    """Turns RGB pixels (H, W, 3) to gray ones (H, W, 1), as JPEG does; gray ones stay."""
+    return pixels @ _TO_GRAY if pixels.shape[2] == 3 else pixels
+
+
 def _read(file: Path, *, gray: bool) -> np.ndarray:
     pixels = read_image(file).pixels
-    return pixels @ _TO_GRAY if gray and pixels.shape[2] == 3 else pixels
+    return to_gray(pixels) if gray else pixels
 
 
 def _seed_of(seed: int, index: int) -> int:

@@ -14,11 +14,11 @@ from benchmarks.quality.cache import Cache, Row
 from benchmarks.quality.measuring import Scores, choose_setting, mean, measure_row, time_all
 from benchmarks.quality.methods import Cost, Method, find_methods, level_of, of_peer
 from benchmarks.quality.page import render_page
-from benchmarks.quality.peers import PEERS, Peer, ToldDenoiser
 from benchmarks.quality.published import COLOR, GRAY
 from benchmarks.quality.report import Report
 from benchmarks.quality.sets import ALL, PAIRS, ImageSet, Source
 from kerasdenoise.errors import InputError
+from kerasdenoise.evaluation.peers import PEERS, Peer, ToldDenoiser
 from kerasdenoise.images.read import read_image
 from kerasdenoise.metrics import psnr
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +25,9 @@ class Peer:
         package: What has to be installed.
         denoise: From noisy pixels (H, W, 3), sigma on the [0, 1] scale, and a factor, to
             denoised pixels.
-        factors: What its setting may be, in units of sigma; the best on validation images is
-            taken. Only one if it has no such setting.
+        factors: What its setting may be, in units of sigma; `make quality` takes the best on
+            validation images. Only one if it has no such setting.
+        factor: The one that it took.
         slow: Whether it takes so long that only a few images are measured.
     """
 
@@ -32,6 +35,7 @@ class Peer:
     package: str
     denoise: Denoise
     factors: tuple[float, ...] = (1.0,)
+    factor: float = 1.0
     slow: bool = False
 
     @property
@@ -66,44 +70,40 @@ class ToldDenoiser:
 
 
 def _estimate(noisy: np.ndarray) -> float:
-    from skimage.restoration import estimate_sigma
-
+    estimate_sigma = _module("skimage.restoration").estimate_sigma
     return float(estimate_sigma(noisy, average_sigmas=True, channel_axis=-1))
 
 
-def _bm3d(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
-    import bm3d
+def _module(name: str) -> Any:
+    """Imports what may not be installed, so that no checker knows its types."""
+    return importlib.import_module(name)
 
-    return bm3d.bm3d_rgb(noisy, factor * sigma)
+
+def _bm3d(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
+    return _module("bm3d").bm3d_rgb(noisy, factor * sigma)
 
 
 def _opencv(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
-    import cv2
-
     strength = 255 * factor * sigma
     pixels = np.round(255 * noisy.clip(0, 1)).astype(np.uint8)[..., ::-1]
-    denoised = cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength)
+    denoised = _module("cv2").fastNlMeansDenoisingColored(pixels, None, strength, strength)
     return denoised[..., ::-1] / np.float32(255)
 
 
 def _non_local_means(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
-    from skimage.restoration import denoise_nl_means
-
-    return denoise_nl_means(
+    return _module("skimage.restoration").denoise_nl_means(
         noisy, patch_size=5, patch_distance=6, h=factor * sigma, sigma=sigma, channel_axis=-1
     )
 
 
 def _total_variation(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
-    from skimage.restoration import denoise_tv_chambolle
-
-    return denoise_tv_chambolle(noisy, weight=factor * sigma, channel_axis=-1)
+    return _module("skimage.restoration").denoise_tv_chambolle(
+        noisy, weight=factor * sigma, channel_axis=-1
+    )
 
 
 def _wavelet(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
-    from skimage.restoration import denoise_wavelet
-
-    return denoise_wavelet(
+    return _module("skimage.restoration").denoise_wavelet(
         noisy,
         sigma=factor * sigma,
         method="BayesShrink",
@@ -120,13 +120,21 @@ PEERS = (
         "opencv-python-headless",
         _opencv,
         (0.4, 0.6, 0.8, 1.0, 1.2),
+        0.6,
     ),
     Peer(
         "scikit-image non-local means",
         "scikit-image",
         _non_local_means,
         (0.4, 0.6, 0.8, 1.0),
+        0.6,
     ),
-    Peer("scikit-image total variation", "scikit-image", _total_variation, (0.6, 0.9, 1.2, 1.5)),
+    Peer(
+        "scikit-image total variation",
+        "scikit-image",
+        _total_variation,
+        (0.6, 0.9, 1.2, 1.5),
+        0.9,
+    ),
     Peer("scikit-image wavelets", "scikit-image", _wavelet),
 )

@@ -1,0 +1,243 @@
+"""`kerasdenoise benchmark`: how fast, large and good each file of a model is."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kerasdenoise.cli.report import Report, is_terminal, say, verbose_option
+from kerasdenoise.cli.target import check_target
+from kerasdenoise.cli.types import SizeType
+
+if TYPE_CHECKING:
+    from kerasdenoise.evaluation.comparison.kinds import Kind
+    from kerasdenoise.evaluation.comparison.pictures import Pictures
+    from kerasdenoise.evaluation.comparison.subjects import Subject, Task
+    from kerasdenoise.zoo import ModelInfo
+
+_SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample_clean.png"
+
+
+@click.command("benchmark", short_help="Compare the speed of a model's files, and of others.")
+@click.argument("model")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    help="Folder of clean pictures, for PSNR.  [default: the sample picture of the repository]",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N pictures only."
+)
+@click.option(
+    "--photo",
+    "size",
+    type=SizeType(),
+    default="4000x3000",
+    show_default=True,
+    help="Width and height of the photo.",
+)
+@click.option(
+    "--tile",
+    "edge",
+    type=click.IntRange(min=1),
+    default=512,
+    show_default=True,
+    metavar="N",
+    help="Edge of the single tile, for files that take any.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="How many times each is timed.",
+)
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all cores]"
+)
+@click.option(
+    "--no-peers", is_flag=True, help="Measure the model's own files only; needs no TensorFlow."
+)
+@click.option(
+    "--json",
+    "json_path",
+    metavar="PATH|-",
+    help="Write all figures as JSON; - prints them, and the table to standard error.",
+)
+@click.option("--page", type=click.Path(path_type=Path), help="Write a page in Markdown.")
+@click.option("--overwrite", is_flag=True, help="Replace a JSON file or a page that is there.")
+@verbose_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    model: str,
+    images: Path | None,
+    limit: int | None,
+    size: tuple[int, int],
+    edge: int,
+    rounds: int,
+    threads: int | None,
+    no_peers: bool,
+    json_path: str | None,
+    page: Path | None,
+    overwrite: bool,
+) -> None:
+    """Compare the speed of a model's files, and of other denoisers.
+
+    Prints latency, peak memory, size and PSNR of each LiteRT file of the model side by side, for
+    a single tile and for a whole photo, with the other denoisers that are installed (OpenCV,
+    scikit-image, CBM3D: pip install "kerasdenoise[peers]"), FFDNet's graph, and the same network
+    in onnxruntime, if that and tf2onnx are installed. All are timed in turns, so that what
+    else the machine does is the same for all; if it does nothing else, figures are steadier. It
+    takes minutes.
+    """
+    from kerasdenoise._version import __version__
+    from kerasdenoise.evaluation.comparison.measuring import compare, mean_noisy_psnr
+    from kerasdenoise.evaluation.comparison.page import print_comparison, render_page, to_json
+    from kerasdenoise.evaluation.comparison.rows import Comparison
+    from kerasdenoise.evaluation.comparison.subjects import Task
+    from kerasdenoise.evaluation.report import save
+    from kerasdenoise.inference.engines import usable_cores
+    from kerasdenoise.zoo import find_model, verify_model
+
+    json_file = None if json_path in (None, "-") else Path(json_path)
+    for target in (json_file, page):
+        if target is not None:
+            check_target(target, overwrite=overwrite)
+    info = find_model(model)
+    verify_model(info)
+    pictures = _pictures(images, limit, gray=info.channels == 1)
+    width, height = size
+    threads = threads or usable_cores()
+    talks = is_terminal() or ctx.ensure_object(Report).verbosity > 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        photo = _write_photo(folder / "photo.jpg", height, width, info.channels)
+        task = Task(threads, edge, photo, height, width, folder / "denoised.jpg")
+        subjects, versions = _subjects(
+            info, task, folder, peers=not no_peers and info.channels == 3
+        )
+        rows = compare(subjects, task, rounds, pictures, say if talks else lambda text: None)
+    comparison = Comparison(
+        model=info.name,
+        rows=rows,
+        int8=info.int8_path.name if info.int8_path else None,
+        threads=threads,
+        rounds=rounds,
+        pictures=pictures.name if pictures else None,
+        count=len(pictures.files) if pictures else 0,
+        noisy_psnr=mean_noisy_psnr(pictures) if pictures else None,
+        versions={"kerasdenoise": __version__, **versions},
+        processor=_processor(),
+    )
+    print_comparison(comparison, sys.stderr if json_path == "-" else sys.stdout)
+    if page is not None:
+        save(render_page(comparison), page)
+    if json_file is not None:
+        save(to_json(comparison), json_file)
+    elif json_path is not None:
+        click.echo(to_json(comparison), nl=False)
+
+
+def _pictures(images: Path | None, limit: int | None, *, gray: bool) -> Pictures | None:
+    """The pictures that were asked for, or the sample, which an installed package does not have."""
+    from kerasdenoise.evaluation.comparison.pictures import Pictures
+    from kerasdenoise.evaluation.samples import find_images
+
+    if images is not None:
+        return Pictures(images.resolve().name, find_images(images)[:limit], gray)
+    if _SAMPLE.is_file():
+        return Pictures(_SAMPLE.name, [_SAMPLE], gray)
+    say("PSNR is not measured: give --images")
+    return None
+
+
+def _write_photo(path: Path, height: int, width: int, channels: int) -> Path:
+    from PIL import Image
+
+    from kerasdenoise.evaluation.comparison.pictures import make_noisy
+
+    pixels = make_noisy(height, width)
+    Image.fromarray(pixels if channels == 3 else pixels[..., 0]).save(path, quality=92)
+    return path
+
+
+def _subjects(
+    info: ModelInfo, task: Task, folder: Path, *, peers: bool
+) -> tuple[list[Subject], dict[str, str]]:
+    """What is measured, and the versions of what it is made of."""
+    import importlib.metadata
+
+    from kerasdenoise.evaluation.comparison.kinds import find_kinds
+    from kerasdenoise.evaluation.comparison.onnx import (
+        PACKAGES,
+        OnnxFile,
+        convert,
+        has_onnxruntime,
+    )
+    from kerasdenoise.evaluation.comparison.subjects import Files, OfPeer
+    from kerasdenoise.evaluation.peers import PEERS
+
+    models = folder / "models"
+    models.mkdir()
+    kinds, broken = find_kinds(info, models)
+    for error in broken:
+        say(f"not measured: {error}")
+    subjects: list[Subject] = [Files(kind, task) for kind in kinds]
+    packages = ["ai-edge-litert", "numpy"]
+    if peers:
+        subjects.append(Files(_ffdnet(folder / "ffdnet"), task))
+        if has_onnxruntime() and not info.takes_noise_level:
+            convert(info.litert_path, folder / "model.onnx")
+            title = f"{info.litert_path.name} in onnxruntime"
+            shape = subjects[0].shape
+            onnx = OnnxFile(folder / "model.onnx", title, info.channels, shape, task)
+            subjects.append(onnx)
+            packages += PACKAGES
+        installed = [peer for peer in PEERS if peer.version]
+        subjects += [OfPeer(peer, task) for peer in installed]
+        packages += dict.fromkeys(peer.package for peer in installed)
+    return subjects, {package: importlib.metadata.version(package) for package in packages}
+
+
+def _ffdnet(folder: Path) -> Kind:
+    """Writes FFDNet's graph as a model of which only the speed is of use."""
+    from kerasdenoise.evaluation.comparison.ffdnet import build_ffdnet
+    from kerasdenoise.evaluation.comparison.kinds import Kind
+    from kerasdenoise.evaluation.comparison.rows import FFDNET
+    from kerasdenoise.zoo import ModelInfo
+
+    network = build_ffdnet()
+    from kerasdenoise.export.litert import export_litert  # imports Keras, which is quiet by now
+
+    info = ModelInfo(
+        name="ffdnet",
+        folder=folder,
+        architecture="ffdnet",
+        summary=FFDNET,
+        channels=3,
+        stride=2,
+        radius=26,
+        takes_noise_level=True,
+    )
+    folder.mkdir()
+    export_litert(network, info.litert_path)
+    return Kind(FFDNET, info, in_tiles=False)
+
+
+def _processor() -> str:
+    """What the machine calls its processor."""
+    import platform
+
+    cpus = Path("/proc/cpuinfo")
+    if cpus.is_file():
+        for line in cpus.read_text("utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
