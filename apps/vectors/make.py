@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kerasdenoise.inference.tiles import Tile, reflect, tile_grid
+# The package fits tiles to an image; models for phones take one size of tile, which `_lay` lays.
+from kerasdenoise.inference.tiles import Tile, TileGrid, _lay, reflect, tile_grid
 
 TARGET = Path(__file__).with_name("tiles.json")
 
@@ -26,6 +27,9 @@ _GRIDS = (
     (700, 900, 768, 67, 8),
     (3000, 4000, 768, 67, 8),
 )
+# (height, width, tile, halo), as of files for phones: an image smaller than a tile, or than what is
+# kept of one, and larger ones.
+_FIXED = ((1, 1, 256, 56), (90, 200, 256, 88), (180, 240, 256, 56), (700, 900, 512, 88))
 _AXES = ((-7, 7, 1), (-9, 12, 2), (-5, 10, 5), (-20, 40, 7), (0, 6, 6))
 
 
@@ -41,12 +45,23 @@ def make_vectors() -> dict[str, list[dict[str, Any]]]:
             }
             for start, stop, size in _AXES
         ],
-        "grids": [_describe_grid(*grid) for grid in _GRIDS],
+        "grids": [
+            *(_describe_grid(*case[:2], _fit(*case)) for case in _GRIDS),
+            *(_describe_grid(*case[:2], _lay_fixed(*case)) for case in _FIXED),
+        ],
     }
 
 
-def _describe_grid(height: int, width: int, tile: int, radius: int, stride: int) -> dict[str, Any]:
-    grid = tile_grid(height, width, tile=tile, radius=radius, stride=stride)
+def _fit(height: int, width: int, tile: int, radius: int, stride: int) -> TileGrid:
+    return tile_grid(height, width, tile=tile, radius=radius, stride=stride)
+
+
+def _lay_fixed(height: int, width: int, tile: int, halo: int) -> TileGrid:
+    interior = tile - 2 * halo
+    return _lay(height, width, interior=(interior, interior), halo=halo)
+
+
+def _describe_grid(height: int, width: int, grid: TileGrid) -> dict[str, Any]:
     return {
         "height": height,
         "width": width,

@@ -37,7 +37,7 @@ _TYPES = {
     ".wasm": "application/wasm",
 }
 
-_HEADERS = {
+HEADERS = {
     # These two give the page threads.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def end_headers(self) -> None:
         """Adds the headers that every answer has, errors too."""
-        for name, value in _HEADERS.items():
+        for name, value in HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
 

@@ -5,6 +5,7 @@ Needs Node.js, Chromium and what `make web` installs.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -16,6 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+from kerasdenoise.cli.page import collect_page
+from kerasdenoise.cli.static_page import write_page
+from kerasdenoise.zoo import find_model
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "apps" / "web"
@@ -43,6 +48,19 @@ def test_the_scripts_that_need_no_browser_do_what_they_say():
 
 
 @needs_browser
+def test_the_built_page_is_what_its_source_gives(tmp_path: Path):
+    subprocess.run([NODE, str(WEB / "build.mjs"), str(tmp_path)], check=True)
+    built = ROOT / "kerasdenoise" / "app"
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == sorted(file.name for file in built.iterdir())
+    for name in names:
+        contents = [(folder / name).read_bytes() for folder in (tmp_path, built)]
+        if name.endswith(".gz"):  # compressed a little better by one version than by another
+            contents = list(map(gzip.decompress, contents))
+        assert contents[0] == contents[1], f"{name}: run `make web`"
+
+
+@needs_browser
 @pytest.mark.parametrize("name", ["tiny", pytest.param("photo", marks=pytest.mark.slow)])
 def test_the_page_denoises_as_the_engine_does_with_the_server_gone(
     name: str, models_folder: Path, tmp_path: Path
@@ -51,15 +69,17 @@ def test_the_page_denoises_as_the_engine_does_with_the_server_gone(
 
     model = (models_folder if name == "tiny" else ROOT / "saved_models") / name
     noisy = write_photos(tmp_path)
-    seen = use_page(tmp_path, model, "precise")
+    seen = use_page(tmp_path, [str(ROOT / "cli.py"), "app", "--model", str(model)], "precise")
     denoised = Denoiser(model)(noisy)
 
-    assert seen["state"] == "ready"
-    assert seen["isolated"], "without isolation there are no threads"
-    assert seen["errors"] == []
-    assert all(url.startswith(seen["address"]) for url in seen["requests"])
-    assert [url for url in seen["later"] if not url.startswith("blob:")] == []
+    assert seen["isolated"]
+    assert seen["address"] + "litert_wasm_threaded_internal.wasm" in seen["requests"]
+    check_privacy(seen)
     assert seen["longest"] < 100, "the page stood still for so many milliseconds"
+    assert seen["busiest"] < 100, "it needed the processor for so many milliseconds"
+    assert seen["noticed"], "long tasks are not seen at all"
+    check_progress(seen)
+    assert seen["overflow"] == {"1280": 0, "390": 0}, "the page is wider than the screen"
 
     # That seams are exactly nothing is in this comparison: the engine's tiles are others.
     assert largest_difference(read(tmp_path / "whole_saved.png"), denoised) <= 1
@@ -93,27 +113,70 @@ def test_the_fast_model_is_the_one_of_integers(tmp_path: Path):
 
     noisy = write_photos(tmp_path)
     model = write_models(tmp_path)
-    seen = use_page(tmp_path, model, "fast")
+    seen = use_page(tmp_path, [str(ROOT / "cli.py"), "app", "--model", str(model)], "fast")
     assert seen["errors"] == []
     whole = read(tmp_path / "whole_saved.png")
     assert largest_difference(whole, Denoiser(tmp_path / "integers")(noisy)) <= 1
     assert largest_difference(whole, Denoiser(model)(noisy)) > 1, "it was the other model"
 
 
-def use_page(folder: Path, model: Path, kind: str) -> dict[str, Any]:
-    """Lets `page.mjs` use the page, of which the server ends once the page is loaded."""
+@needs_browser
+def test_a_server_of_files_serves_the_page_as_well(models_folder: Path, tmp_path: Path):
+    from kerasdenoise import Denoiser
+
+    model, page = models_folder / "tiny", tmp_path / "under" / "page"
+    write_page(collect_page(find_model(str(model))), page)
+    noisy = write_photos(tmp_path)
+    serve = ["-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(tmp_path), "0"]
+    seen = use_page(tmp_path, serve, "precise", path="under/page/")
+
+    assert not seen["isolated"], "such a server sends no headers"
+    assert seen["address"] + "litert_wasm_compat_internal.wasm" in seen["requests"]
+    check_privacy(seen)
+    denoised = Denoiser(model)(noisy)
+    assert largest_difference(read(tmp_path / "whole_saved.png"), denoised) <= 1
+
+
+def check_privacy(seen: dict[str, Any]) -> None:
+    """Only the page's own files were asked for, none once it was loaded, and nothing else can."""
+    assert (seen["state"], seen["errors"]) == ("ready", [])
+    assert seen["address"] + "model.json" in seen["requests"], "the worker's are seen too"
+    assert all(url.startswith(seen["address"]) for url in seen["requests"])
+    assert [url for url in seen["later"] if not url.startswith("blob:")] == []
+    assert seen["forbidden"] == "connect-src"
+
+
+def check_progress(seen: dict[str, Any]) -> None:
+    """The bar grew, in steps, from nothing to all."""
+    shares = seen["shares"]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert any(0 < share < 1 for share in shares)
+
+
+def use_page(folder: Path, serve: list[str], kind: str, path: str = "") -> dict[str, Any]:
+    """Lets `page.mjs` use the page, of which the server ends once the page is loaded.
+
+    Args:
+        folder: Where the photos are, and what is saved and seen goes.
+        serve: What Python is started with; the server says its address.
+        kind: The model to choose.
+        path: Where the page is on the server.
+    """
     with subprocess.Popen(
-        [sys.executable, str(ROOT / "cli.py"), "app", "--model", str(model)],
-        stderr=subprocess.PIPE,
+        [sys.executable, *serve],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
     ) as server:
         try:
-            found = re.search(r"http://[\d.:]+/", server.stderr.readline())
+            found = re.search(r"http://[\d.:]+/", server.stdout.readline())
             assert found is not None
+            address = found[0] + path
             photos = [str(folder / "photo.png"), str(folder / "turned.jpg")]
             with subprocess.Popen(
-                [NODE, str(WEB / "test" / "page.mjs"), CHROMIUM, found[0], folder, *photos, kind],
+                [NODE, str(WEB / "test" / "page.mjs"), CHROMIUM, address, folder, *photos, kind],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -126,7 +189,7 @@ def use_page(folder: Path, model: Path, kind: str) -> dict[str, Any]:
             server.kill()
     assert browser.returncode == 0
     print(out)  # shown when the test fails
-    return {"address": found[0], **json.loads(out)}
+    return {"address": address, **json.loads(out)}
 
 
 def write_photos(folder: Path) -> np.ndarray:

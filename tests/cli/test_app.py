@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasdenoise.cli.page import Resource, collect_page, serve_page
+from kerasdenoise.cli.page import HEADERS, Resource, collect_page, serve_page
 from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.zoo import find_model
 
@@ -196,6 +196,41 @@ def _ask_and_interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
     connection.close()
     process.send_signal(signal.SIGINT)
     return process.communicate(timeout=60)
+
+
+def test_the_page_holds_itself_to_the_same_where_no_header_does(page: dict[str, Resource]):
+    html = page["/"].content.decode()
+    (own,) = re.findall(r'http-equiv="Content-Security-Policy"\s+content="([^"]+)"', html)
+    # What a page is framed by, it cannot say itself.
+    policy = HEADERS["Content-Security-Policy"].removesuffix("; frame-ancestors 'none'")
+    assert own == policy
+
+
+def test_the_page_is_written_for_other_servers(command: Callable, tmp_path: Path):
+    outcome = command("app", "--output", "site/page")
+    assert (outcome.code, outcome.out) == (0, "")
+    folder = tmp_path / "site" / "page"
+    assert [file.name for file in folder.parent.iterdir()] == ["page"]
+    resources = collect_page(find_model("tiny"))
+    named = {address.removeprefix("/") for address in resources} - {""}
+    assert {file.name for file in folder.iterdir()} == named | {"_headers"}
+    assert (folder / "model.tflite").read_bytes() == resources["/model.tflite"].content
+    assert (folder / "litert_wasm_compat_internal.wasm").read_bytes()[:4] == b"\0asm"
+    headers = (folder / "_headers").read_text().splitlines()
+    assert headers[0] == "/*"
+    assert "  Cross-Origin-Embedder-Policy: require-corp" in headers
+    assert not any("no-store" in line for line in headers)
+
+
+def test_a_page_is_not_written_over_something_else(command: Callable, tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    outcome = command("app", "--output", "there")
+    assert outcome.code == 2
+    assert outcome.only_error.startswith("kerasdenoise: there: exists")
+    assert list((tmp_path / "there").iterdir()) == []
+    outcome = command("app", "--output", "new", "--open")
+    assert outcome.code == 2
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_built_page_is_that_of_its_source():

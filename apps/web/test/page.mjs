@@ -13,6 +13,7 @@ import { chromium } from "playwright-core";
 
 const [executablePath, address, folder, photo, jpeg, kind] = process.argv.slice(2);
 const TIMEOUT = 120_000;
+const NOTICEABLE = 100; // milliseconds
 const SWITCHES = [
   "--no-sandbox",
   "--disable-gpu",
@@ -26,7 +27,7 @@ const SWITCHES = [
 const browser = await chromium.launch({ executablePath, args: SWITCHES });
 const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
 page.setDefaultTimeout(TIMEOUT);
-const seen = { requests: [], errors: [], longest: 0 };
+const seen = { requests: [], errors: [] };
 page.on("request", (request) => seen.requests.push(request.url()));
 page.on("pageerror", (error) => seen.errors.push(error.message));
 
@@ -39,14 +40,20 @@ await once(process.stdin, "data");
 process.stdin.destroy();
 
 const before = seen.requests.length;
+await page.evaluate(watch);
 await browser.startTracing(page, { categories: ["disabled-by-default-devtools.timeline"] });
-await page.setInputFiles("#files", photo);
-if (kind === "fast") await page.check("input[value=fast]");
-await finished();
-await page.click("#zoom");
-await move(0.25);
+await useOnce();
+// Other programs may keep the page waiting for a processor, but hardly each time.
+for (let tries = 1; tries < 4 && (await longestTask()) >= NOTICEABLE; tries++) {
+  await page.click("#zoom");
+  await page.click("#clear");
+  await useOnce();
+}
+seen.longest = await longestTask();
 // Before a picture is taken of the page, which takes its own time.
-seen.longest = longestTask(JSON.parse(await browser.stopTracing()).traceEvents);
+seen.busiest = busiestTask(JSON.parse(await browser.stopTracing()).traceEvents);
+seen.shares = await page.evaluate(() => globalThis.watched.shares);
+seen.noticed = await page.evaluate(standStill);
 
 await look("quarter.png");
 await page.press("#divider", "End");
@@ -65,22 +72,83 @@ await page.selectOption("#format", "image/jpeg");
 await save("turned_saved.jpg");
 await drop(new URL(import.meta.url).pathname);
 seen.failure = await page.textContent("#failure:not([hidden])");
+await page.click("#zoom");
+seen.overflow = {};
+for (const width of [1280, 390]) {
+  await page.setViewportSize({ width, height: 844 });
+  await page.click(`.thumbnail >> nth=0`);
+  await page.waitForSelector("#photo:not([hidden])");
+  await move(0.5);
+  await page.screenshot({ path: join(folder, `page_${width}.png`) });
+  seen.overflow[width] = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+}
 await page.click("#clear");
+await page.screenshot({ path: join(folder, "start_390.png") });
 seen.cleared = await page.isVisible("#start");
 seen.later = seen.requests.slice(before);
+seen.forbidden = await page.evaluate(askElsewhere);
 
 console.log(JSON.stringify(seen));
 await browser.close();
 
+async function useOnce() {
+  await page.evaluate(() => Object.values(globalThis.watched).forEach((list) => list.splice(0)));
+  await page.setInputFiles("#files", photo);
+  if (kind === "fast") await page.check("input[value=fast]");
+  await finished();
+  await page.click("#zoom");
+  await move(0.25);
+}
+
+/** The longest that the page was seen to stand still, in milliseconds; 0 if below 50. */
+function longestTask() {
+  return page.evaluate(() => Math.max(0, ...globalThis.watched.longTasks));
+}
+
 function finished() {
   return page.waitForSelector("#save:not([disabled])");
+}
+
+/** In the page: takes down what the progress bar says, and tasks that a person would notice. */
+function watch() {
+  const watched = { shares: [], longTasks: [] };
+  globalThis.watched = watched;
+  const bar = document.getElementById("progress");
+  new MutationObserver(() => watched.shares.push(bar.value)).observe(bar, { attributes: true });
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) watched.longTasks.push(duration);
+  }).observe({ type: "longtask" });
+}
+
+/** In the page: keeps the thread for a while, and returns whether that was taken down. */
+async function standStill() {
+  const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const { longTasks } = globalThis.watched;
+  const before = longTasks.length;
+  await wait(0);
+  for (const end = performance.now() + 120; performance.now() < end; );
+  for (let tries = 0; tries < 50 && longTasks.length === before; tries++) await wait(20);
+  return longTasks.length > before;
+}
+
+/** In the page: asks another machine for something, and returns the rule that forbids it. */
+function askElsewhere() {
+  return new Promise((resolve) => {
+    addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
+    fetch("https://example.com/").then(
+      () => resolve("none"),
+      () => setTimeout(resolve, 5000, "none"),
+    );
+  });
 }
 
 /**
  * The longest that a page kept its thread, in milliseconds. Of the processor's time: others may
  * have kept the thread waiting.
  */
-function longestTask(events) {
+function busiestTask(events) {
   const isMain = ({ name, args }) => name === "thread_name" && args.name === "CrRendererMain";
   const threads = new Set(events.filter(isMain).map(({ pid, tid }) => `${pid} ${tid}`));
   const tasks = events.filter(
