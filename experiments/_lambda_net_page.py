@@ -1,0 +1,295 @@
+"""The page of the LambdaNet paper: its tables beside ours, and the errors in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from _charts import draw_bars, draw_lines
+from _lambda_net_table import (
+    CHANNELS,
+    MODELS,
+    NOISES,
+    PUBLISHED,
+    PUBLISHED_PARAMETERS,
+    PUBLISHED_WEIGHTS,
+)
+from _page import MISSING, cell, describe_records, picture, table
+from _records import Record
+
+
+def write_page(records: Mapping[str, Record], pictures: Path) -> str:
+    """Writes the page, and draws the charts of Table 2 and of Figures 8 and 9."""
+    weights = json.loads(PUBLISHED_WEIGHTS.read_text("utf-8"))
+    sections = [
+        _INTRODUCTION,
+        "## Table 2: four networks, five kinds of noise",
+        _TABLE,
+        table(("noise", "network", "paper", "here", "SSIM", "PSNR, peak 1"), _table_2(records)),
+        _DIFFERENCES,
+        _draw_table(records, pictures),
+        "## What is wrong with the published table",
+        _describe_errors(weights),
+        table(
+            ("noise", "network", "published", "its published weights", "difference", "peak 1"),
+            _compare_weights(weights),
+        ),
+        "## Figure 8: output channels of the lambda layer",
+        _describe_channels(records),
+        _draw_channels(records, pictures),
+        "## Figure 9: convergence",
+        _CONVERGENCE,
+        _draw_convergence(records, pictures),
+        "## Figure 10: a photo of 512x512 pixels",
+        _describe_photo(records.get("photo")),
+        describe_records(records, "python cli.py reproduce lambda_net"),
+    ]
+    return "\n\n".join(filter(None, sections))
+
+
+_INTRODUCTION = """# LambdaNet for image denoising
+
+A student paper puts a lambda layer and two small convolutions against a denoising autoencoder and
+DnCNN. Its authors trained on the 50,000 training images of CIFAR-10: Adam at 0.001, lowered by a
+hundredth after each epoch, batches of 256, weight decay 0.00001, 50 epochs for LambdaNet, 300 for
+the autoencoder, 200 for DnCNN. `--full` does as many steps with the same settings; `--quick` does
+a few hundred steps with a higher rate that falls to zero, which shows the road and not its end."""
+
+_TABLE = """PSNR in dB in the paper's convention, in which the peak is each image's own largest
+value, and SSIM; in the last column the usual PSNR, peak 1, which is about 0.4 dB higher on these
+images. The paper does not say how strong speckle and salt and pepper were, nor what was clipped.
+Its published weights do: variance 0.1, clipped; 5 % of the values, in each channel for itself;
+Gaussian noise is not clipped. DnCNN gives the image itself, not the noise, as theirs does. A figure
+of fewer steps than the paper's says so: it tells how far the training came, and is no judgment on
+the network. One step of DnCNN computes as much as 16 of LambdaNet on as many images."""
+
+_DIFFERENCES = """Where figures here differ from the paper's, there are these reasons:
+
+- **Length.** A cell says so; it is by far the largest reason.
+- **Images.** Those of the last section, not all of CIFAR-10, and of the test images the first 256
+  unless the training was of full length. Standard errors are in the result file.
+- **Errors in the table**, of the next section: no training should be led by its DnCNN.
+- **The start.** The lambda layer's embedding starts smaller here, at unit variance of its result.
+- **SSIM** is that of Gaussian windows of 11x11 pixels; the paper's is not said."""
+
+_CONVERGENCE = """Validation PSNR against the images that were seen, for Gaussian noise of sigma
+0.1. The paper draws the error of its network, and finds 50 epochs, 2.5 million images, enough."""
+
+
+def _table_2(records: Mapping[str, Record]) -> list[list[str]]:
+    rows = []
+    for noise, (title, _) in NOISES.items():
+        for model in MODELS:
+            record = records.get(f"{model}_{noise}")
+            published = PUBLISHED[noise].get(model)
+            paper = f"{published[0]:.2f} / {published[1]:.2f}" if published else "-"
+            rows.append(
+                [
+                    title,
+                    MODELS[model].title,
+                    paper,
+                    cell(record, "psnr_image_max"),
+                    cell(record, "ssim", label=False),
+                    cell(record, "psnr", label=False),
+                ]
+            )
+    return rows
+
+
+def _draw_table(records: Mapping[str, Record], pictures: Path) -> str:
+    def find(model: str, noise: str) -> float | None:
+        record = records.get(f"{model}_{noise}")
+        return None if record is None else record.figures.get("psnr_image_max")
+
+    series = {
+        MODELS[model].title: [find(model, noise) for noise in NOISES]
+        for model in MODELS
+        if any(f"{model}_{noise}" in records for noise in NOISES)
+    }
+    if not series:
+        return MISSING
+    target = pictures / "lambda_net_table_2.png"
+    draw_bars(
+        [title.replace(", ", "\n") for title, _ in NOISES.values()],
+        series,
+        target,
+        y="PSNR, dB (peak: the image's maximum)",
+        title="Table 2, as far as each network was trained here",
+        marks={
+            MODELS[model].title: [
+                PUBLISHED[noise][model][0] if model in PUBLISHED[noise] else None
+                for noise in NOISES
+            ]
+            for model in MODELS
+        },
+        low=10,
+    )
+    return picture("Table 2", target)
+
+
+def _describe_errors(weights: Mapping[str, Any]) -> str:
+    table_2 = {noise: PUBLISHED[noise] for noise in PUBLISHED}
+    dncnn = [table_2[f"gaussian_0{level}"]["dncnn"] for level in (1, 2, 3)]
+    copied = table_2["gaussian_02"]["autoencoder"]
+    levels = [table_2[f"gaussian_0{level}"] for level in (1, 2, 3)]
+    drop = [levels[i]["lambda_23"][0] - levels[i + 1]["lambda_23"][0] for i in (0, 1)]
+    falls = levels[0]["autoencoder"][0] - levels[2]["autoencoder"][0]
+    expected = levels[0]["autoencoder"][0] - falls * drop[0] / sum(drop)
+    measured = weights["psnr_image_max"]
+    return f"""The table contradicts itself in two places, and its own weights in a third.
+
+- **A row is copied.** The autoencoder at sigma 0.2 has {copied[0]} dB and {copied[1]}, to the digit
+  what it has under speckle. If it fell between 0.1 and 0.3 as LambdaNet does, it would have
+  {expected:.1f} dB; its published weights give {measured["gaussian_02"]["autoencoder"]:.2f}.
+- **DnCNN cannot be as bad as printed.** From sigma 0.2 to 0.3 it would lose
+  {dncnn[1][0] - dncnn[2][0]:.2f} dB while the noise grows by 3.5 dB and LambdaNet loses
+  {drop[1]:.1f}; from 0.1 to 0.2 its SSIM would stay {dncnn[0][1]}. Its published weights give
+  {measured["gaussian_01"]["dncnn"]:.2f} and {measured["gaussian_02"]["dncnn"]:.2f} dB.
+- **So LambdaNet is not the best at sigma 0.1**, as the paper has it. By the published weights DnCNN
+  is better under all five kinds of noise. What LambdaNet is best at is quality for its size: 9,083
+  weights against 558,336.
+
+The figures of the published weights: {weights["what"]}. Measured on {weights["images"]};
+{weights["how"]}. They agree with the table to within 0.04 dB for LambdaNet under Gaussian noise,
+which is how the convention of PSNR, the architecture and the strengths of the noise are known."""
+
+
+def _compare_weights(weights: Mapping[str, Any]) -> list[list[str]]:
+    rows = []
+    for noise, measured in weights["psnr_image_max"].items():
+        for model, psnr in measured.items():
+            published = PUBLISHED[noise][model][0]
+            wrong = abs(psnr - published) > 0.5
+            text = f"{psnr - published:+.2f}"
+            rows.append(
+                [
+                    NOISES[noise][0],
+                    MODELS[model].title,
+                    f"{published:.2f}",
+                    f"{psnr:.2f}",
+                    f"**{text}**" if wrong else text,
+                    f"{weights['psnr'][noise][model]:.2f}",
+                ]
+            )
+    return rows
+
+
+def _describe_channels(records: Mapping[str, Record]) -> str:
+    costs = records.get("costs")
+    rows = []
+    for channels in CHANNELS:
+        record = records.get(f"channels_{channels}")
+        cost = costs.figures[f"channels_{channels}"] if costs else None
+        rows.append(
+            [
+                str(channels),
+                f"{PUBLISHED_PARAMETERS[channels]:,}",
+                f"{cost['parameters']:,}" if cost else MISSING,
+                f"{cost['mac_per_pixel'] / 1000:,.1f}" if cost else MISSING,
+                cell(record, "psnr_image_max"),
+                cell(record, "ssim", label=False),
+            ]
+        )
+    header = (
+        "channels d",
+        "weights, paper",
+        "weights, here",
+        "thousand MAC a pixel",
+        "PSNR, image's maximum",
+        "SSIM",
+    )
+    models = []
+    for name, model in MODELS.items():
+        if costs:
+            cost = costs.figures[name]
+            models.append(
+                f"{model.title} {cost['parameters']:,} weights and "
+                f"{cost['mac_per_pixel'] / 1000:,.1f} thousand multiplications a pixel"
+            )
+    known = json.loads(PUBLISHED_WEIGHTS.read_text("utf-8"))["channels_psnr_image_max"]
+    by_weights = ", ".join(f"{psnr} dB with {channels}" for channels, psnr in known.items())
+    return f"""There are as many weights as in the published files, to the last one:
+8,847 + 6.75 d + d²/2. That is quadratic, not exponential as the paper says. The paper reads from
+its figure that nothing is gained above 128 channels, that SSIM is about 0.88 with any number, and
+advises 16 to 128. Its published weights give {by_weights}.
+
+{table(header, rows)}
+
+The paper takes the number of weights for memory and time. They are not the same:
+{"; ".join(models) or MISSING}."""
+
+
+def _draw_channels(records: Mapping[str, Record], pictures: Path) -> str:
+    there = {d: records.get(f"channels_{d}") for d in CHANNELS}
+    found = {d: record for d, record in there.items() if record and not record.has_diverged}
+    if not found:
+        return MISSING
+    target = pictures / "lambda_net_figure_8.png"
+    weights = json.loads(PUBLISHED_WEIGHTS.read_text("utf-8"))["channels_psnr_image_max"]
+    draw_lines(
+        {
+            "trained here": (
+                list(found),
+                [record.figures["psnr_image_max"] for record in found.values()],
+            )
+        },
+        target,
+        x="output channels d",
+        y="PSNR, dB (peak: the image's maximum)",
+        title="Figure 8: sigma 0.1, u = 1, m = 23",
+        log=True,
+        dashed={"the paper's weights": ([int(d) for d in weights], list(weights.values()))},
+    )
+    return picture("Figure 8", target)
+
+
+def _draw_convergence(records: Mapping[str, Record], pictures: Path) -> str:
+    lines = {}
+    for name, model in MODELS.items():
+        record = records.get(f"{name}_gaussian_01")
+        if record is not None:
+            seen = [step * record.batch / 1000 for step, _ in record.curve]
+            lines[model.title] = (seen, [psnr for _, psnr in record.curve])
+    if not lines:
+        return MISSING
+    target = pictures / "lambda_net_figure_9.png"
+    draw_lines(
+        lines,
+        target,
+        x="thousand images seen",
+        y="validation PSNR, dB (peak 1)",
+        title="Figure 9: sigma 0.1",
+        log=True,
+    )
+    return picture("Figure 9", target)
+
+
+_UNTRAINED = """These networks had short trainings, as the cells of Table 2 say, and some have not
+even learned the colors: what the paper says of them is not put to the test by this picture."""
+
+
+def _describe_photo(record: Record | None) -> str:
+    if record is None:
+        return MISSING
+    figures = record.figures
+    rows = [
+        [
+            MODELS[name].title if name in MODELS else name,
+            f"{figures[name]['psnr']:.2f}",
+            f"{figures[name]['psnr_image_max']:.2f}",
+            f"{figures[name]['ssim']:.3f}",
+            f"{figures[name]['edginess']:.2f}",
+        ]
+        for name in ("noisy", *MODELS)
+    ]
+    size = f"{figures['width']}x{figures['height']}"
+    return f"""Gaussian noise of sigma 0.1 on {size} pixels of `{figures["photo"]}` (CC0). The
+networks were trained on 32x32 pixels. The paper says that DnCNN "tends to hard-smooth". The last
+column is what is left of the differences between neighbors, 1 in the clean photo: below 1 is
+smoothed, above 1 is noise that stayed. {"" if record.mode == "full" else _UNTRAINED}
+
+{table(("network", "PSNR, peak 1", "image's maximum", "SSIM", "edginess"), rows)}
+
+![Figure 10](../images/papers/lambda_net_photo.png)"""

@@ -1,0 +1,193 @@
+"""Results of experiments, kept as JSON: what was done, with what, and what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from _processes import write_whole
+
+from kerasdenoise import __version__
+
+ROOT = Path(__file__).parents[1]
+# The only figure of a training whose loss became infinite.
+DIVERGED = "diverged"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One training that was measured, or one study without a training.
+
+    Attributes:
+        name: The trial's or study's name.
+        title: What tables call it.
+        mode: `quick`, `quick_N` or `full`.
+        about: What must be equal for two records to be of the same thing.
+        seed: Seed of weights, batches and noise.
+        data: What the images are.
+        figures: What was measured.
+        seconds: What the training took, its validation included; of a study, all of it.
+        recipe: The training's recipe.
+        parameters: Weights that were trained.
+        steps: Steps that were done.
+        batch: Images in a step.
+        full_steps: Steps of the paper.
+        full_batch: Images in one of the paper's steps.
+        curve: Steps, and the validation PSNR there.
+        origin: Commit, version and machine.
+    """
+
+    name: str
+    title: str
+    mode: str
+    about: dict[str, Any]
+    seed: int
+    data: str
+    figures: dict[str, Any]
+    seconds: float
+    recipe: str = ""
+    parameters: int = 0
+    steps: int = 0
+    batch: int = 0
+    full_steps: int = 0
+    full_batch: int = 0
+    curve: list[list[float]] = field(default_factory=list)
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float:
+        """Images seen in training, of those that the paper's training saw; 1 for a study."""
+        whole = self.full_steps * self.full_batch
+        return self.steps * self.batch / whole if whole else 1.0
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether the training's loss became infinite, so that there is nothing to measure."""
+        return DIVERGED in self.figures
+
+    @property
+    def label(self) -> str:
+        """What to write beside a figure of a training that was shorter than the paper's."""
+        if self.share >= 1:
+            return ""
+        return (
+            f"partial: {self.steps:,} steps of {self.batch}, "
+            f"paper {self.full_steps:,} of {self.full_batch}"
+        )
+
+
+class Watch:
+    """Says how something came about, from when it is made: time, commit, machine.
+
+    Seconds of a machine that did other work meanwhile are more than those of an idle one.
+    """
+
+    def __init__(self) -> None:
+        self._started, self._own, self._all = time.monotonic(), time.process_time(), _busy_seconds()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since then."""
+        return time.monotonic() - self._started
+
+    @property
+    def processor_seconds(self) -> float:
+        """Seconds of all cores together that this process took since then."""
+        return time.process_time() - self._own
+
+    def describe(self) -> dict[str, Any]:
+        """Returns version, commit and machine; `others` is how many cores did other work."""
+        others = 0.0
+        if self._all is not None:
+            busy = (_busy_seconds() or 0.0) - self._all - self.processor_seconds
+            others = max(0.0, busy / max(self.seconds, 1e-3))
+        return {
+            "version": __version__,
+            "commit": _git("rev-parse", "--short", "HEAD"),
+            "changed": bool(_git("status", "--porcelain", "--", "kerasdenoise", "experiments")),
+            "cores": os.cpu_count(),
+            "shared": others > 0.2,
+            "others": round(others, 2),
+        }
+
+
+def _busy_seconds() -> float | None:
+    """Seconds that all cores of the machine have worked; None where no file says so."""
+    try:
+        with Path("/proc/stat").open() as file:
+            user, nice, system, _, _, *interrupts = map(int, file.readline().split()[1:9])
+    except OSError:
+        return None
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
+def _git(*arguments: str) -> str:
+    try:
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+class Results:
+    """The kept records of a paper, in one file that is written anew with each of them.
+
+    Of the same trial the record that was trained longest is kept, so that a quick look never
+    replaces a long training's figures.
+
+    Args:
+        file: A JSON file; it need not be there.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def read(self) -> dict[str, Record]:
+        """Returns the records by their names."""
+        return {name: Record(**values) for name, values in self._read()["records"].items()}
+
+    def keep(self, record: Record) -> bool:
+        """Adds a record unless a better one of the same is kept; returns whether it was added."""
+        content = self._read()
+        if record.name in content["records"]:
+            kept = Record(**content["records"][record.name])
+            if kept.about == record.about and _effort(kept) > _effort(record):
+                return False
+        content["records"][record.name] = dataclasses.asdict(record)
+        self._write(content)
+        return True
+
+    def read_times(self) -> dict[str, dict[str, Any]]:
+        """Returns how long all took in one go, by mode: wall seconds and processor seconds."""
+        return self._read()["times"]
+
+    def keep_time(self, mode: str, time: dict[str, Any]) -> None:
+        """Keeps how long all took."""
+        content = self._read()
+        content["times"][mode] = time
+        self._write(content)
+
+    def _read(self) -> dict[str, Any]:
+        if not self.file.exists():
+            return {"times": {}, "records": {}}
+        return json.loads(self.file.read_text("utf-8"))
+
+    def _write(self, content: dict[str, Any]) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self.file, json.dumps(content, indent=1) + "\n")
+
+
+def _effort(record: Record) -> float:
+    """Images that a training has seen; of a study, how long its networks were trained."""
+    if record.full_steps:
+        return record.steps * record.batch
+    mode, _, times = record.mode.partition("_")
+    return math.inf if mode == "full" else int(times or 1)

@@ -1,0 +1,139 @@
+"""Dai and Liu's course project: an autoencoder written from scratch, trained by Noise2Noise.
+
+    python cli.py reproduce strided_autoencoder --quick
+
+The project wrote convolutions, losses and SGD by itself; `kerasdenoise.reference` does so in NumPy,
+and tests hold it against Keras. Here Keras trains the same network.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from _noise2noise import (
+    NOISE,
+    compare,
+    compare_result,
+    constant_rate,
+    describe_noise,
+    draw_samples,
+    measure_noise,
+)
+from _page import describe_records
+from _paper import Paper, Study
+from _records import Record
+from _trials import Length, Trial
+
+NAME = "strided_autoencoder"
+PUBLISHED = 21.62
+# 10 epochs of 50,000 images in batches of 16.
+STEPS, BATCH = 31_250, 16
+
+TITLES = {
+    "published": "SGD at 0.1, noisy targets: the project's training",
+    "momentum": "SGD at 0.1 with momentum 0.9",
+    "adam": "Adam at 0.001",
+    "published_clean": "SGD at 0.1, clean targets",
+    "adam_clean": "Adam at 0.001, clean targets",
+}
+_SGD = constant_rate(0.1, optimizer="sgd")
+_ADAM = constant_rate(1e-3)
+_CLEAN = {"objective": "supervised"}
+OPTIONS = {
+    "published": _SGD,
+    "momentum": {**_SGD, "momentum": 0.9},
+    "adam": _ADAM,
+    "published_clean": {**_SGD, **_CLEAN},
+    "adam_clean": {**_ADAM, **_CLEAN},
+}
+
+
+def make_trial(name: str, options: dict[str, Any]) -> Trial:
+    """Makes a trial: the project's number of steps, or a tenth of it."""
+    return Trial(
+        name=name,
+        title=TITLES[name],
+        architecture="strided_autoencoder",
+        noise=NOISE,
+        quick=Length(STEPS // 10, BATCH, options, checkpoints=10),
+        full=Length(STEPS, BATCH, options, checkpoints=20),
+        config={"preset": "paper"},
+        turns=False,
+    )
+
+
+def write_page(records: Mapping[str, Record], pictures: Path) -> str:
+    """Writes the page, and draws its charts."""
+    optimizers = ["published", "momentum", "adam"]
+    targets = ["published", "published_clean", "adam", "adam_clean"]
+    return "\n\n".join(
+        [
+            _INTRODUCTION,
+            "## The noise",
+            describe_noise(records.get("noise")),
+            "## The result",
+            compare_result(records.get("published"), None, PUBLISHED),
+            _RESULT,
+            "![Samples](../images/papers/strided_autoencoder_samples.png)"
+            if "samples" in records
+            else "",
+            "## The optimizer",
+            _OPTIMIZER,
+            compare(
+                records,
+                [(name, TITLES[name]) for name in optimizers],
+                pictures / f"{NAME}_optimizer.png",
+                "Optimizers",
+                {"published": f"{PUBLISHED}"},
+            ),
+            "## Noisy targets and clean ones",
+            _TARGETS,
+            compare(
+                records,
+                [(name, TITLES[name]) for name in targets],
+                pictures / f"{NAME}_targets.png",
+                "Noisy and clean targets",
+            ),
+            describe_records(records, f"python cli.py reproduce {NAME}"),
+        ]
+    )
+
+
+_INTRODUCTION = """# Noise2Noise from scratch
+
+Dai and Liu's project for EPFL's course EE-559 writes two strided convolutions, two transposed ones,
+ReLU, sigmoid, squared error and SGD with no library for it, and trains the network by Noise2Noise:
+another noisy version of the image is the target. What it wrote is done again in NumPy
+([reference](../reference.md)); the trainings here are of the same network in Keras, 85,731
+weights. The images are neither flipped nor turned, as there."""
+
+_RESULT = f"""The report gives {PUBLISHED} dB after 10 epochs of SGD at 0.1 in batches of 16, and
+leaves the figure blank in two other places, also in its PDF. `--full` does as many steps, on
+noise of the same PSNR; whether the noise was the same nobody can know."""
+
+_OPTIMIZER = """The report names momentum as what it would tune next. The squared error is a mean
+over all values, so that its gradients are small, and steps of SGD at 0.1 without momentum are
+small too. The project's 21.62 dB took 10 epochs, 31,250 steps."""
+
+_TARGETS = """Noise2Noise promises that noisy targets teach what clean ones do, if there are
+enough of them, because white noise has mean zero. The same number of steps with each:"""
+
+PAPER = Paper(
+    name=NAME,
+    title="Dai and Liu, Noise2Noise from scratch (EE-559 mini-project 2)",
+    redoes="21.62 dB after 10 epochs and Figure 1; beyond it momentum, Adam and clean targets.",
+    trials=[make_trial(name, options) for name, options in OPTIONS.items()],
+    write_page=write_page,
+    studies=(
+        Study("noise", "what noise has 19.62 dB", measure_noise),
+        Study(
+            "samples",
+            "clean, noisy, denoised",
+            functools.partial(draw_samples, {"SGD": "published", "Adam": "adam"}),
+            needs=("published", "adam"),
+        ),
+    ),
+)
