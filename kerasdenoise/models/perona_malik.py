@@ -18,9 +18,13 @@ from kerasdenoise.layers.contrast_regressor import (
 from kerasdenoise.layers.diffusion_step import DiffusionStep
 from kerasdenoise.layers.global_context import pass_context
 from kerasdenoise.layers.iteration_gates import IterationGates
+from kerasdenoise.layers.lambda_layer import LambdaLayer
 from kerasdenoise.layers.shared_values import SharedValues
 from kerasdenoise.models._border import border_config, find_borders
 from kerasdenoise.models._inputs import Inputs, make_inputs
+
+# What the lambda layer that chooses a contrast sees beside the whole image, in pixels.
+_WINDOW = 7
 
 
 def _make_step(config: Config, name: str) -> DiffusionStep:
@@ -43,7 +47,8 @@ class Config:
         argument: Whether that is a function of each difference or of the gradient's norm.
         scope: What has a contrast of its own: `fixed`, none, it is a weight that is not
             trained; `global`, the network, it is trained; `image`, each image, for which a
-            `layers.ContrastRegressor` chooses it.
+            `layers.ContrastRegressor` chooses it; `pixel`, each pixel, by a small
+            `layers.LambdaLayer`.
         contrast: Where the contrast starts, and at `fixed` stays, on the [0, 1] scale.
         border: Whether borders have another contrast than the rest, told apart by a frozen
             `border_unet`.
@@ -62,7 +67,7 @@ class Config:
     tau: float = 0.2
     function: Literal["exponential", "rational"] = "exponential"
     argument: Literal["directional", "norm"] = "directional"
-    scope: Literal["fixed", "global", "image"] = "image"
+    scope: Literal["fixed", "global", "image", "pixel"] = "image"
     contrast: float = 25 / 255
     border: bool = False
     border_contrast: float = 10 / 255
@@ -81,9 +86,11 @@ class Config:
                 "is unknown",
                 "known: exponential, rational",
             )
-        if self.scope not in ("fixed", "global", "image"):
+        if self.scope not in ("fixed", "global", "image", "pixel"):
             raise ModelError(
-                f"perona_malik scope {self.scope!r}", "is unknown", "known: fixed, global, image"
+                f"perona_malik scope {self.scope!r}",
+                "is unknown",
+                "known: fixed, global, image, pixel",
             )
         for contrast in (self.contrast, self.border_contrast):
             if self.scope != "fixed":
@@ -100,7 +107,9 @@ class Config:
     @property
     def radius(self) -> int:
         """How far an input pixel reaches, in pixels, but through the contrast of the image."""
-        return self.steps + (border_config(self.channels).radius if self.border else 0)
+        contrast = _WINDOW // 2 if self.scope == "pixel" else 0
+        border = border_config(self.channels).radius if self.border else 0
+        return self.steps + max(contrast, border)
 
 
 PRESETS = {
@@ -110,6 +119,7 @@ PRESETS = {
     "global": Config(scope="global"),
     "image": Config(),
     "image_rational": Config(function="rational"),
+    "pixel": Config(scope="pixel"),
     "border": Config(border=True),
     "noise_aware": Config(steps=20, noise_level=True),
 }
@@ -122,7 +132,9 @@ def build(config: Config) -> keras.Model:
     IEEE TPAMI 1990) and, at scope `image`, what the slides on learned anisotropic diffusion
     make of it: a network that chooses the contrast, their lambda, by the noise and the image.
     They do not say how many steps, how long, and what the network is; here it looks at the
-    noisy image once. With a reaction and steps that are not shared it is close to trainable
+    noisy image once. At scope `pixel` the lambda of LambdaNetworks, a quite different thing of
+    the same name, chooses that contrast by the whole image and by what surrounds the pixel.
+    With a reaction and steps that are not shared it is close to trainable
     nonlinear reaction diffusion (Chen and Pock, IEEE TPAMI 2017), on the differences between
     neighbors alone.
 
@@ -161,6 +173,11 @@ def _choose_contrasts(inputs: Inputs, config: Config) -> list[Any]:
     elif config.scope == "global":
         layer = SharedValues([from_contrast(contrast) for contrast in start], name="contrast")
         values = to_contrast(layer(inputs.noisy))
+    elif config.scope == "pixel":
+        layer = LambdaLayer(8, 8, 2, 1, _WINDOW, dtype="float32", name="contrast")
+        x = pass_context(layer, inputs.seen)
+        heads = [_read_contrast(contrast, f"contrast_{i}") for i, contrast in enumerate(start)]
+        values = keras.ops.concatenate([to_contrast(head(x)) for head in heads], axis=-1)
     else:
         values = pass_context(ContrastRegressor(start, name="contrast"), inputs.seen)
     single = [values[..., i : i + 1] for i in range(len(start))]
@@ -172,3 +189,15 @@ def _choose_contrasts(inputs: Inputs, config: Config) -> list[Any]:
         mix(border, keras.ops.minimum(one, other), keras.ops.maximum(one, other))
         for one, other in zip(single[0::2], single[1::2], strict=True)
     ]
+
+
+def _read_contrast(start: float, name: str) -> keras.layers.Conv2D:
+    """A layer that gives each pixel the same contrast at first."""
+    return keras.layers.Conv2D(
+        1,
+        1,
+        kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant(from_contrast(start)),
+        dtype="float32",
+        name=name,
+    )

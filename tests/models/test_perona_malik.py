@@ -58,7 +58,7 @@ def test_the_classical_network_is_perona_and_maliks_scheme(preset: str, function
     np.testing.assert_allclose(_numpy(build(PRESETS[preset])(noisy)), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", ["global", "image", "image_rational"])
+@pytest.mark.parametrize("preset", ["global", "image", "image_rational", "pixel"])
 def test_training_starts_from_the_classical_network(preset: str):
     config = PRESETS[preset]
     expected = _numpy(build(replace(config, scope="fixed"))(_image()))
@@ -87,6 +87,8 @@ def test_a_fixed_contrast_can_be_assigned_and_is_saved(tmp_path: Path):
         ({"scope": "global", "noise_level": True}, 3),
         ({"scope": "image"}, 23_761),
         ({"scope": "image", "channels": 1}, 23_473),
+        # The lambda layer, of the formula in its docstring, and a 1x1 convolution.
+        ({"scope": "pixel"}, 48 + 32 + 24 + 12 + 8 + 8 * 49 + 9),
         # One more number of 64 features and a bias.
         ({"scope": "image", "border": True}, 23_761 + 65),
         # The level as one more channel, epsilon and kappa.
@@ -169,8 +171,9 @@ def test_a_reaction_keeps_the_result_near_the_noisy_image():
         Config(channels=1, steps=3, function="rational"),
         Config(channels=1, steps=3, function="rational", border=True, hard_border=False),
         Config(channels=1, steps=3, argument="norm", noise_level=True, reaction=True),
+        Config(channels=1, steps=3, function="rational", scope="pixel"),
     ],
-    ids=["image", "border", "norm"],
+    ids=["image", "border", "norm", "pixel"],
 )
 def test_a_tile_with_the_context_of_the_whole_equals_it(config: Config):
     network = build(config)
@@ -222,7 +225,7 @@ def test_stride_and_radius():
         {"tau": 0.25, "learn_tau": True},
         {"function": "linear"},
         {"argument": "sum"},
-        {"scope": "pixel"},
+        {"scope": "photo"},
         {"scope": "fixed", "contrast": 0.0},
         {"contrast": 1 / 255},
         {"border_contrast": 0.0},

@@ -1,0 +1,132 @@
+"""What needs no training: the noisy image, two filters, and Perona and Malik's diffusion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from _data import find_cifar10
+from _leaderboard_measuring import measure_images
+from _measuring import add_noise
+from _trials import Context
+
+TITLES = {
+    "identity": "noisy image",
+    "gaussian": "Gaussian filter",
+    "median": "median filter",
+    "classical": "Perona-Malik, one contrast",
+    "oracle": "Perona-Malik, oracle contrast",
+}
+REFERENCE = "classical"
+WIDTHS = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.3)
+SIDES = (1, 3, 5)
+_SEED = 20261126  # of the noise that parameters are chosen on
+
+
+def measure_anchors(
+    context: Context, noises: Mapping[str, tuple[str, str]], images: int
+) -> dict[str, Any]:
+    """Measures each anchor on each noise.
+
+    A filter's width, the median's side and the one contrast are those with the highest mean PSNR
+    on validation images. All are given what networks are, noise that is not clipped, and all
+    results are clipped. The oracle's contrast is the best for each test image, chosen by its
+    clean image: an upper bound for what chooses one contrast for an image.
+
+    Returns:
+        By noise and anchor what `measure_images` does, and the parameter that was `chosen`.
+    """
+    data = find_cifar10(context.root)
+    clean = data.load_test(None if context.is_full else images)
+    known = _load_validation(context, images)
+    figures = {}
+    for name, (_, kind) in noises.items():
+        noisy = add_noise(clean, kind)
+        example = add_noise(known, kind, _SEED)
+        width = _choose(WIDTHS, filter_gaussian, example, known)
+        side = _choose(SIDES, filter_median, example, known)
+        diffused, contrast, best = _diffuse(noisy, clean, example, known)
+        results = {
+            "identity": noisy,
+            "gaussian": filter_gaussian(noisy, width),
+            "median": filter_median(noisy, side),
+            "classical": diffused,
+            "oracle": best,
+        }
+        chosen = {"gaussian": width, "median": side, "classical": contrast}
+        figures[name] = {
+            anchor: measure_images(clean, np.clip(images, 0, 1))
+            | ({"chosen": chosen[anchor]} if anchor in chosen else {})
+            for anchor, images in results.items()
+        }
+    return figures
+
+
+def filter_gaussian(images: np.ndarray, width: float) -> np.ndarray:
+    """Blurs images (batch, height, width, channels) by a Gaussian of that standard deviation."""
+    reach = int(np.ceil(3 * width))
+    weights = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / width))
+    for axis in (1, 2):
+        pads = [(reach, reach) if each == axis else (0, 0) for each in range(4)]
+        windows = np.lib.stride_tricks.sliding_window_view(
+            np.pad(images, pads, "reflect"), 2 * reach + 1, axis
+        )
+        images = (windows @ (weights / weights.sum())).astype(np.float32)
+    return images
+
+
+def filter_median(images: np.ndarray, side: int) -> np.ndarray:
+    """Takes the median of a square around each pixel, of each channel by itself."""
+    reach = side // 2
+    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), "reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), (1, 2))
+    return np.median(windows, axis=(-2, -1)).astype(np.float32)
+
+
+def _load_validation(context: Context, images: int) -> np.ndarray:
+    from kerasdenoise.data.sources import load_images
+
+    data = find_cifar10(context.root)
+    found = load_images([data.validation], data.root, channels=data.channels, smallest=data.crop)
+    return np.stack(found[:images]) / np.float32(255)
+
+
+def _choose(
+    values: tuple[Any, ...],
+    apply: Callable[[np.ndarray, Any], np.ndarray],
+    noisy: np.ndarray,
+    clean: np.ndarray,
+) -> Any:
+    return values[int(np.argmax([_mean_psnr(clean, apply(noisy, each)) for each in values]))]
+
+
+def _mean_psnr(clean: np.ndarray, images: np.ndarray) -> float:
+    errors = np.square(np.clip(images, 0, 1) - clean).mean(axis=(1, 2, 3))
+    return float(-10 * np.log10(np.maximum(errors, 1e-10)).mean())
+
+
+def _diffuse(
+    noisy: np.ndarray, clean: np.ndarray, example: np.ndarray, known: np.ndarray
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """Diffuses with the contrast that is best on average, and with the best for each image."""
+    import keras
+
+    from kerasdenoise.models import get_architecture, make_config
+    from kerasdenoise.training.contrast_search import CONTRASTS, find_contrast, try_contrasts
+
+    config = make_config("perona_malik", {"preset": "classical"})
+    network = get_architecture("perona_malik").build(config)
+    contrast = find_contrast(network)
+
+    def apply(value: float, images: np.ndarray) -> np.ndarray:
+        contrast.assign([value])
+        return keras.ops.convert_to_numpy(network(images, training=False))
+
+    errors = try_contrasts(network, example, known)
+    chosen = float(CONTRASTS[np.argmin(np.log(np.maximum(errors, 1e-10)).mean(axis=1))])
+    choice = try_contrasts(network, noisy, clean).argmin(axis=0)
+    best = np.empty_like(noisy)
+    for index in np.unique(choice):
+        best[choice == index] = apply(float(CONTRASTS[index]), noisy[choice == index])
+    return apply(chosen, noisy), chosen, best

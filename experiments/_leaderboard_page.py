@@ -1,0 +1,403 @@
+"""The page of the leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _leaderboard_anchors import REFERENCE, TITLES
+from _leaderboard_anscombe import stabilize
+from _leaderboard_measuring import compare
+from _leaderboard_pictures import draw_across, draw_places, draw_ranking
+from _leaderboard_trials import (
+    FIRST,
+    FULL_BATCH,
+    FULL_STEPS,
+    FUSIONS,
+    NETWORKS,
+    NOISE2NOISE,
+    NOISES,
+)
+from _page import MISSING, table
+from _records import Record
+
+Records = Mapping[str, Record]
+_UNFAIR = "other steps than its rival"
+_GAIN = "gain over Perona-Malik [95 %]"
+
+
+def write_page(records: Records, pictures: Path) -> str:
+    """Writes the page of whatever was run, and draws its pictures."""
+    parts = [
+        _introduce(records, pictures),
+        _all_noises(records),
+        _costs(records),
+        _places(records, pictures),
+        _across(records, pictures),
+        _noisy_targets(records),
+        _fusions(records),
+        _origin(records),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def verdict(difference: tuple[float, float, float]) -> str:
+    """Says in words what an interval of a difference in PSNR means."""
+    _, low, high = difference
+    return "gains" if low > 0 else "loses" if high < 0 else "no difference to be seen"
+
+
+def _introduce(records: Records, pictures: Path) -> str:
+    anchors = _anchors(records, FIRST)
+    rows = {TITLES[name]: each["psnr"] for name, each in anchors.items()}
+    names = {name: records.get(f"{name}_{FIRST}") for name in NETWORKS}
+    trained = {NETWORKS[name].title: each.figures["psnr"] for name, each in _done(names)}
+    fused = {
+        FUSIONS[name].title: _mean(each.figures["across"][FIRST])
+        for name, each in _done({name: records.get(name) for name in FUSIONS})
+    }
+    if rows or trained:
+        draw_ranking(rows, trained, fused, pictures / "ranking.png", title=_heading(records))
+    note = _note(_done(names), anchors)
+    picture = "![PSNR of each at Gaussian noise of 0.1](images/leaderboard/ranking.png)"
+    return f"""# Leaderboard
+
+Every network, filter and fusion on the same test images with the same noise: CIFAR-10, 32x32
+pixels in color. **Budget:** all trainings see the same number of images, in batches of the same
+size, whatever a step costs; a loss of L2 and the same schedule, and one learning rate for networks,
+higher ones for diffusion, whose few weights must move further. Nothing was chosen on test images.
+PSNR has peak 1 and is the mean over images.
+
+{note}
+
+{picture if rows or trained else ""}"""
+
+
+def _note(trained: list[tuple[str, Record]], anchors: Mapping[str, Any]) -> str:
+    """Says what to make of trainings that were short."""
+    steps = {f"{each.steps:,} steps of {each.batch}" for _, each in trained if each.label}
+    if not steps:
+        return ""
+    beaten = ""
+    if REFERENCE in anchors:
+        classical = anchors[REFERENCE]["psnr"]
+        better = sum(each.figures["psnr"] > classical for _, each in trained)
+        beaten = (
+            f" {better} of {len(trained)} are above classical diffusion, which needs no training."
+        )
+    return (
+        f"**Partial.** The networks were trained for {' or '.join(sorted(steps))} images, not for "
+        f"the {FULL_STEPS:,} of {FULL_BATCH} of `--full`. So short a training shows which learn "
+        f"fast, not which are best.{beaten} Each cell says its steps."
+    )
+
+
+def _all_noises(records: Records) -> str:
+    rows = []
+    for name, title in TITLES.items():
+        cells = []
+        for noise in NOISES:
+            anchor = _anchors(records, noise).get(name)
+            chosen = f" ({anchor['chosen']:.3g})" if anchor and "chosen" in anchor else ""
+            cells.append(f"{anchor['psnr']:.2f}{chosen}" if anchor else MISSING)
+        rows.append([f"*{title}*", *cells])
+    for name, entry in NETWORKS.items():
+        rows.append([entry.title, *(_cell(records.get(f"{name}_{noise}")) for noise in NOISES)])
+    kinds = ", ".join(f"{title} `{kind}`" for title, kind in NOISES.values())
+    return f"""## PSNR in dB, each trained for that noise
+
+Noises: {kinds}; see [kinds of noise](noise.md). In brackets what was chosen on validation images:
+the Gaussian filter's standard deviation, the median's side, the contrast. The oracle's contrast is
+the best of 41 for each image, chosen by its clean image: no choice of one contrast for an image can
+do much more.
+
+{table(("", *(title for title, _ in NOISES.values())), rows)}"""
+
+
+def _costs(records: Records) -> str:
+    classical = _anchors(records, FIRST).get(REFERENCE)
+    rows = []
+    for name, entry in (NETWORKS | FUSIONS).items():
+        record = records.get(name if name in FUSIONS else f"{name}_{FIRST}")
+        cost = records.get(f"cost_{name}")
+        gain = MISSING
+        if record and classical and not record.has_diverged:
+            images = record.figures["across"][FIRST]
+            gain = _interval(compare(images, classical["psnr_images"]))
+        ssim = _cell(record, "ssim", 3) if name not in FUSIONS or _is_plain(name) else "-"
+        rows.append([entry.title, ssim, gain, *_cost_cells(cost)])
+    header = (
+        "Gaussian .1",
+        "SSIM",
+        _GAIN,
+        "weights",
+        "MAC a pixel",
+        "LiteRT, ms",
+        "memory, bytes a pixel",
+    )
+    return f"""## What each gains, and what it costs
+
+The gain is over diffusion with one contrast for all images, image by image, with its interval by
+bootstrap over images: 4,000 draws. MAC are the multiplications of kernels; diffusion has next to
+none and yet takes time, as its work is not in kernels. LiteRT: processor time for a color
+image of 256x256 pixels on one thread, the least of five runs. Memory: by how much the peak grows
+with each pixel of an image.
+
+{table(header, rows)}"""
+
+
+def _places(records: Records, pictures: Path) -> str:
+    rows, shown = [], {}
+    for title, figures, record in _measured(records):
+        label = f"<br>{_label(record)}" if record and _label(record) else ""
+        rows.append(
+            [
+                title,
+                f"{figures['border']:.2f}{label}",
+                f"{figures['smooth']:.2f}",
+                *(f"{each:.2f}" for each in figures["terciles"]),
+            ]
+        )
+        shown[title] = (figures["border"], figures["smooth"])
+    if not rows:
+        return ""
+    draw_places(shown, pictures / "places.png", title=_heading(records))
+    share = next(_measured(records))[1]["border_share"]
+    header = ("Gaussian .1, PSNR in dB", "borders", "smooth parts", "calm images", "middle", "busy")
+    return f"""## Borders and smooth parts
+
+Borders are the {100 * share:.0f} % of pixels that differ by more than 0.1 from a neighbor in the
+clean image. Their PSNR, and that of the rest, is of the mean squared error over all such pixels.
+Calm, middle and busy are the thirds of the images with the least to the most edginess, the sum of
+differences between neighbors; theirs is the mean PSNR.
+
+![Borders against smooth parts](images/leaderboard/places.png)
+
+{table(header, rows)}"""
+
+
+def _across(records: Records, pictures: Path) -> str:
+    rows, values, names = [], [], []
+    for trained, (trained_title, _) in NOISES.items():
+        for name, entry in NETWORKS.items():
+            record = records.get(f"{name}_{trained}")
+            if record is None or record.has_diverged:
+                continue
+            means = [_mean(record.figures["across"][noise]) for noise in NOISES]
+            first, *others = (f"{value:.2f}" for value in means)
+            label = _label(record)
+            rows.append(
+                [entry.title, trained_title, f"{first}<br>{label}" if label else first, *others]
+            )
+            values.append(means)
+            names.append(entry.title if trained == FIRST else f"{entry.title}\nfor {trained_title}")
+    if not rows:
+        return ""
+    titles = [title for title, _ in NOISES.values()]
+    noisy = [_anchors(records, noise).get("identity", {}).get("psnr") for noise in NOISES]
+    draw_across(values, names, titles, noisy, pictures / "across.png", title=_heading(records))
+    return f"""## Trained for one noise, tried on another
+
+![PSNR of each network on each noise](images/leaderboard/across.png)
+
+{table(("network", "trained for", *titles), rows)}
+
+A network with the same figure under every noise has not yet learned to look at what it is given."""
+
+
+def _noisy_targets(records: Records) -> str:
+    rows = []
+    for name, entry in NETWORKS.items():
+        cells = []
+        for noise in NOISES:
+            if noise not in NOISE2NOISE:
+                cells.append("-")
+                continue
+            clean = records.get(f"{name}_{noise}")
+            noisy = records.get(f"{name}_{noise}_noise2noise")
+            if not clean or not noisy or clean.has_diverged or noisy.has_diverged:
+                cells.append(MISSING)
+                continue
+            if not _is_fair(noisy, clean):
+                cells.append(_UNFAIR)
+                continue
+            change = compare(noisy.figures["psnr_images"], clean.figures["psnr_images"])
+            label = _label(noisy)
+            cells.append(
+                f"{noisy.figures['psnr']:.2f}<br>{_interval(change)}"
+                + (f"<br>{label}" if label else "")
+            )
+        rows.append([entry.title, *cells])
+    return f"""## Noisy targets
+
+PSNR in dB of training with a second noisy image as the target (Noise2Noise), and what that gains
+over clean targets, as many steps of both. Noisy targets are compared by L2 where the noise has a
+mean of zero, and by L1 for speckle and salt and pepper, which have not, but the median of which is
+the clean image. Of blur and inpainting nothing can be learned so: both images lack the same.
+
+{table(("", *(title for title, _ in NOISES.values())), rows)}"""
+
+
+def _fusions(records: Records) -> str:
+    rows = []
+    for name, fusion in FUSIONS.items():
+        record, rival = records.get(name), records.get(fusion.rival)
+        for noise in fusion.shown:
+            title = f"{fusion.title}, {NOISES[noise][0]}"
+            if not record or not rival or record.has_diverged or rival.has_diverged:
+                rows.append([title, MISSING, MISSING, MISSING, "-"])
+                continue
+            if not _is_fair(record, rival):
+                rows.append([title, _UNFAIR, _UNFAIR, "-", "-"])
+                continue
+            ours, theirs = (each.figures["across"][noise] for each in (record, rival))
+            change = compare(ours, theirs)
+            label = _label(record)
+            rows.append(
+                [
+                    title,
+                    f"{_mean(ours):.2f}" + (f"<br>{label}" if label else ""),
+                    f"{_mean(theirs):.2f}",
+                    _interval(change),
+                    verdict(change),
+                ]
+            )
+    stabilized = records.get("anscombe")
+    for name, each in (stabilized.figures if stabilized else {}).items():
+        change = compare(each["stabilized"]["psnr_images"], each["as it is"]["psnr_images"])
+        label = _label(records.get(f"{name}_{FIRST}"))
+        rows.append(
+            [
+                f"Anscombe's transform before and after {NETWORKS[name].title}, Poisson",
+                f"{each['stabilized']['psnr']:.2f}" + (f"<br>{label}" if label else ""),
+                f"{each['as it is']['psnr']:.2f}",
+                _interval(change),
+                verdict(change),
+            ]
+        )
+    _, level = stabilize(np.zeros(1), float(NOISES["poisson"][1].partition(":")[2]))
+    ideas = "\n".join(f"- **{each.title}.** {each.idea}" for each in FUSIONS.values())
+    return f"""## Fusions
+
+{ideas}
+- **Anscombe's transform.** Poisson noise is brought to the same level everywhere, so that a network
+  that was trained for Gaussian noise alone can remove it: of {level:.2f}, where the network was
+  trained for 0.1. The rival is that network as it is.
+
+A verdict says whether the interval of the difference, image by image, lies above or below zero; it
+holds for the steps in the cell.
+
+{table(("fusion", "PSNR, dB", "without, dB", "difference [95 %]", "verdict"), rows)}
+
+Not tried here: a lambda layer as the estimator of P1 values, diffusion before or after a network,
+and border probability as an input channel."""
+
+
+def _origin(records: Records) -> str:
+    rows = []
+    for record in records.values():
+        origin = record.origin
+        commit = origin.get("commit", "") + (" + changes" if origin.get("changed") else "")
+        cores = f"{origin.get('cores', '?')}, {'shared' if origin.get('shared') else 'idle'}"
+        trained = f"{record.steps:,} x {record.batch}" if record.steps else "-"
+        rows.append(
+            [
+                f"`{record.name}`",
+                record.mode,
+                trained,
+                record.figures.get("images", "-"),
+                f"{record.seconds:,.0f}",
+                cores,
+                record.seed or "-",
+                commit,
+            ]
+        )
+    data = ", ".join(dict.fromkeys(record.data for record in records.values() if record.data))
+    header = ("what", "mode", "steps x batch", "test images", "seconds", "cores", "seed", "commit")
+    return f"""## How these figures came about
+
+`python experiments/leaderboard.py --quick` and `--full` make this page; of each training the
+longest is kept. Recipes, and figures of each image, are in `experiments/results/leaderboard.json`.
+Data: {data or "none"}.
+
+{table(header, rows)}"""
+
+
+def _measured(records: Records) -> Iterator[tuple[str, dict[str, Any], Record | None]]:
+    """Gives title, figures and record of all that was measured on the first noise."""
+    for name, figures in _anchors(records, FIRST).items():
+        yield f"*{TITLES[name]}*", figures, None
+    for name, entry in NETWORKS.items():
+        record = records.get(f"{name}_{FIRST}")
+        if record and not record.has_diverged:
+            yield entry.title, record.figures, record
+    for name, fusion in FUSIONS.items():
+        record = records.get(name)
+        if record and not record.has_diverged and _is_plain(name):
+            yield fusion.title, record.figures, record
+
+
+def _is_plain(fusion: str) -> bool:
+    """Whether a fusion was trained for the first noise alone."""
+    return FUSIONS[fusion].noise == NOISES[FIRST][1]
+
+
+def _anchors(records: Records, noise: str) -> dict[str, Any]:
+    record = records.get("anchors")
+    return record.figures.get(noise, {}) if record else {}
+
+
+def _done(records: Mapping[str, Record | None]) -> list[tuple[str, Record]]:
+    return [(name, each) for name, each in records.items() if each and not each.has_diverged]
+
+
+def _is_fair(one: Record, other: Record) -> bool:
+    """Whether two trainings had the same budget."""
+    return (one.steps, one.batch) == (other.steps, other.batch)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _heading(records: Records) -> str:
+    """What pictures say of trainings that were short."""
+    labels = {_label(records.get(f"{name}_{FIRST}")) for name in NETWORKS}
+    return "; ".join(sorted(filter(None, labels)))
+
+
+def _label(record: Record | None) -> str:
+    if record is None or record.share >= 1:
+        return ""
+    return (
+        f"partial: {record.steps:,} steps of {record.batch}, "
+        f"full {record.full_steps:,} of {record.full_batch}"
+    )
+
+
+def _cell(record: Record | None, figure: str = "psnr", digits: int = 2) -> str:
+    if record is None:
+        return MISSING
+    if record.has_diverged:
+        return "diverged"
+    label = _label(record)
+    return f"{record.figures[figure]:.{digits}f}" + (f"<br>{label}" if label else "")
+
+
+def _interval(difference: tuple[float, float, float]) -> str:
+    mean, low, high = difference
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def _cost_cells(record: Record | None) -> list[str]:
+    if record is None:
+        return [MISSING] * 4
+    figures = record.figures
+    return [
+        f"{figures['parameters']:,}",
+        f"{figures['mac_per_pixel']:,}",
+        f"{figures['milliseconds']:.0f}",
+        f"{figures['bytes_per_pixel']:,}",
+    ]

@@ -1,0 +1,132 @@
+"""The pictures of the leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from _charts import COLORS
+
+_KINDS = ("trained network", "fusion", "no training")
+
+
+def draw_ranking(
+    anchors: Mapping[str, float],
+    networks: Mapping[str, float],
+    fusions: Mapping[str, float],
+    target: Path,
+    *,
+    title: str = "",
+) -> None:
+    """Draws all at one noise, the best on top: PSNR in dB by what each is called."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    colors = (COLORS[1], COLORS[0], "#b5b5b5")
+    bars = [
+        (value, name, color)
+        for kind, color in zip((networks, fusions, anchors), colors, strict=True)
+        for name, value in kind.items()
+    ]
+    bars.sort()
+    figure = Figure(figsize=(9, 0.6 + 0.3 * len(bars)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(
+        [name for _, name, _ in bars],
+        [value for value, _, _ in bars],
+        color=[color for _, _, color in bars],
+    )
+    for place, (value, _, _) in enumerate(bars):
+        axes.text(value + 0.05, place, f"{value:.2f}", va="center", fontsize=8)
+    low, high = bars[0][0], bars[-1][0]
+    axes.set_xlim(low - 0.1 * (high - low) - 0.5, high + 0.08 * (high - low) + 0.3)
+    axes.set(xlabel="PSNR in dB, Gaussian noise of 0.1: further right is better")
+    axes.set_title(title, fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(
+        handles=[
+            Patch(color=color, label=kind) for color, kind in zip(colors, _KINDS, strict=True)
+        ],
+        loc="lower right",
+        fontsize=9,
+    )
+    figure.savefig(target, dpi=110)
+
+
+def draw_places(
+    values: Mapping[str, tuple[float, float]], target: Path, *, title: str = ""
+) -> None:
+    """Draws PSNR on borders and on smooth parts in dB, with a line between both."""
+    from matplotlib.figure import Figure
+
+    order = sorted(values.items(), key=lambda each: each[1][0])
+    figure = Figure(figsize=(9, 0.8 + 0.3 * len(order)), layout="constrained")
+    axes = figure.subplots()
+    rows = range(len(order))
+    borders = [border for _, (border, _) in order]
+    smooth = [each for _, (_, each) in order]
+    axes.hlines(rows, borders, smooth, color="#bbbbbb", lw=2, zorder=1)
+    axes.scatter(borders, rows, color=COLORS[0], label="borders", zorder=2)
+    axes.scatter(smooth, rows, color=COLORS[1], label="smooth parts", zorder=2)
+    axes.set_yticks(rows, [name.strip("*") for name, _ in order])
+    axes.set(xlabel="PSNR in dB, Gaussian noise of 0.1: further right is better")
+    axes.set_title(title, fontsize=10)
+    axes.grid(alpha=0.25, axis="x")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9)
+    figure.savefig(target, dpi=110)
+
+
+def draw_across(
+    values: Sequence[Sequence[float]],
+    networks: Sequence[str],
+    noises: Sequence[str],
+    noisy: Sequence[float | None],
+    target: Path,
+    *,
+    title: str = "",
+) -> None:
+    """Draws a table of PSNR, colored by what is gained over the noisy image.
+
+    Args:
+        values: PSNR in dB, for each network on each noise.
+        networks: What the rows are called.
+        noises: What the columns are called.
+        noisy: PSNR of the noisy images of each noise; None if it is not known.
+        target: The file to write.
+        title: Heading.
+    """
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    start = np.array([np.nan if each is None else each for each in noisy])
+    gains = np.array(values) - start
+    largest = max(1.0, float(np.nanmax(np.abs(gains))) if np.isfinite(gains).any() else 1.0)
+    figure = Figure(figsize=(10, 1.4 + 0.36 * len(networks)), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(gains, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
+    for row, line in enumerate(values):
+        for column, value in enumerate(line):
+            is_dark = abs(gains[row, column]) > 0.6 * largest
+            axes.text(
+                column,
+                row,
+                f"{value:.1f}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if is_dark else "black",
+            )
+    axes.set_xticks(
+        range(len(noises)),
+        [
+            name if each is None else f"{name}\nnoisy {each:.1f}"
+            for name, each in zip(noises, noisy, strict=True)
+        ],
+        fontsize=8,
+    )
+    axes.set_title(title, fontsize=10)
+    axes.xaxis.tick_top()
+    axes.set_yticks(range(len(networks)), networks, fontsize=9)
+    figure.colorbar(image, label="dB gained (blue) or lost (red)")
+    figure.savefig(target, dpi=110)

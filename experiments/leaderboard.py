@@ -1,0 +1,123 @@
+"""The leaderboard: every network, filter and fusion on the same images, noises and budget.
+
+    python experiments/leaderboard.py --quick
+    python experiments/leaderboard.py --full
+
+All trainings see the same number of images of the same size, in batches of the same size, and are
+kept in runs/; whatever ends the command, the same one goes on. `--quick` trains for one noise only
+and briefly. `--full` says first how long it will take. Figures are kept in
+experiments/results/leaderboard.json, and shown in docs/leaderboard.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from _leaderboard_anchors import measure_anchors
+from _leaderboard_page import write_page
+from _leaderboard_trials import FIRST, FUSIONS, IMAGES, NETWORKS, NOISES, Entry, list_trials
+from _page import wrap
+from _paper import RESULTS, Paper, Places, Study, reproduce
+from _records import ROOT, Results
+from _trials import Context
+
+PLACES = Places(RESULTS, ROOT / "docs", ROOT / "docs" / "images" / "leaderboard")
+# LambdaNet and U-Net at Gaussian noise: what Poisson noise is brought to.
+STABILIZED = ("lambda_7", "unet")
+
+
+class Board(Paper):
+    """What a paper is, with results of its own name."""
+
+    def results(self, places: Places | None = None) -> Results:
+        """Returns the kept results."""
+        return Results((places or PLACES).results / f"{self.name}.json")
+
+
+def _cost(name: str, entry: Entry) -> Study:
+    def run(context: Context, folder: Path) -> dict[str, Any]:
+        from _leaderboard_costs import measure_cost
+
+        return measure_cost(entry.architecture, entry.config)
+
+    return Study(f"cost_{name}", f"cost of {entry.title}", run)
+
+
+def _stabilize(context: Context, folder: Path) -> dict[str, Any]:
+    """Removes Poisson noise by networks for Gaussian noise, as it is and stabilized."""
+    from _data import find_cifar10
+    from _leaderboard_anscombe import denoise_photons
+    from _leaderboard_measuring import measure_images
+    from _measuring import add_noise, denoise
+
+    kind = NOISES["poisson"][1]
+    gain = float(kind.partition(":")[2])
+    clean = find_cifar10(context.root).load_test(None if context.is_full else IMAGES)
+    noisy = add_noise(clean, kind)
+    figures = {}
+    for name in STABILIZED:
+        network = context.load(f"{name}_{FIRST}")
+        figures[name] = {
+            "as it is": measure_images(clean, denoise(network, noisy, clean)),
+            "stabilized": measure_images(clean, denoise_photons(network, noisy, clean, gain)),
+        }
+    return figures
+
+
+BOARD = Board(
+    name="leaderboard",
+    title="Leaderboard",
+    redoes="every architecture and fusion on the same images, noises and budget",
+    trials=list_trials(),
+    write_page=write_page,
+    studies=(
+        Study(
+            "anchors",
+            "filters and classical diffusion",
+            lambda context, folder: measure_anchors(context, NOISES, IMAGES),
+        ),
+        Study(
+            "anscombe",
+            "Poisson noise, stabilized",
+            _stabilize,
+            needs=tuple(f"{name}_{FIRST}" for name in STABILIZED),
+        ),
+        *(_cost(name, entry) for name, entry in (NETWORKS | FUSIONS).items()),
+    ),
+)
+
+
+def main() -> None:
+    """Reads the command line, and does what is left to do."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--quick", action="store_true", help="train for minutes, on one noise")
+    length.add_argument("--full", action="store_true", help="train on all noises, for weeks")
+    length.add_argument("--page", action="store_true", help="write the page of what is kept")
+    parser.add_argument("--times", type=int, default=1, help="train N times as long as --quick")
+    parser.add_argument("--minutes", type=float, help="stop training by then, to go on later")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="data folder")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
+    arguments = parser.parse_args()
+    if arguments.full and arguments.times > 1:
+        parser.error("--times is for --quick")
+    if arguments.page:
+        PLACES.pictures.mkdir(parents=True, exist_ok=True)
+        page = PLACES.pages / "leaderboard.md"
+        page.write_text(wrap(write_page(BOARD.results().read(), PLACES.pictures)), "utf-8")
+        return
+    reproduce(
+        BOARD,
+        full=arguments.full,
+        times=arguments.times,
+        minutes=arguments.minutes,
+        data=arguments.data,
+        runs=arguments.runs,
+        places=PLACES,
+    )
+
+
+if __name__ == "__main__":
+    main()
