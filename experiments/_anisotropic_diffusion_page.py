@@ -1,0 +1,232 @@
+"""The page of the slides on learned anisotropic diffusion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from _anisotropic_diffusion_charts import (
+    draw_border_gains,
+    draw_curves,
+    draw_findings,
+    draw_functions,
+    draw_partition,
+)
+from _anisotropic_diffusion_claims import BIG, CLAIMS
+from _anisotropic_diffusion_maps import describe_contrast
+from _anisotropic_diffusion_trials import (
+    BORDERED,
+    FULL_BATCH,
+    FULL_STEPS,
+    NETWORKS,
+    NOISES,
+)
+from _page import MISSING, cell, describe_records, picture, table
+from _records import Record
+
+NAME = "anisotropic_diffusion"
+
+
+def write_page(records: Mapping[str, Record], pictures: Path) -> str:
+    """Writes the page, and draws its charts."""
+    claims = records.get("claims")
+
+    def show(title: str, what: str, is_there: bool) -> str:
+        return picture(title, pictures / f"{NAME}_{what}.png") if is_there else ""
+
+    def draw(title: str, what: str, drawing: Any, values: Any) -> str:
+        target = pictures / f"{NAME}_{what}.png"
+        return picture(title, target) if drawing(values, target) is not False else ""
+
+    parts = [
+        _INTRODUCTION,
+        "## The claims",
+        _CLAIMS,
+        _list_claims(claims),
+        draw("Each claim", "claims", draw_findings, claims.figures["findings"]) if claims else "",
+        "## Networks, P1 functions and classical diffusion",
+        _CURVES,
+        draw("PSNR and SSIM over noise levels", "curves", draw_curves, records),
+        _list_networks(records),
+        "## What the coefficients look like",
+        _COEFFICIENTS,
+        show("Coefficients", "coefficients", "coefficients" in records),
+        "## The partition of P1 functions",
+        _PARTITION,
+        draw("PSNR over noise level and pieces", "partition", draw_partition, records),
+        draw("P1 functions", "functions", draw_functions, records),
+        "## Edginess",
+        _EDGINESS,
+        show("Edginess and PSNR", "edginess", claims is not None),
+        "## Borders",
+        _BORDERS,
+        _list_borders(records),
+        show("Borders and contrasts", "borders", "borders" in records),
+        _CONTRASTS,
+        _list_contrasts(records),
+        "### With borders and without",
+        draw("What borders add", "border_gains", draw_border_gains, claims.figures["gains"])
+        if claims
+        else MISSING,
+        _list_bordered(records),
+        describe_records(records, f"python cli.py reproduce {NAME}"),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _list_claims(record: Record | None) -> str:
+    if record is None:
+        return table(("claim", "verdict"), [(text, MISSING) for text in CLAIMS.values()])
+    rows = []
+    for key, text in CLAIMS.items():
+        findings = [each for each in record.figures["findings"] if each["claim"] == key]
+        shown = "<br>".join(
+            f"{_title(each['noise'])} {_number(each['value'], each['unit'])} "
+            f"[{_number(each['low'], each['unit'])}, {_number(each['high'], each['unit'])}] "
+            f"{'yes' if each['held'] else 'no'}"
+            for each in findings
+        )
+        rows.append((text, _judge(findings), _unit(findings), shown or MISSING))
+    return table(("claim", "verdict", "measured", "by noise: value [95 % interval] held"), rows)
+
+
+def _judge(findings: Sequence[Mapping[str, Any]]) -> str:
+    held = sum(each["held"] for each in findings)
+    if not findings:
+        return MISSING
+    if held in (0, len(findings)):
+        return "**held**" if held else "**not held**"
+    return f"held in {held} of {len(findings)}"
+
+
+def _unit(findings: Sequence[Mapping[str, Any]]) -> str:
+    return findings[0]["unit"] if findings else "-"
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{value:+.4f}" if unit == "SSIM" else f"{value:+.2f}"
+
+
+def _title(noise: str) -> str:
+    return NOISES[noise].title if noise in NOISES else noise.capitalize()
+
+
+def _list_networks(records: Mapping[str, Record]) -> str:
+    header = ("mean over levels", *[noise.title for noise in NOISES.values()])
+    rows = [
+        ["noisy, dB / SSIM", *[_noisy(records.get(f"classical_{noise}")) for noise in NOISES]],
+        *_list_cells(records, NETWORKS),
+    ]
+    return table(header, rows)
+
+
+def _noisy(record: Record | None) -> str:
+    if record is None or "noisy" not in record.figures:
+        return MISSING
+    return f"{record.figures['noisy']['psnr']:.2f} / {record.figures['noisy']['ssim']:.3f}"
+
+
+def _list_cells(records: Mapping[str, Record], networks: Mapping[str, str]) -> list[list[str]]:
+    return [
+        [title, *[_cell(records.get(f"{name}_{noise}")) for noise in NOISES]]
+        for name, title in networks.items()
+    ]
+
+
+def _cell(record: Record | None) -> str:
+    if record is None or record.has_diverged:
+        return cell(record, "psnr")
+    text = f"{record.figures['psnr']:.2f} / {record.figures['ssim']:.3f}"
+    return f"{text}<br>{record.label}" if record.label else text
+
+
+def _list_borders(records: Mapping[str, Record]) -> str:
+    rows = []
+    for key, noise in NOISES.items():
+        record = records.get(f"borders_{key}")
+        if record is None or record.has_diverged:
+            rows.append([noise.title, *[cell(record, "f1")] * 3])
+            continue
+        levels = [
+            " / ".join(f"{value:.2f}" for value in record.figures[f"{name}_levels"])
+            for name in ("precision", "recall", "f1")
+        ]
+        rows.append([noise.title, *levels[:2], f"{levels[2]}<br>{record.label}"])
+    return table(("noise, from weak to strong", "precision", "recall", "F1"), rows)
+
+
+def _list_contrasts(records: Mapping[str, Record]) -> str:
+    rows = []
+    for key, noise in NOISES.items():
+        record = records.get(f"function_1_border_{key}")
+        one = records.get(f"function_1_{key}")
+        mean = records.get(f"classical_{key}")
+        small, large = noise.contrasts
+        rows.append(
+            [
+                noise.title,
+                f"{small:.1f}, {large:.1f}",
+                _contrasts(record),
+                _contrasts(one),
+                _contrasts(mean),
+            ]
+        )
+    header = ("noise", "slides: two", "here: two", "here: one", "here: classical")
+    return table(header, rows)
+
+
+def _contrasts(record: Record | None) -> str:
+    if record is None or "contrast_levels" not in record.figures:
+        return MISSING
+    levels = [sorted(each) for each in record.figures["contrast_levels"]]
+    means = [sum(values) / len(levels) for values in zip(*levels, strict=True)]
+    return ", ".join(map(describe_contrast, means))
+
+
+def _list_bordered(records: Mapping[str, Record]) -> str:
+    pairs = {}
+    for name in ("function_1", "p1"):
+        pairs |= {name: NETWORKS[name], f"{name}_border": BORDERED[f"{name}_border"]}
+    header = ("mean over levels, dB / SSIM", *[noise.title for noise in NOISES.values()])
+    return table(header, _list_cells(records, pairs))
+
+
+_INTRODUCTION = f"""# Learned anisotropic diffusion
+
+Slides of December 2022 let networks steer Perona and Malik's diffusion: a network chooses the
+contrast for each image, a piecewise linear (P1) function takes the place of the coefficient, and a
+classifier of borders gives them a contrast of their own. They show charts and hardly a number, and
+neither data nor training. Here all is done on gray photos with five corruptions, each network
+trained on all levels of one. What the slides call a noise's variance is its level here.
+Their length of training is not known: the "paper" beside a figure is `--full`,
+{FULL_STEPS:,} steps of {FULL_BATCH}."""
+
+_CLAIMS = f"""Differences are of the same noisy images, image by image; the interval is a 95 %
+bootstrap over images, 10,000 times drawn anew (rank correlations: 1,000 times). A claim held if its
+whole interval says so. "Little" and "as good as" are less than {BIG} dB here, as the slides say no
+number. Figures of short trainings say what such trainings do, not what the method can."""
+
+_CURVES = """Classical diffusion has the one contrast that is best on average over all training
+images and levels. Function 1 is exp(-s^2/c^2), function 2 is 1/(1 + s^2/c^2), with s a difference
+of neighbors and c the contrast."""
+
+_COEFFICIENTS = """One photo that no network was trained on, at the levels that the slides name.
+White is where the first step diffuses fully, black where it does not. The PSNR is that of the
+denoised photo. A P1 function may be negative, and then sharpens; that is black here as well."""
+
+_PARTITION = """Networks with P1 functions of more or fewer pieces, each trained in the same way.
+In the heat-maps the figure is the PSNR, the color what it is above that of two pieces at the same
+level. The functions are means over test images."""
+
+_EDGINESS = """The sum of all differences between neighbors, as a multiple of the clean image's.
+Above: over the noise level, with the range of the middle 80 % of images. Below: the PSNR of each
+image denoised by function 1, against the edginess of the noisy one."""
+
+_BORDERS = """A U-Net of 105,377 weights marks pixels that differ by more than 0.1 from the right or
+the lower neighbor in the clean image; the slides give no threshold. Its figures on test images:"""
+
+_CONTRASTS = """The two contrasts, at borders and elsewhere, on the scale of 255. Those on the
+slides are of one image for each noise; ours are means over images and levels. Contrasts above 255
+are larger than any difference: such an image is diffused fully, however much larger they are. With
+1, the least that there is, hardly anything is."""

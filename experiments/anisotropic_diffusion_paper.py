@@ -1,0 +1,51 @@
+"""The slides on learned anisotropic diffusion: every chart, and each claim held against images.
+
+    python cli.py reproduce anisotropic_diffusion --quick
+
+Perona and Malik's diffusion, with a contrast that a network chooses for each image, with trained
+piecewise linear coefficients, and with borders told apart, under five corruptions.
+"""
+
+from __future__ import annotations
+
+from _anisotropic_diffusion_claims import check_claims, measure_edginess
+from _anisotropic_diffusion_page import NAME, write_page
+from _anisotropic_diffusion_pictures import COEFFICIENTS, draw_borders, draw_coefficients
+from _anisotropic_diffusion_trials import NOISES, list_trials
+from _paper import Paper, Study
+
+TRIALS = list_trials()
+PAPER = Paper(
+    name=NAME,
+    title="Slides on learned anisotropic diffusion (December 2022)",
+    redoes="coefficient maps, curves over noise levels, P1 functions and their partition, "
+    "edginess, borders; 14 claims, each held against images with an interval.",
+    trials=TRIALS,
+    write_page=write_page,
+    studies=(
+        Study("edginess", "edginess of noisy images", measure_edginess),
+        Study(
+            "claims",
+            "the claims of the slides",
+            check_claims,
+            # It takes what there is of those that take longest.
+            needs=tuple(
+                trial.name
+                for trial in TRIALS
+                if trial.quick and not trial.name.startswith("p1_border")
+            ),
+        ),
+        Study(
+            "coefficients",
+            "maps of coefficients",
+            draw_coefficients,
+            needs=tuple(f"{name}_{noise}" for name in COEFFICIENTS for noise in NOISES),
+        ),
+        Study(
+            "borders",
+            "maps of borders and contrasts",
+            draw_borders,
+            needs=tuple(f"function_1_border_{noise}" for noise in NOISES),
+        ),
+    ),
+)
