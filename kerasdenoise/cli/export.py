@@ -38,7 +38,7 @@ def _kind_options(command: Any) -> Any:
     return command
 
 
-@click.command("export", short_help="Turn a training run into a saved model.")
+@click.command("export", short_help="Turn a training run into a saved model, or that into files.")
 @click.argument("model", metavar="RUN|MODEL")
 @click.option("--name", help="What a run's model is called.  [default: the recipe's name]")
 @click.option(
