@@ -14,7 +14,7 @@ from kerasdenoise.evaluation.comparison.peak import peak_memory
 from kerasdenoise.evaluation.comparison.pictures import Pictures
 from kerasdenoise.evaluation.comparison.rows import Row, Timing
 from kerasdenoise.evaluation.comparison.speed import time_in_turns
-from kerasdenoise.evaluation.comparison.subjects import Run, Subject, Task, run_once
+from kerasdenoise.evaluation.comparison.subjects import Prepare, Run, Subject, Task, run_once
 from kerasdenoise.metrics import psnr
 
 Say = Callable[[str], None]
@@ -45,7 +45,7 @@ def compare(
     tiles = _time_tiles(subjects, rounds, say)
     tile_peaks = _weigh(subjects, "tile", say)
     photos, networks = _time_photos(subjects, task, rounds, say)
-    photo_peaks = _weigh([subject for subject in subjects if subject.takes_photos], "photo", say)
+    photo_peaks = _weigh([subject for subject in subjects if subject.photo], "photo", say)
     rows = [
         Row(
             subject.title,
@@ -72,7 +72,7 @@ def mean_noisy_psnr(pictures: Pictures) -> float:
 
 
 def _time_tiles(subjects: Sequence[Subject], rounds: int, say: Say) -> dict[str, Timing]:
-    def keep(run: Run) -> Callable[[], Run]:
+    def keep(run: Run) -> Prepare:
         return lambda: run
 
     # Kept all the time, so that nothing but the network is timed; a tile takes little memory.
@@ -86,18 +86,18 @@ def _time_photos(
     subjects: Sequence[Subject], task: Task, rounds: int, say: Say
 ) -> tuple[dict[str, Timing], dict[str, Timing]]:
     """Times photos, and right after each the network alone."""
-    runs: dict[str, Callable[[], Run]] = {}
+    runs: dict[str, Prepare] = {}
     for subject in subjects:
-        if subject.takes_photos:
+        if subject.photo:
             runs[subject.title] = subject.photo
-        if subject.network_pixels:
+        if subject.network:
             runs[_NETWORK + subject.title] = subject.network
     seconds = time_in_turns(runs, rounds, on_round=_teller("a photo", rounds, say))
     photos, networks = {}, {}
     for subject in subjects:
-        if subject.takes_photos:
+        if subject.photo:
             photos[subject.title] = Timing(task.height, task.width, seconds[subject.title])
-        if subject.network_pixels:
+        if subject.network:
             share = task.height * task.width / subject.network_pixels
             scaled = [share * each for each in seconds[_NETWORK + subject.title]]
             networks[subject.title] = Timing(task.height, task.width, scaled)

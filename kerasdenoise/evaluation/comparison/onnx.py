@@ -58,7 +58,8 @@ class OnnxFile:
     shape: tuple[int, int]
     task: Task
 
-    takes_photos = False
+    photo = None
+    network = None
     network_pixels = 0
 
     @property
@@ -76,14 +77,6 @@ class OnnxFile:
         )
         noisy = make_noisy(*self.shape)[np.newaxis, ..., : self.channels] / np.float32(255)
         return partial(session.run, None, {session.get_inputs()[0].name: noisy})
-
-    def photo(self) -> Run:
-        """See `Subject`; not done."""
-        raise NotImplementedError
-
-    def network(self) -> Run:
-        """See `Subject`; not done."""
-        raise NotImplementedError
 
     def pictures(self) -> None:
         """See `Subject`; what it gives is what the LiteRT file gives."""

@@ -20,6 +20,8 @@ from kerasdenoise.images.write import write_image
 from kerasdenoise.inference.denoiser import Denoiser, denoise
 
 Run = Callable[[], object]
+# Gets ready, untimed, and returns what is timed.
+Prepare = Callable[[], Run]
 DenoisePixels = Callable[[np.ndarray], np.ndarray]
 
 
@@ -67,21 +69,18 @@ class Subject(Protocol):
         ...
 
     @property
-    def takes_photos(self) -> bool:
-        """Whether it denoises the photo."""
+    def photo(self) -> Prepare | None:
+        """Prepares what reads, denoises and writes the photo; None where it takes no photos."""
         ...
 
-    def photo(self) -> Run:
-        """Returns what reads, denoises and writes the photo."""
+    @property
+    def network(self) -> Prepare | None:
+        """Prepares what runs the network alone on about a photo's pixels; None where none can."""
         ...
 
     @property
     def network_pixels(self) -> int:
-        """On how many pixels a network runs for a photo's time alone; 0 for none."""
-        ...
-
-    def network(self) -> Run:
-        """Returns what runs the network alone on so many pixels."""
+        """On how many pixels that runs."""
         ...
 
     def pictures(self) -> DenoisePixels | None:
@@ -123,35 +122,20 @@ class Files:
         return partial(self._load(), self._noisy(self.shape))
 
     @property
-    def takes_photos(self) -> bool:
+    def photo(self) -> Prepare | None:
         """See `Subject`."""
-        return self.kind.in_tiles and self.kind.shape is None
+        return self._prepare_photo if self._takes_photos else None
 
-    def photo(self) -> Run:
+    @property
+    def network(self) -> Prepare | None:
         """See `Subject`."""
-        return partial(
-            denoise,
-            self.task.photo,
-            model=Denoiser(self.kind.info.folder, threads=self.task.threads),
-            output=self.task.target,
-            overwrite=True,
-        )
+        return self._prepare_network if self._takes_photos else None
 
     @property
     def network_pixels(self) -> int:
         """See `Subject`."""
         height, width = self._photo_tile
-        return self._photo_tiles * height * width if self.takes_photos else 0
-
-    def network(self) -> Run:
-        """See `Subject`."""
-        network, noisy = self._load(), self._noisy(self._photo_tile)
-
-        def run() -> None:
-            for _ in range(self._photo_tiles):
-                network(noisy)
-
-        return run
+        return self._photo_tiles * height * width
 
     def pictures(self) -> DenoisePixels | None:
         """See `Subject`."""
@@ -161,6 +145,28 @@ class Files:
             return Denoiser(self.kind.info.folder, threads=self.task.threads).denoise_pixels
         fixed = FixedDenoiser(self.kind.info, self.kind.shape, self.task.threads)
         return fixed.denoise_pixels if fixed.has_interior else None
+
+    @property
+    def _takes_photos(self) -> bool:
+        return self.kind.in_tiles and self.kind.shape is None
+
+    def _prepare_photo(self) -> Run:
+        return partial(
+            denoise,
+            self.task.photo,
+            model=Denoiser(self.kind.info.folder, threads=self.task.threads),
+            output=self.task.target,
+            overwrite=True,
+        )
+
+    def _prepare_network(self) -> Run:
+        network, noisy = self._load(), self._noisy(self._photo_tile)
+
+        def run() -> None:
+            for _ in range(self._photo_tiles):
+                network(noisy)
+
+        return run
 
     @property
     def _photo_tile(self) -> tuple[int, int]:
@@ -192,6 +198,9 @@ class OfPeer:
     task: Task
 
     size = None
+    # A peer is no network.
+    network = None
+    network_pixels = 0
 
     @property
     def title(self) -> str:
@@ -208,19 +217,9 @@ class OfPeer:
         return partial(self.pictures(), make_noisy(*self.shape) / np.float32(255))
 
     @property
-    def takes_photos(self) -> bool:
+    def photo(self) -> Prepare | None:
         """See `Subject`."""
-        return not self.peer.slow
-
-    def photo(self) -> Run:
-        """See `Subject`."""
-        return self._denoise_photo
-
-    network_pixels = 0
-
-    def network(self) -> Run:
-        """See `Subject`; a peer is no network."""
-        raise NotImplementedError
+        return None if self.peer.slow else lambda: self._denoise_photo
 
     def pictures(self) -> DenoisePixels:
         """See `Subject`."""
