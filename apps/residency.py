@@ -13,12 +13,13 @@ import math
 import os
 import platform
 import statistics
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from kerasdenoise.errors import UsageError
+from kerasdenoise.evaluation.comparison.speed import time_in_turns
 from kerasdenoise.export.gpu import check_gpu
 from kerasdenoise.inference.engines import LiteRTEngine
 
@@ -70,14 +71,8 @@ def measure(sidecar: Path) -> list[str]:
 def time_tile(file: Path, shape: list[int]) -> float:
     """Returns the median of the seconds that a file takes for one tile on the CPU."""
     engine = LiteRTEngine(file, _THREADS)
-    noisy = {"noisy": np.random.default_rng(0).random(shape, np.float32)}
-    engine(noisy)
-    times = []
-    for _ in range(_ROUNDS):
-        start = time.perf_counter()
-        engine(noisy)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    run = partial(engine, {"noisy": np.random.default_rng(0).random(shape, np.float32)})
+    return statistics.median(time_in_turns({"tile": lambda: run}, _ROUNDS)["tile"])
 
 
 def processor() -> str:

@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import KerasDenoiseError, ModelError
+from kerasdenoise.evaluation.comparison.speed import time_in_turns
 from kerasdenoise.export.cost import mac_per_pixel
 from kerasdenoise.export.litert import export_litert
 from kerasdenoise.inference.engines import LiteRTEngine
@@ -109,12 +111,8 @@ def _measure_latency(denoiser: keras.Model, stride: int) -> float | None:
             name: np.full([side if size < 0 else size for size in shape], 0.5, np.float32)
             for name, shape in engine.input_shapes.items()
         }
-        engine(inputs)
-        seconds = []
-        for _ in range(_TIMES):
-            started = time.perf_counter()
-            engine(inputs)
-            seconds.append(time.perf_counter() - started)
+        run = partial(engine, inputs)
+        seconds = time_in_turns({"tile": lambda: run}, _TIMES)["tile"]
     return 1e9 * statistics.median(seconds) / side**2
 
 
