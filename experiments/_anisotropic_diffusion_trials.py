@@ -114,7 +114,7 @@ def find_photos(root: Path) -> Data:
     sources = {"train": [TRAIN], "test": TEST}
     archive = pack_photos("gray_photos", root, sources, (320, 480), 1)
     return Data(
-        root,
+        Path(),
         f"{archive}:train",
         (f"{archive}:test[:{TEST_IMAGES}]",),
         "gray photos: 432 of BSDS500 to train with, 100 of BSD68, Kodak and McMaster to test, "

@@ -32,7 +32,7 @@ def pack_photos(
         channels: 3 for color, 1 for gray.
 
     Returns:
-        The archive as a recipe names it, relative to the data folder, without an array's name.
+        The archive as a recipe names it, relative to the working folder, without an array's name.
     """
     from kerasdenoise.data.sources import list_images, load_images
 
@@ -50,7 +50,7 @@ def pack_photos(
         temporary = FOLDER / f".{name}_{os.getpid()}.npz"
         np.savez(temporary, **arrays)
         temporary.replace(file)
-    return Path(os.path.relpath(file, root)).as_posix()
+    return file.as_posix()
 
 
 def _holds(file: Path, listed: Mapping[str, Sequence[str]]) -> bool:

@@ -67,6 +67,7 @@ def find_faces(root: Path) -> Data:
     note = "faces: none found"
     if (root / FACES).is_dir():
         archive = pack_photos("faces", root, {"faces": [FACES]}, (128, 128), 3)
+        root = Path()  # which the archive is relative to
         train, test = f"{archive}:faces[:{TRAIN}%]", f"{archive}:faces[{TRAIN}%:]"
         note = "1,200 faces of UTKFace, for want of FFHQ's 70,000; 960 to train with, 240 to test"
     return _Faces(root, train, (test,), note, patch=SIDE, crop=SIDE)
