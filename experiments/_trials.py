@@ -218,7 +218,7 @@ def run_trial(
         train(
             recipe,
             run,
-            context.root,
+            Path(recipe.data.root),
             seconds=seconds,
             report=lambda progress: say(
                 f"{trial.name}  step {progress.step}/{progress.steps}  "
