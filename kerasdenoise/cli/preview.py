@@ -11,11 +11,12 @@ import numpy as np
 
 from kerasdenoise.cli.planning import make_plan
 from kerasdenoise.cli.report import Report, arrow, print_error, say
-from kerasdenoise.cli.side_by_side import crop, orientation, side_by_side, turn, turn_back
+from kerasdenoise.cli.side_by_side import crop, side_by_side
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import KerasDenoiseError, UsageError
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.naming import PREVIEW, can_be_written
+from kerasdenoise.images.orientation import orientation, turn, turn_back
 from kerasdenoise.images.paths import is_folder
 
 EDGE = 480

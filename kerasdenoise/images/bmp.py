@@ -25,15 +25,25 @@ def read_bmp(data: bytes, reading: Reading) -> Image:
     picture = open_picture(data, "BMP", reading)
     # Runs of pixels have no length that could be told beforehand.
     if packing in (_PLAIN, _MASKS) and size >= 40:
-        row = (abs(width) * bits + 31) // 32 * 4
-        if start + row * abs(height) > len(data):
+        area = (abs(width) * bits + 31) // 32 * 4 * abs(height)
+        if start + area > len(data):
             raise RefusedError("is truncated", COPY_AGAIN)
+        if bits == 32 and packing == _PLAIN and _fourth_bytes_differ(data, start, area):
+            reading.notes.append(
+                "has a fourth byte beside each color, which BMP does not call alpha: it is left out"
+            )
     pixels, alpha = decode(picture, reading)
     profile = _profile(data) if size >= _HEADER else None
     metadata = replace(metadata_of(picture), icc=profile, exif=None, xmp=None)
     if metadata.dpi is not None and min(metadata.dpi) <= 0:
         metadata = replace(metadata, dpi=None)
     return Image(pixels, alpha, format="BMP", metadata=metadata, lossless=True)
+
+
+def _fourth_bytes_differ(data: bytes, start: int, size: int) -> bool:
+    """Whether what should be padding says something, as it does where others write alpha."""
+    spare = np.frombuffer(data, np.uint8, size, start)[3::4]
+    return bool((spare != spare[0]).any())
 
 
 def _profile(data: bytes) -> bytes | None:

@@ -53,7 +53,7 @@ def read_raw(data: bytes, reading: Reading) -> Image:
     except (ValueError, struct.error):  # makers' own containers
         exif = None
         reading.notes.append("is raw in a container whose EXIF is not read: it is left out")
-    reading.notes.append("is camera raw: it was developed, and is written as TIFF")
+    reading.notes.append("is camera raw: it was developed")
     return Image(pixels, bit_depth=16, format="TIFF", metadata=Metadata(exif=exif), lossless=True)
 
 

@@ -17,6 +17,7 @@ from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.heif import encode_heif
 from kerasdenoise.images.image import Image, Metadata, sample_type
 from kerasdenoise.images.jpeg import jpeg_metadata
+from kerasdenoise.images.orientation import turn_upright
 from kerasdenoise.images.png import encode_png
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.refusal import RefusedError
@@ -122,6 +123,8 @@ def _encode(
     row = FORMATS[image.format]
     _check_choices(quality, bit_depth)
     image = replace(image, metadata=apply_policy(image.metadata, policy))
+    if "exif" not in row.metadata:  # nor a place for the tag that says how it is turned
+        image = turn_upright(image)
     depth = bit_depth or image.bit_depth
     _check(image, row, depth, subject)
     samples = _to_samples(image, row, depth, subject)

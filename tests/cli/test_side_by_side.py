@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from PIL import Image as PillowImage
-from PIL import ImageOps
 
-from kerasdenoise.cli.side_by_side import crop, orientation, side_by_side, turn, turn_back
+from kerasdenoise.cli.side_by_side import crop, side_by_side
 from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.orientation import turn
 
 
 def exif(tag: int) -> bytes:
@@ -18,22 +17,6 @@ def exif(tag: int) -> bytes:
 def picture(tag: int, seed: int = 0) -> Image:
     pixels = np.random.default_rng(seed).integers(0, 256, (3, 5, 3)).astype(np.float32) / 255
     return Image(pixels, metadata=Metadata(exif=exif(tag)))
-
-
-@pytest.mark.parametrize("tag", range(1, 9))
-def test_pictures_are_turned_as_viewers_turn_them(tag: int):
-    image = picture(tag)
-    assert orientation(image) == tag
-    shown = PillowImage.fromarray(np.rint(image.pixels * 255).astype(np.uint8))
-    shown.getexif()[0x0112] = tag
-    expected = np.asarray(ImageOps.exif_transpose(shown))
-    np.testing.assert_array_equal(np.rint(turn(image.pixels, tag) * 255), expected)
-    np.testing.assert_array_equal(turn_back(turn(image.pixels, tag), tag), image.pixels)
-
-
-@pytest.mark.parametrize("block", [None, b"", b"garbage", exif(99)])
-def test_a_block_that_says_nothing_turns_nothing(block: bytes | None):
-    assert orientation(Image(np.zeros((2, 2, 3), np.float32), metadata=Metadata(exif=block))) == 1
 
 
 def test_they_stand_beside_each_other_upright():

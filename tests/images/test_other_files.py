@@ -183,6 +183,17 @@ def test_bmp_is_what_pillow_shows(encoded: Encoded, mode: str) -> None:
     np.testing.assert_array_equal(np.asarray(again).reshape(23, 31, -1), expected)
 
 
+def test_what_bmp_does_not_call_alpha_is_said_to_be_left_out(encoded: Encoded) -> None:
+    image = read_image(encoded("RGBA", "BMP"))
+    assert image.alpha is None
+    assert [note for note in image.notes if "left out" in note]
+    assert read_image(encoded("RGB", "BMP")).notes == ()
+    opaque = PillowImage.new("RGBA", (5, 7), (1, 2, 3, 255))
+    stream = io.BytesIO()
+    opaque.save(stream, "BMP")
+    assert read_image(stream.getvalue()).notes == ()
+
+
 def test_a_bmp_cut_anywhere_is_an_error(encoded: Encoded) -> None:
     data = encoded("RGB", "BMP")
     for length in range(10, len(data), 13):

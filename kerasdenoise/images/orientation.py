@@ -1,0 +1,60 @@
+"""How pictures are turned: by a tag, or, where a file has no place for one, by their pixels."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+
+from kerasdenoise.images.image import Image
+from kerasdenoise.images.tags import ORIENTATION
+
+# Which tag undoes what a tag asks for.
+_UNDOES = {6: 8, 8: 6}
+
+
+def orientation(image: Image) -> int:
+    """Returns the orientation tag of a picture, of 1 to 8; 1 where it has none."""
+    from PIL import Image as PillowImage
+
+    exif = PillowImage.Exif()
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            exif.load(image.metadata.exif or b"")
+            tag = exif.get(ORIENTATION)
+    except Exception:  # a block that nobody can follow turns nothing
+        return 1
+    return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1
+
+
+def turn(pixels: np.ndarray, tag: int) -> np.ndarray:
+    """Turns pixels (height, width, ...) as an orientation tag asks for; a view."""
+    if tag >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if tag in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if tag in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def turn_back(pixels: np.ndarray, tag: int) -> np.ndarray:
+    """Undoes `turn`; a view."""
+    return turn(pixels, _UNDOES.get(tag, tag))
+
+
+def turn_upright(image: Image) -> Image:
+    """Turns a picture as its orientation tag asks for, for a file that cannot have that tag.
+
+    Returns:
+        The picture, of which the pixels and alpha are views; its metadata is not changed but for
+        dots per inch, which belong to the axes.
+    """
+    tag = orientation(image)
+    alpha = None if image.alpha is None else turn(image.alpha, tag)
+    dpi = image.metadata.dpi
+    if tag >= 5 and dpi is not None:
+        dpi = dpi[::-1]
+    metadata = replace(image.metadata, dpi=dpi)
+    return replace(image, pixels=turn(image.pixels, tag), alpha=alpha, metadata=metadata)
