@@ -40,6 +40,7 @@ bench: $(INSTALLED)  ## Speed and memory
 	$(BIN)/python benchmarks/lambda_layer.py
 	$(BIN)/python benchmarks/diffusion.py
 	$(BIN)/python benchmarks/panorama.py
+	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python cli.py benchmark photo
 
 quality: $(INSTALLED)  ## How well the models denoise, beside others
