@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from _processes import run_processes, write_whole
+from common.processes import run_processes, write_whole
 
 from kerasdenoise.runtime import prepare_keras
 
@@ -46,7 +46,7 @@ class Trial:
         title: What differs from the reference.
         question: The part of the table that it stands in.
         config: Fields of the network's `Config`.
-        block: Name of its blocks, of `_blocks.make_block`.
+        block: Name of its blocks, of `common.blocks.make_block`.
         options: Fields of the recipe's section `optimization`.
         patch: Side of the patches.
         batch: Patches in a step.
@@ -133,7 +133,7 @@ def make_recipe(trial: Trial, seed: int) -> Any:
 def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
     """Trains and measures one network, and writes its result."""
     prepare_keras()
-    from _blocks import make_block
+    from common.blocks import make_block
 
     from kerasdenoise.export.cost import mac_per_pixel
     from kerasdenoise.models import get_architecture, make_config, unet

@@ -8,11 +8,11 @@ piecewise linear coefficients, and with borders told apart, under five corruptio
 
 from __future__ import annotations
 
-from _anisotropic_diffusion_claims import check_claims, measure_edginess
-from _anisotropic_diffusion_page import NAME, write_page
-from _anisotropic_diffusion_pictures import COEFFICIENTS, draw_borders, draw_coefficients
-from _anisotropic_diffusion_trials import NOISES, list_trials
-from _paper import Paper, Study
+from anisotropic_diffusion.claims import check_claims, measure_edginess
+from anisotropic_diffusion.page import NAME, write_page
+from anisotropic_diffusion.pictures import COEFFICIENTS, draw_borders, draw_coefficients
+from anisotropic_diffusion.trials import NOISES, list_trials
+from common.paper import Paper, Study
 
 TRIALS = list_trials()
 PAPER = Paper(

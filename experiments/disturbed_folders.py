@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _sections import write_section
+from common.sections import write_section
 from killed_batches import Files, read_files, start, write_photos
 from PIL import Image
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from _noise2noise import (
+from common.noise2noise import (
     NOISE,
     NOISY_PSNR,
     compare,
@@ -23,10 +23,10 @@ from _noise2noise import (
     draw_samples,
     measure_noise,
 )
-from _page import describe_records
-from _paper import Paper, Study
-from _records import Record
-from _trials import Length, Trial
+from common.page import describe_records
+from common.paper import Paper, Study
+from common.records import Record
+from common.trials import Length, Trial
 
 NAME = "hourglass"
 DENOISED = 24.20

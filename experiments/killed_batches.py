@@ -23,8 +23,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import _sections
 import numpy as np
+from common import sections
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -181,7 +181,7 @@ runs the command again until it comes to its end.
 On Linux's own disks a result is written to a file that has no name, forced to the disk, and only
 then gets its name, so that a kill leaves nothing. Elsewhere, as on a camera's card, the file has a
 hidden name until then: a kill just there leaves it, and no later run takes it for a photo."""
-    _sections.write_section(page, "killed batches", body)
+    sections.write_section(page, "killed batches", body)
 
 
 def main() -> None:

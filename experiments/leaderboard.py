@@ -15,13 +15,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from _leaderboard_anchors import measure_anchors
-from _leaderboard_page import write_page
-from _leaderboard_trials import FIRST, FUSIONS, IMAGES, NETWORKS, NOISES, Entry, list_trials
-from _page import wrap
-from _paper import RESULTS, Paper, Places, Study, reproduce
-from _records import ROOT, Results
-from _trials import Context
+from board.anchors import measure_anchors
+from board.page import write_page
+from board.trials import FIRST, FUSIONS, IMAGES, NETWORKS, NOISES, Entry, list_trials
+from common.page import wrap
+from common.paper import RESULTS, Paper, Places, Study, reproduce
+from common.records import ROOT, Results
+from common.trials import Context
 
 PLACES = Places(RESULTS, ROOT / "docs", ROOT / "docs" / "images" / "leaderboard")
 # LambdaNet and U-Net at Gaussian noise: what Poisson noise is brought to.
@@ -38,7 +38,7 @@ class Board(Paper):
 
 def _cost(name: str, entry: Entry) -> Study:
     def run(context: Context, folder: Path) -> dict[str, Any]:
-        from _leaderboard_costs import measure_cost
+        from board.costs import measure_cost
 
         return measure_cost(entry.architecture, entry.config)
 
@@ -47,10 +47,10 @@ def _cost(name: str, entry: Entry) -> Study:
 
 def _stabilize(context: Context, folder: Path) -> dict[str, Any]:
     """Removes Poisson noise by networks for Gaussian noise, as it is and stabilized."""
-    from _data import find_cifar10
-    from _leaderboard_anscombe import denoise_photons
-    from _leaderboard_measuring import measure_images
-    from _measuring import add_noise, denoise
+    from board.anscombe import denoise_photons
+    from board.measuring import measure_images
+    from common.data import find_cifar10
+    from common.measuring import add_noise, denoise
 
     kind = NOISES["poisson"][1]
     gain = float(kind.partition(":")[2])

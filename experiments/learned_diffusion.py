@@ -13,8 +13,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from _page import table, wrap
-from _records import ROOT, Record, Results, Watch
+from common.page import table, wrap
+from common.records import ROOT, Record, Results, Watch
 
 from kerasdenoise.runtime import prepare_keras
 

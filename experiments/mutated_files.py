@@ -31,7 +31,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
-from _picture_files import HEIGHT, WIDTH, make_files
+from common.picture_files import HEIGHT, WIDTH, make_files
 
 from kerasdenoise.errors import KerasDenoiseError
 from kerasdenoise.images import FORMATS, read_image, write_image

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _charts import draw_bars, draw_images, draw_lines
-from _data import Data
-from _measuring import SEED, add_noise, denoise, figures_of, summarize
-from _packed import pack_photos
-from _page import MISSING, cell, describe_records, picture, table
-from _paper import Paper, Study
-from _records import ROOT, Record
-from _trials import Context, Length, Trial
+from common.charts import draw_bars, draw_images, draw_lines
+from common.data import Data
+from common.measuring import SEED, add_noise, denoise, figures_of, summarize
+from common.packed import pack_photos
+from common.page import MISSING, cell, describe_records, picture, table
+from common.paper import Paper, Study
+from common.records import ROOT, Record
+from common.trials import Context, Length, Trial
 from PIL import Image
 
 NAME = "poisson_autoencoder"

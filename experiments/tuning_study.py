@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _processes import run_processes, write_whole
+from common.processes import run_processes, write_whole
 
 from kerasdenoise.runtime import prepare_keras
 

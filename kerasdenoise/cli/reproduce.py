@@ -71,7 +71,7 @@ def command(
         raise UsageError(name, "no such paper", hint)
     if times > 1 and not quick:
         raise UsageError(f"--times {times}", "is for --quick", "leave one of them out")
-    reproduce = importlib.import_module("_paper").reproduce
+    reproduce = importlib.import_module("common.paper").reproduce
     page = reproduce(
         _load(name),
         full=not quick,
@@ -87,7 +87,7 @@ def command(
 def _find_papers() -> list[str]:
     """Names the papers, and makes their files importable."""
     folder = Path(__file__).parents[2] / "experiments"
-    names = sorted(file.stem.removesuffix(_ENDING) for file in folder.glob(f"[a-z]*{_ENDING}.py"))
+    names = sorted(file.stem.removesuffix(_ENDING) for file in folder.glob(f"*{_ENDING}.py"))
     if not names:
         raise UsageError(
             "reproduce",

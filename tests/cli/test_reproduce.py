@@ -22,7 +22,7 @@ def calls(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> list[
         seen.append((paper.name, options))
         return Path("page.md")
 
-    monkeypatch.setattr(importlib.import_module("_paper"), "reproduce", redo)
+    monkeypatch.setattr(importlib.import_module("common.paper"), "reproduce", redo)
     return seen
 
 

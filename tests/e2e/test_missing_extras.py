@@ -15,7 +15,7 @@ Cli = Callable[..., subprocess.CompletedProcess]
 Write = Callable[..., Path]
 
 FILES: dict[str, Any] = runpy.run_path(
-    str(Path(__file__).parents[2] / "experiments" / "_picture_files.py")
+    str(Path(__file__).parents[2] / "experiments" / "common" / "picture_files.py")
 )
 HEIC = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"
 RAW_REMEDY = 'needs the library rawpy, which is not installed; run pip install "kerasdenoise[raw]"'

@@ -13,25 +13,25 @@ from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
 
-import _packed  # noqa: E402
-from _anisotropic_diffusion_claims import (  # noqa: E402
+import common.packed  # noqa: E402
+from anisotropic_diffusion.claims import (  # noqa: E402
     CLAIMS,
     bootstrap,
     check_claims,
     rank_correlation,
 )
-from _anisotropic_diffusion_maps import (  # noqa: E402
+from anisotropic_diffusion.maps import (  # noqa: E402
     mean_contrasts,
     mean_function,
     read_borders,
     read_coefficient,
     run_network,
 )
-from _anisotropic_diffusion_page import write_page  # noqa: E402
-from _anisotropic_diffusion_trials import NOISES, find_photos, measure_levels  # noqa: E402
-from _records import DIVERGED, Record  # noqa: E402
-from _trials import Context, Trial  # noqa: E402
+from anisotropic_diffusion.page import write_page  # noqa: E402
+from anisotropic_diffusion.trials import NOISES, find_photos, measure_levels  # noqa: E402
 from anisotropic_diffusion_paper import PAPER  # noqa: E402
+from common.records import DIVERGED, Record  # noqa: E402
+from common.trials import Context, Trial  # noqa: E402
 
 from kerasdenoise.models import get_architecture, make_config  # noqa: E402
 from kerasdenoise.noise import parse_noise  # noqa: E402
@@ -286,7 +286,7 @@ def test_photos_to_test_with_are_others_than_those_to_train_with(
 
 
 def make_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(_packed, "FOLDER", tmp_path / "packed")
+    monkeypatch.setattr(common.packed, "FOLDER", tmp_path / "packed")
     rng = np.random.default_rng(0)
     for folder in ("train/bsd432", "test/bsd68_gray", "test/kodak24", "test/mcmaster"):
         (tmp_path / "data" / folder).mkdir(parents=True)

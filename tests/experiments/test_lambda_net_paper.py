@@ -14,15 +14,15 @@ from kerasdenoise.runtime import prepare_keras
 prepare_keras()
 
 import lambda_net_paper  # noqa: E402
-from _lambda_net_page import write_page  # noqa: E402
-from _lambda_net_table import (  # noqa: E402
+from common.trials import Context  # noqa: E402
+from lambda_net.page import write_page  # noqa: E402
+from lambda_net.table import (  # noqa: E402
     MODELS,
     NOISES,
     PUBLISHED,
     PUBLISHED_PARAMETERS,
     PUBLISHED_WEIGHTS,
 )
-from _trials import Context  # noqa: E402
 
 
 def test_every_network_has_the_paper_s_number_of_weights(tmp_path: Path):

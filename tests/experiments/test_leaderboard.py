@@ -13,13 +13,13 @@ from kerasdenoise.runtime import prepare_keras
 prepare_keras()
 
 import keras  # noqa: E402
-from _leaderboard_anchors import TITLES, filter_gaussian, filter_median, measure_anchors  # noqa: E402
-from _leaderboard_anscombe import stabilize, undo  # noqa: E402
-from _leaderboard_measuring import compare, mark_borders, measure_all, measure_images  # noqa: E402
-from _leaderboard_page import verdict, write_page  # noqa: E402
-from _leaderboard_trials import FIRST, FUSIONS, NETWORKS, NOISES, list_trials  # noqa: E402
-from _records import Record  # noqa: E402
-from _trials import FULL, QUICK, Context, write_recipe  # noqa: E402
+from board.anchors import TITLES, filter_gaussian, filter_median, measure_anchors  # noqa: E402
+from board.anscombe import stabilize, undo  # noqa: E402
+from board.measuring import compare, mark_borders, measure_all, measure_images  # noqa: E402
+from board.page import verdict, write_page  # noqa: E402
+from board.trials import FIRST, FUSIONS, NETWORKS, NOISES, list_trials  # noqa: E402
+from common.records import Record  # noqa: E402
+from common.trials import FULL, QUICK, Context, write_recipe  # noqa: E402
 
 from kerasdenoise.models import list_architectures, make_config  # noqa: E402
 from kerasdenoise.noise import Poisson, parse_noise  # noqa: E402

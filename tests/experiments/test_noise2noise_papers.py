@@ -12,7 +12,7 @@ prepare_keras()
 
 import hourglass_paper  # noqa: E402
 import strided_autoencoder_paper  # noqa: E402
-from _noise2noise import (  # noqa: E402
+from common.noise2noise import (  # noqa: E402
     NOISE,
     OTHERS,
     constant_rate,
@@ -20,8 +20,8 @@ from _noise2noise import (  # noqa: E402
     draw_samples,
     measure_noise,
 )
-from _records import Record  # noqa: E402
-from _trials import Context  # noqa: E402
+from common.records import Record  # noqa: E402
+from common.trials import Context  # noqa: E402
 
 from kerasdenoise.training.optimizer import make_optimizer  # noqa: E402
 from kerasdenoise.training.recipe import OptimizationSection  # noqa: E402

@@ -13,9 +13,9 @@ prepare_keras()
 import dataclasses  # noqa: E402
 import importlib  # noqa: E402
 
-from _paper import Paper  # noqa: E402
-from _records import DIVERGED, Record  # noqa: E402
-from _trials import FULL, QUICK, Context, Trial, write_recipe  # noqa: E402
+from common.paper import Paper  # noqa: E402
+from common.records import DIVERGED, Record  # noqa: E402
+from common.trials import FULL, QUICK, Context, Trial, write_recipe  # noqa: E402
 
 from kerasdenoise.models import make_config  # noqa: E402
 from kerasdenoise.noise import parse_noise  # noqa: E402
@@ -24,7 +24,7 @@ from kerasdenoise.training.optimizer import make_optimizer  # noqa: E402
 from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
 
 FOLDER = Path(__file__).parents[2] / "experiments"
-NAMES = sorted(file.stem for file in FOLDER.glob("[a-z]*_paper.py"))
+NAMES = sorted(file.stem for file in FOLDER.glob("*_paper.py"))
 # Those whose trials are measured as images are, in PSNR and SSIM.
 OF_IMAGES = ("hourglass_paper", "lambda_net_paper", "strided_autoencoder_paper")
 ROOT = Path("../shared/data")

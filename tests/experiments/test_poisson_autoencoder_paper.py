@@ -12,10 +12,10 @@ from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
 
-import _packed  # noqa: E402
+import common.packed  # noqa: E402
 import poisson_autoencoder_paper  # noqa: E402
-from _records import Record  # noqa: E402
-from _trials import Context, write_recipe  # noqa: E402
+from common.records import Record  # noqa: E402
+from common.trials import Context, write_recipe  # noqa: E402
 from poisson_autoencoder_paper import (  # noqa: E402
     NETWORKS,
     PAPER,
@@ -33,7 +33,7 @@ from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
 @pytest.fixture
 def faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with 50 pictures, each of which has a brightness of its own."""
-    monkeypatch.setattr(_packed, "FOLDER", tmp_path / "packed")
+    monkeypatch.setattr(common.packed, "FOLDER", tmp_path / "packed")
     folder = tmp_path / "data" / poisson_autoencoder_paper.FACES
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -65,12 +65,12 @@ def test_faces_are_split_without_overlap_and_shuffled(faces: Path):
 
 def test_photos_are_packed_anew_when_the_folder_changes(faces: Path):
     find_faces(faces)
-    made = (_packed.FOLDER / "faces.npz").stat().st_mtime_ns
+    made = (common.packed.FOLDER / "faces.npz").stat().st_mtime_ns
     find_faces(faces)
-    assert (_packed.FOLDER / "faces.npz").stat().st_mtime_ns == made
+    assert (common.packed.FOLDER / "faces.npz").stat().st_mtime_ns == made
     (faces / poisson_autoencoder_paper.FACES / "49.png").unlink()
     find_faces(faces)
-    with np.load(_packed.FOLDER / "faces.npz") as archive:
+    with np.load(common.packed.FOLDER / "faces.npz") as archive:
         assert len(archive["faces"]) == 49
 
 

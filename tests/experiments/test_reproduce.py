@@ -16,15 +16,15 @@ from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
 
-import _paper  # noqa: E402
-import _records  # noqa: E402
-from _charts import draw_bars, draw_images, draw_lines  # noqa: E402
-from _data import find_cifar10  # noqa: E402
-from _measuring import add_noise, denoise, figures_of, measure_denoiser, summarize  # noqa: E402
-from _page import cell, describe_records, difference, table, wrap  # noqa: E402
-from _paper import Paper, Places, Study, reproduce  # noqa: E402
-from _records import Record, Results, Watch  # noqa: E402
-from _trials import (  # noqa: E402
+import common.paper  # noqa: E402
+import common.records  # noqa: E402
+from common.charts import draw_bars, draw_images, draw_lines  # noqa: E402
+from common.data import find_cifar10  # noqa: E402
+from common.measuring import add_noise, denoise, figures_of, measure_denoiser, summarize  # noqa: E402
+from common.page import cell, describe_records, difference, table, wrap  # noqa: E402
+from common.paper import Paper, Places, Study, reproduce  # noqa: E402
+from common.records import Record, Results, Watch  # noqa: E402
+from common.trials import (  # noqa: E402
     Context,
     Length,
     Trial,
@@ -169,7 +169,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         file.write_text(json.dumps(dataclasses.asdict(record)), "utf-8")
         return record
 
-    monkeypatch.setattr(_paper, "run_trial", run)
+    monkeypatch.setattr(common.paper, "run_trial", run)
     return names
 
 
@@ -289,14 +289,14 @@ def test_a_study_of_networks_that_were_trained_longest_is_kept(
 
 def test_work_of_others_makes_a_machine_shared(monkeypatch: pytest.MonkeyPatch):
     busy = iter([1000.0, 1000.0 + 90.0])
-    monkeypatch.setattr(_records, "_busy_seconds", lambda: next(busy))
+    monkeypatch.setattr(common.records, "_busy_seconds", lambda: next(busy))
     watch = Watch()
     monkeypatch.setattr(Watch, "seconds", 60.0)
     monkeypatch.setattr(Watch, "processor_seconds", 30.0)
     described = watch.describe()
     assert (described["shared"], described["others"]) == (True, 1.0)
 
-    monkeypatch.setattr(_records, "_busy_seconds", lambda: None)
+    monkeypatch.setattr(common.records, "_busy_seconds", lambda: None)
     assert Watch().describe()["shared"] is False
 
 

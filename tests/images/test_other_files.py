@@ -23,7 +23,7 @@ from kerasdenoise.images.write import encode_image, write_image
 
 Encoded = Callable[..., bytes]
 FILES: dict[str, Any] = runpy.run_path(
-    str(Path(__file__).parents[2] / "experiments" / "_picture_files.py")
+    str(Path(__file__).parents[2] / "experiments" / "common" / "picture_files.py")
 )
 
 

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from _charts import draw_bars, draw_lines
-from _lambda_net_table import (
+from common.charts import draw_bars, draw_lines
+from common.page import MISSING, cell, describe_records, picture, table
+from common.records import Record
+
+from lambda_net.table import (
     CHANNELS,
     MODELS,
     NOISES,
@@ -16,8 +19,6 @@ from _lambda_net_table import (
     PUBLISHED_PARAMETERS,
     PUBLISHED_WEIGHTS,
 )
-from _page import MISSING, cell, describe_records, picture, table
-from _records import Record
 
 
 def write_page(records: Mapping[str, Record], pictures: Path) -> str:

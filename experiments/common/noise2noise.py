@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from _charts import draw_images, draw_lines
-from _data import find_cifar10
-from _measuring import SEED, add_noise, denoise, figures_of, summarize
-from _page import MISSING, cell, difference, picture, table
-from _records import Record
-from _trials import Context
+from common.charts import draw_images, draw_lines
+from common.data import find_cifar10
+from common.measuring import SEED, add_noise, denoise, figures_of, summarize
+from common.page import MISSING, cell, difference, picture, table
+from common.records import Record
+from common.trials import Context
 
 # The projects' pairs have a PSNR of 19.62 dB, which is that of this noise.
 NOISE = "gaussian:26.6"

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from _data import find_cifar10
-from _leaderboard_measuring import measure_images
-from _measuring import add_noise
-from _trials import Context
+from common.data import find_cifar10
+from common.measuring import add_noise
+from common.trials import Context
+
+from board.measuring import measure_images
 
 TITLES = {
     "identity": "noisy image",

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _leaderboard_anchors import REFERENCE, TITLES
-from _leaderboard_anscombe import stabilize
-from _leaderboard_measuring import compare
-from _leaderboard_pictures import draw_across, draw_places, draw_ranking
-from _leaderboard_trials import (
+from common.page import MISSING, table
+from common.records import Record
+
+from board.anchors import REFERENCE, TITLES
+from board.anscombe import stabilize
+from board.measuring import compare
+from board.pictures import draw_across, draw_places, draw_ranking
+from board.trials import (
     FIRST,
     FULL_BATCH,
     FULL_STEPS,
@@ -20,8 +23,6 @@ from _leaderboard_trials import (
     NOISE2NOISE,
     NOISES,
 )
-from _page import MISSING, table
-from _records import Record
 
 Records = Mapping[str, Record]
 _UNFAIR = "other steps than its rival"

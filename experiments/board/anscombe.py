@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from _measuring import denoise
+from common.measuring import denoise
 
 
 def stabilize(noisy: np.ndarray, gain: float) -> tuple[np.ndarray, float]:

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from _processes import write_whole
-
+from common.processes import write_whole
 from kerasdenoise import __version__
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # The only figure of a training whose loss became infinite.
 DIVERGED = "diverged"
 

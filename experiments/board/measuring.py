@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from _measuring import add_noise, denoise, figures_of, summarize
-from _trials import Context, Trial
+from common.measuring import add_noise, denoise, figures_of, summarize
+from common.trials import Context, Trial
 
 _RESAMPLES = 4000
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from _records import Record
+from common.records import Record
 
 MISSING = "not run"
 WIDTH = 100

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from _anisotropic_diffusion_trials import NETWORKS, NOISES, PARTITIONED, PIECES
-from _charts import COLORS
+from common.charts import COLORS
+
+from anisotropic_diffusion.trials import NETWORKS, NOISES, PARTITIONED, PIECES
 
 if TYPE_CHECKING:
-    from _records import Record
+    from common.records import Record
     from matplotlib.figure import Figure
 
 HELD, NOT_HELD = "#3d7a2f", "#b3261e"

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from _data import Data, find_cifar10
-from _measuring import measure_denoiser
-from _processes import write_whole
-from _records import DIVERGED, Record, Watch
-
+from common.data import Data, find_cifar10
+from common.measuring import measure_denoiser
+from common.processes import write_whole
+from common.records import DIVERGED, Record, Watch
 from kerasdenoise.errors import RecipeError
 
 SEED = 20261124

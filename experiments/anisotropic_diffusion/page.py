@@ -6,24 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from _anisotropic_diffusion_charts import (
+from common.page import MISSING, cell, describe_records, picture, table
+from common.records import Record
+
+from anisotropic_diffusion.charts import (
     draw_border_gains,
     draw_curves,
     draw_findings,
     draw_functions,
     draw_partition,
 )
-from _anisotropic_diffusion_claims import BIG, CLAIMS
-from _anisotropic_diffusion_maps import describe_contrast
-from _anisotropic_diffusion_trials import (
+from anisotropic_diffusion.claims import BIG, CLAIMS
+from anisotropic_diffusion.maps import describe_contrast
+from anisotropic_diffusion.trials import (
     BORDERED,
     FULL_BATCH,
     FULL_STEPS,
     NETWORKS,
     NOISES,
 )
-from _page import MISSING, cell, describe_records, picture, table
-from _records import Record
 
 NAME = "anisotropic_diffusion"
 

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _anisotropic_diffusion_maps import (
+from common.data import Data
+from common.measuring import add_noise
+from common.packed import pack_photos
+from common.trials import Context, Length, Trial
+
+from anisotropic_diffusion.maps import (
     mean_contrasts,
     mean_function,
     run_network,
     save_maps,
 )
-from _data import Data
-from _measuring import add_noise
-from _packed import pack_photos
-from _trials import Context, Length, Trial
 
 TRAIN = "train/bsd432"
 # BSD68 in gray, and color photos in gray for the rest of 100.

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from _measuring import add_noise
-from _records import ROOT
+from common.measuring import add_noise
+from common.records import ROOT
 
 if TYPE_CHECKING:
-    from _trials import Context
+    from common.trials import Context
 
 # A photo that is free of rights (CC0) and that nothing here is trained on, and one always there.
 PHOTOS = ("train/gb82/house-lossless.webp", ROOT / "docs" / "images" / "sample_clean.png")

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from _measuring import SEED
-from _page import wrap
-from _records import ROOT, Record, Results, Watch
-from _trials import FULL, QUICK, Context, Trial, measure_step, read_finished, run_trial
-
+from common.measuring import SEED
+from common.page import wrap
+from common.records import ROOT, Record, Results, Watch
+from common.trials import FULL, QUICK, Context, Trial, measure_step, read_finished, run_trial
 from kerasdenoise.runtime import prepare_keras
 
 # Folder of the pages, and that of their pictures beside it.

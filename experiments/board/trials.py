@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from _leaderboard_measuring import measure_all
-from _trials import Length, Trial
+from common.trials import Length, Trial
+
+from board.measuring import measure_all
 
 NOISES = {
     "gaussian_01": ("Gaussian .1", "gaussian:25.5"),

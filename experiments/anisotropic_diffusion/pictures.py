@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _anisotropic_diffusion_maps import describe_contrast, spread_contrasts
-from _anisotropic_diffusion_trials import NOISES
-from _charts import draw_images
-from _trials import Context
+from common.charts import draw_images
+from common.trials import Context
+
+from anisotropic_diffusion.maps import describe_contrast, spread_contrasts
+from anisotropic_diffusion.trials import NOISES
 
 COEFFICIENTS = {
     "classical": "classical",

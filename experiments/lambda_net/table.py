@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from _records import ROOT
-from _trials import Length
+from common.records import ROOT
+from common.trials import Length
 
 PUBLISHED_WEIGHTS = ROOT / "experiments" / "results" / "lambda_net_published_weights.json"
 

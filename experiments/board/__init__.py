@@ -1,0 +1,1 @@
+"""The parts of `leaderboard.py`: trials, filters, costs, pictures and the page."""

@@ -1,0 +1,1 @@
+"""What the experiments stand on: data, noise, trials, records, charts and pages."""
