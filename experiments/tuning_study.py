@@ -117,14 +117,14 @@ PLANS = {
         usual={
             "optimization": {
                 "optimizer": "muon",
-                "peak": 2e-3,
-                "decay": 0.5,
+                "peak": 1e-3,
+                "decay": 0.66,
                 "average": 0.998,
                 "loss": "l1",
             }
         },
-        usual_title="the settings that `photo` has: widths 48, 64, 72, blocks 1, 1, 2, Muon at "
-        "0.002, L1, the rate falling over half of the steps",
+        usual_title="the settings that `photo` has: widths 32, 48, 64, blocks 3, 2, 2, Muon at "
+        "0.001, L1, the rate falling over two thirds of the steps",
         noises=("gaussian:15", "gaussian:25", "gaussian:50"),
         measured=f"the middle {CROP} pixels of the 25 photos of `{HELD_OUT}` that no trial saw",
         load=load_photos,

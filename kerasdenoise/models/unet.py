@@ -77,11 +77,12 @@ PRESETS = {
     "small": Config(widths=(16, 32, 64)),
     "medium": Config(),
     "large": Config(widths=(64, 128, 256), blocks=(2, 2, 4)),
-    # What ships: less arithmetic than a quarter of FFDNet's, most of it at half resolution.
-    "photo": Config(widths=(48, 64, 72), estimates_level=True),
+    # What ships: less arithmetic than a quarter of FFDNet's, most of it at half resolution. Deep
+    # and narrow learns more than wide (docs/ablation.md).
+    "photo": Config(widths=(32, 48, 64), blocks=(3, 2, 2), estimates_level=True),
     "photo_tiny": Config(widths=(24, 32, 40), blocks=(1, 1, 1)),
-    # For accelerators: ten times the arithmetic of `photo`; 128 channels fill matrix units.
-    "photo_large": Config(widths=(128, 128, 128), blocks=(2, 2, 2), estimates_level=True),
+    # For accelerators: ten times the arithmetic of `photo`.
+    "photo_large": Config(widths=(96, 128, 160), blocks=(4, 2, 2), estimates_level=True),
 }
 
 
