@@ -13,6 +13,9 @@ from kerasdenoise.cli.report import say, verbose_option
 if TYPE_CHECKING:
     from kerasdenoise.training.run import Progress
 
+# Share of units, of those that can fall silent, from which on it is said.
+_MANY_SILENT = 0.1
+
 
 @click.command("train", short_help="Train a model by a recipe.")
 @click.argument("recipe", type=click.Path(path_type=Path))
@@ -77,6 +80,8 @@ def command(
 
 def _print_progress(progress: Progress) -> None:
     figures = "  ".join(f"{kind} {psnr:.2f} dB" for kind, psnr in progress.psnr.items())
+    if progress.silent >= _MANY_SILENT:
+        figures += f"  {progress.silent:.0%} of the units silent: try a lower peak"
     say(
         f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  {figures}  "
         f"{1000 * progress.seconds_per_step:.0f} ms/step  {_duration(progress.seconds_left)} left"

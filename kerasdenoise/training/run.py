@@ -21,12 +21,8 @@ from kerasdenoise.training.deadline import Deadline
 from kerasdenoise.training.imitation import ImitationTask
 from kerasdenoise.training.log import draw_curves, read_log, write_log
 from kerasdenoise.training.recipe import Recipe
-from kerasdenoise.training.revive import revive
 from kerasdenoise.training.steps import make_steps
 from kerasdenoise.training.validation import Validation
-
-# Batches by which a network's units are judged to be dead.
-_JUDGED = 8
 
 
 @dataclass(frozen=True)
@@ -38,6 +34,7 @@ class Progress:
         steps: Steps in all.
         loss: Mean training loss since the last checkpoint.
         psnr: Validation PSNR in dB for each corruption, by the averaged weights.
+        silent: Share of the units that answer to nothing any more; see `measure_silence`.
         learning_rate: The rate of the last step.
         seconds: Time since the last checkpoint, measuring included.
         seconds_per_step: The same for one step.
@@ -47,6 +44,7 @@ class Progress:
     steps: int
     loss: float
     psnr: dict[str, float]
+    silent: float
     learning_rate: float
     seconds: float
     seconds_per_step: float
@@ -98,8 +96,6 @@ def train(
             task.start(sampler)
         else:
             start_from_sources(task.denoiser, recipe)
-            if recipe.model.revive:
-                revive(task.denoiser, [task(sampler.batch_of(i))["inputs"] for i in range(_JUDGED)])
     validation = Validation(recipe, root)
     batches = sampler.batches(step)
     train_on = make_steps(task)
@@ -119,12 +115,14 @@ def train(
             )
         with averaged_weights(task):
             figures = validation.measure(task.denoiser)
+            silent = validation.measure_silence(task.denoiser)
         took = time.monotonic() - started
         progress = Progress(
             step=step,
             steps=recipe.optimization.steps,
             loss=loss,
             psnr=figures,
+            silent=silent,
             learning_rate=float(task.optimizer.learning_rate),
             seconds=took,
             seconds_per_step=took / done,

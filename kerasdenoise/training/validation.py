@@ -15,7 +15,11 @@ from kerasdenoise.models import make_config
 from kerasdenoise.noise import parse_noise
 from kerasdenoise.training.objectives import get_truth
 from kerasdenoise.training.recipe import Recipe
+from kerasdenoise.training.silence import measure_silence
 from kerasdenoise.training.task import give_inputs, measure_noise
+
+# Images that are denoised at a time.
+_BATCH = 4
 
 
 class Validation:
@@ -64,6 +68,13 @@ class Validation:
         values = [self._measure(denoiser, noisy, ssim) for noisy in self._noisy.values()]
         return float(np.mean(values))
 
+    def measure_silence(self, denoiser: keras.Model) -> float:
+        """Returns the share of silent units, by a few images of the first corruption."""
+        noisy = next(iter(self._noisy.values()))
+        level = measure_noise(noisy, self._clean)
+        inputs = give_inputs(denoiser, noisy[:_BATCH], level[:_BATCH])
+        return measure_silence(denoiser, inputs)
+
     def _measure(
         self,
         denoiser: keras.Model,
@@ -71,7 +82,7 @@ class Validation:
         figure: Callable[[np.ndarray, np.ndarray], float],
     ) -> float:
         inputs = give_inputs(denoiser, noisy, measure_noise(noisy, self._clean))
-        results = np.clip(denoiser.predict(inputs, batch_size=4, verbose=0), 0, 1)
+        results = np.clip(denoiser.predict(inputs, batch_size=_BATCH, verbose=0), 0, 1)
         return float(np.mean([figure(*pair) for pair in zip(self._truth, results, strict=True)]))
 
 

@@ -24,7 +24,7 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def train(recipe: object, run: Path, root: Path, **options: Any) -> run_module.Progress:
         seen.update(options)
-        return run_module.Progress(1, seen.get("stop_at") or 2, 0.1, {}, 1e-3, 1.0, 1.0)
+        return run_module.Progress(1, seen.get("stop_at") or 2, 0.1, {}, 0.0, 1e-3, 1.0, 1.0)
 
     monkeypatch.setattr(run_module, "train", train)
     return seen
@@ -55,3 +55,16 @@ def test_a_stopped_run_says_how_to_go_on(command: Callable[..., Any], limits: di
 def test_a_finished_run_says_what_comes_next(command: Callable[..., Any], limits: dict[str, Any]):
     outcome = command("train", RECIPE, "--stop-at", 1)
     assert outcome.only_error.endswith(": step 1 of 1; next: kerasdenoise export runs/photo_large")
+
+
+@pytest.mark.parametrize(("silent", "said"), [(0.25, True), (0.01, False)])
+def test_many_silent_units_are_said(
+    command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, silent: float, said: bool
+):
+    def train(*_: object, report: Callable[..., None], **__: object) -> None:
+        report(run_module.Progress(1, 2, 0.1, {}, silent, 1e-3, 1.0, 1.0))
+
+    monkeypatch.setattr(run_module, "train", train)
+    outcome = command("train", RECIPE)
+    assert outcome.code == 0
+    assert ("25% of the units silent: try a lower peak" in outcome.err) is said

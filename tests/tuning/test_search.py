@@ -206,7 +206,7 @@ def test_it_says_where_it_stands(
     from kerasdenoise.training.run import Progress
 
     def run(folder: Path, recipe: str, share: float, earlier: Any, report: Any) -> Any:
-        report(Progress(4, 8, 0.1, {"a": 20.0, "b": 21.0}, 1e-3, 40.0, 10.0))
+        report(Progress(4, 8, 0.1, {"a": 20.0, "b": 21.0}, 0.0, 1e-3, 40.0, 10.0))
         return pretender(folder, recipe, share, earlier, report)
 
     said = pretend(make_study(), run, 2)
