@@ -120,6 +120,8 @@ def _draw_lines(axes: Axes, lines: Sequence[Line]) -> None:
 
 def _place(point: Point, points: Sequence[Point]) -> tuple[bool, int]:
     """Whether a label stands to the right, and how far up, so that neighbors' do not overlap."""
+    if point.ours:
+        return True, -10  # below the networks as published, none of which computes as little
     near = [
         other
         for other in points
