@@ -13,6 +13,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from common.measuring import SEED, add_noise, denoise, figures_of, summarize
 from common.page import table, wrap
 from common.records import ROOT, Record, Results, Watch
 
@@ -58,30 +60,22 @@ def train_and_measure(run: Path, data: Path) -> Record:
 
 
 def measure(run: Path, data: Path) -> tuple[dict[str, Any], int]:
-    """Measures a run's network: PSNR, SSIM and PSNR of the noisy images, and its weights."""
-    import keras
-    import numpy as np
-
+    """Measures a run's network on its recipe's benchmarks, and counts its weights."""
     from kerasdenoise.data.sources import load_images
-    from kerasdenoise.metrics import psnr, ssim
-    from kerasdenoise.noise import parse_noise
     from kerasdenoise.training.build import load_run
 
     recipe, denoiser = load_run(run)
     figures = {}
     for benchmark in recipe.benchmark:
-        noise = parse_noise(benchmark.noises[0])
         rows = []
+        # Images of a benchmark differ in size.
         for index, image in enumerate(load_images([benchmark.folder], data, channels=1)):
             clean = image[None].astype(np.float32) / np.float32(255)
-            noisy = keras.ops.convert_to_numpy(noise(clean, keras.random.SeedGenerator(index)))
-            denoised = np.clip(keras.ops.convert_to_numpy(denoiser(noisy)), 0, 1)
-            pairs = (psnr(clean[0], denoised[0]), ssim(clean[0], denoised[0]))
-            rows.append([*pairs, psnr(clean[0], noisy[0])])
-        names = ("psnr", "ssim", "noisy")
-        means = dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
-        error = float(np.std([row[0] for row in rows], ddof=1) / len(rows) ** 0.5)
-        figures[benchmark.name] = {**means, "error": error, "images": len(rows)}
+            noisy = add_noise(clean, benchmark.noises[0], SEED + index)
+            denoised = figures_of(clean, denoise(denoiser, noisy, clean))
+            rows.append({**denoised, "noisy": figures_of(clean, noisy)["psnr"]})
+        columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        figures[benchmark.name] = {**summarize(columns), "images": len(rows)}
     return figures, denoiser.count_params()
 
 
@@ -91,7 +85,7 @@ def write_page(record: Record, page: Path) -> None:
         (title, *(f"{figures[name]:.2f}" if name in figures else "-" for name in record.figures))
         for title, figures in PUBLISHED.items()
     ]
-    own = [f"{f['psnr']:.2f} ± {f['error']:.2f}" for f in record.figures.values()]
+    own = [f"{f['psnr']:.2f} ± {f['psnr_error']:.2f}" for f in record.figures.values()]
     rows.append((f"**this one**, {record.parameters:,} weights", *own))
     described = "; ".join(
         f"{name}: {f['images']} images, noisy {f['noisy']:.2f} dB, SSIM {f['ssim']:.4f}"

@@ -59,5 +59,5 @@ def test_a_run_is_trained_measured_and_written_down(tmp_path: Path):
     assert figures["psnr"] == pytest.approx(figures["noisy"], abs=4)
     page = tmp_path / "page.md"
     scope["write_page"](record, page)
-    assert f"| {figures['psnr']:.2f} ± {figures['error']:.2f} |" in page.read_text("utf-8")
+    assert f"| {figures['psnr']:.2f} ± {figures['psnr_error']:.2f} |" in page.read_text("utf-8")
     assert "28.57" not in page.read_text("utf-8")  # of another set of images
