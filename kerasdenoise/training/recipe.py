@@ -33,6 +33,7 @@ class ModelSection:
             relative to the working folder, or a saved model; none if empty.
         parts: The same for networks within this one, by their names.
         integers: Whether it computes as a file of 8-bit integers does; see `round_network`.
+        revive: Whether silent channels of what it starts with are drawn anew; see `revive`.
         license: Of the weights; they may be used for no more than the photos they learned from.
     """
 
@@ -42,6 +43,7 @@ class ModelSection:
     start: str = ""
     parts: dict[str, str] = dataclasses.field(default_factory=dict)
     integers: bool = False
+    revive: bool = False
     license: str = "Apache-2.0"
 
 

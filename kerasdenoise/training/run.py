@@ -21,8 +21,12 @@ from kerasdenoise.training.deadline import Deadline
 from kerasdenoise.training.imitation import ImitationTask
 from kerasdenoise.training.log import draw_curves, read_log, write_log
 from kerasdenoise.training.recipe import Recipe
+from kerasdenoise.training.revive import revive
 from kerasdenoise.training.steps import make_steps
 from kerasdenoise.training.validation import Validation
+
+# Batches by which it is judged which units are silent.
+_JUDGED = 8
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ def train(
             task.start(sampler)
         else:
             start_from_sources(task.denoiser, recipe)
+            if recipe.model.revive:
+                revive(task.denoiser, [task(sampler.batch_of(i))["inputs"] for i in range(_JUDGED)])
     validation = Validation(recipe, root)
     batches = sampler.batches(step)
     train_on = make_steps(task)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from kerasdenoise.models.unet import PRESETS, build
+from kerasdenoise.training.revive import revive
+
+
+@pytest.fixture
+def network() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    network = build(PRESETS["tiny"])
+    # Trained ones have a tail, and blocks, that are not zero.
+    for weight in network.trainable_weights:
+        weight.assign(np.random.default_rng(0).normal(0, 0.1, weight.shape))
+    return network
+
+
+@pytest.fixture
+def noisy() -> np.ndarray:
+    return np.random.default_rng(1).random((2, 32, 32, 3), np.float32)
+
+
+def _kill(layer: keras.layers.Layer, channels: list[int]) -> None:
+    kernel = np.array(layer.kernel)
+    kernel[..., channels] = -np.abs(kernel[..., channels])
+    layer.kernel.assign(kernel)
+
+
+def test_a_network_that_lives_is_left_alone(network: keras.Model, noisy: np.ndarray):
+    before = network.get_weights()
+    assert revive(network, [noisy]) == {}
+    for weight, kept in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, kept)
+
+
+def test_dead_channels_live_again_and_change_nothing_yet(network: keras.Model, noisy: np.ndarray):
+    layer = network.get_layer("encoder_0_0_conv1")
+    network.get_layer("head").kernel.assign(np.abs(network.get_layer("head").kernel))
+    _kill(layer, [0, 2])
+    before = np.array(network(noisy))
+    revived = revive(network, [noisy, noisy / 2])
+    assert revived["encoder_0_0_conv1"] == 2
+    np.testing.assert_allclose(np.array(network(noisy)), before, atol=1e-6)
+    answers = np.array(keras.Model(network.input, layer.output)(noisy))
+    assert (answers > 0).mean(axis=(0, 1, 2)).min() > 0
+    assert not np.array(network.get_layer("encoder_0_0_conv2").kernel)[:, :, [0, 2]].any()
+
+
+def test_channels_that_live_in_one_batch_are_not_dead(network: keras.Model, noisy: np.ndarray):
+    network.get_layer("head").kernel.assign(np.abs(network.get_layer("head").kernel))
+    layer = network.get_layer("encoder_0_0_conv1")
+    _kill(layer, [1])
+    # Of a negative picture the same channel answers.
+    assert revive(network, [noisy, -noisy]) == {}
