@@ -4,8 +4,8 @@
 
 Each trial changes one thing of the same short training, at equal arithmetic where it changes the
 network, and at equal pixels where it changes the batches. Figures are of validation pictures.
-Each training is a process pinned to a core of its own; one whose result is in `--runs` is not
-done again. With several seeds each, the spread of the reference's says what chance does.
+Each training is a process pinned to a core of its own; one whose result is kept is not done
+again. With several seeds each, the spread of the reference's says what chance does.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from common.page import table, wrap
 from common.processes import run_processes, write_whole
+from common.records import ROOT, Record, Results, Watch
 
 from kerasdenoise.runtime import prepare_keras
 
-PAGE = Path(__file__).parents[1] / "docs" / "ablation.md"
-RECIPE = Path(__file__).parents[1] / "recipes" / "photo.toml"
+PAGE = ROOT / "docs" / "ablation.md"
+RESULTS = ROOT / "experiments" / "results" / "ablation.json"
+RECIPE = ROOT / "recipes" / "photo.toml"
 NOISES = (
     "gaussian:15",
     "gaussian:25",
@@ -85,6 +88,7 @@ TRIALS = {
     ),
     "naf": Trial("NAFNet's blocks", _MADE, block="naf"),
     "lambda": Trial("lambda layers at the lowest level", _MADE, block="lambda"),
+    "leaky": Trial("leaky ReLU, slope 0.1", _MADE, block="leaky"),
     "adam": Trial("Adam, peak 1e-3", _TRAINED, options={"optimizer": "adam", "peak": 1e-3}),
     "adam_fast": Trial("Adam, peak 3e-3", _TRAINED, options={"optimizer": "adam", "peak": 3e-3}),
     "slow": Trial("peak 1e-3", _TRAINED, options={"peak": 1e-3}),
@@ -115,13 +119,14 @@ def make_recipe(trial: Trial, seed: int) -> Any:
         "warmup": 200,
         "decay": 0.5,
         "average": 0.998,
+        "loss": "l1",
         **trial.options,
     }
     return replace(
         recipe,
         name="ablation",
         seed=seed,
-        model=replace(recipe.model, config=config, start=""),
+        model=replace(recipe.model, config=config, start="", revive=False),
         data=replace(recipe.data, scales=(1.0,), patch=trial.patch, batch=trial.batch),
         noise=(NoiseSection("gaussian:0-55"), NoiseSection("camera")),
         optimization=replace(recipe.optimization, steps=trial.steps, **options),
@@ -131,7 +136,7 @@ def make_recipe(trial: Trial, seed: int) -> Any:
 
 
 def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
-    """Trains and measures one network, and writes its result."""
+    """Trains and measures one network, and writes its record."""
     prepare_keras()
     from common.blocks import make_block
 
@@ -139,7 +144,7 @@ def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
     from kerasdenoise.models import get_architecture, make_config, unet
     from kerasdenoise.training.run import Progress, train
 
-    trial = TRIALS[name]
+    watch, trial = Watch(), TRIALS[name]
     recipe = make_recipe(trial, seed)
     config = make_config("unet", recipe.model.config)
     progress: list[Progress] = []
@@ -151,74 +156,117 @@ def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
         for file in run.glob("*"):  # what was cut off starts over: its text is no recipe
             file.unlink()
         train(recipe, run, arguments.data, report=progress.append)
-    result = {
-        "trial": dataclasses.asdict(trial),
-        "seed": seed,
-        "parameters": network.count_params(),
-        "mac_per_pixel": mac_per_pixel(network, config.stride),
-        "minutes": sum(p.seconds for p in progress) / 60,
-        "psnr": progress[-1].psnr,
+    record = Record(
+        name=f"{name}_{seed}",
+        title=trial.title,
+        mode="full",
+        about=_about(trial),
+        seed=seed,
+        data=", ".join(recipe.data.train),
+        figures={
+            "psnr": progress[-1].psnr,
+            "silent": progress[-1].silent,
+            "mac_per_pixel": mac_per_pixel(network, config.stride),
+        },
+        seconds=sum(p.seconds for p in progress),
+        recipe=recipe.source,
+        parameters=network.count_params(),
+        steps=trial.steps,
+        batch=trial.batch,
+        curve=[[p.step, statistics.mean(p.psnr.values())] for p in progress],
+        origin=watch.describe(),
+    )
+    # Into a file of its own: another process may finish at the same moment.
+    write_whole(run.with_suffix(".json"), json.dumps(dataclasses.asdict(record), indent=1))
+
+
+def keep_records(runs: Path, results: Results) -> None:
+    """Adds what the trainings wrote to the kept results."""
+    for file in sorted(runs.glob("*_[0-9]*.json")):
+        results.keep(Record(**json.loads(file.read_text("utf-8"))))
+
+
+def read_records(results: Results) -> dict[str, list[Record]]:
+    """Returns the kept records of each trial, those of other settings left out."""
+    records = results.read().values()
+    return {
+        name: [record for record in records if record.about == _about(trial)]
+        for name, trial in TRIALS.items()
     }
-    write_whole(arguments.runs / f"{name}_{seed}.json", json.dumps(result, indent=2))
 
 
-def write_page(arguments: argparse.Namespace) -> None:
-    """Writes the table of the results that are there."""
-    results = {name: _read(name, arguments) for name in TRIALS}
-    reference = [_mean(result) for result in results[REFERENCE]]
-    spread = statistics.stdev(reference)
-    base = statistics.mean(reference)
-    rows, question = [], ""
+def _about(trial: Trial) -> dict[str, Any]:
+    # As JSON has it, which knows no tuples.
+    return json.loads(json.dumps(dataclasses.asdict(trial)))
+
+
+def write_page(records: dict[str, list[Record]], page: Path) -> None:
+    """Writes the table of the trials that are done; the reference with two seeds is among them."""
+    reference = [_mean(record) for record in records[REFERENCE]]
+    spread, base, seeds = statistics.stdev(reference), statistics.mean(reference), len(reference)
+    rows: list[tuple[object, ...]] = []
+    question = ""
     for name, trial in TRIALS.items():
-        if not results[name]:
+        if not records[name]:
             continue
         if trial.question != question:
             question = trial.question
-            rows.append(f"| **{question}** | | | | | | | |")
-        means = [_mean(result) for result in results[name]]
-        by_noise = [
-            statistics.mean(result["psnr"][noise] for result in results[name])
-            for noise in ("gaussian:15", "gaussian:50", "camera:0.004")
-        ]
-        first = results[name][0]
-        difference = "" if name == REFERENCE else f"{statistics.mean(means) - base:+.2f}"
-        rows.append(
-            f"| {trial.title} | {first['mac_per_pixel'] / 1000:.1f} "
-            f"| {first['parameters'] / 1000:,.0f} | {statistics.mean(means):.2f} | {difference} | "
-            + " | ".join(f"{value:.2f}" for value in by_noise)
-            + " |"
-        )
-    seeds = len(reference)
+            rows.append((f"**{question}**", *[""] * (len(_HEADINGS) - 1)))
+        difference = statistics.mean(map(_mean, records[name])) - base
+        rows.append(_row(records[name], "" if name == REFERENCE else f"{difference:+.2f}"))
+    left = [trial.title for name, trial in TRIALS.items() if not records[name]]
     text = f"""# What earns its arithmetic
 
 One change at a time to the same short training of a small U-Net: {STEPS:,} steps of {BATCH}
 patches of {PATCH}x{PATCH} pixels, Gaussian noise of sigma 0 to 55 of 255 in one half and camera
 noise in the other. PSNR in dB, mean over {len(NOISES)} noises ({", ".join(NOISES)}) on 16 crops
-of `validation/cid22`, which training never sees. The reference was trained with {seeds} seeds, and
-its figures have a standard deviation of {spread:.3f} dB: differences below
-{2 * spread * (1 + 1 / seeds) ** 0.5:.2f} dB mean nothing.
+of `validation/cid22`, which training never sees. "Silent" are units whose ReLU answers to nothing
+any more. The reference was trained with {seeds} seeds, and its figures have a standard deviation
+of {spread:.3f} dB: differences below {2 * spread * (1 + 1 / seeds) ** 0.5:.2f} dB mean nothing.
 
 Such trainings are short: what learns fast wins, and what would be better in the end may not.
 
-| trial | kMAC/pixel | thousand parameters | mean PSNR | difference | gaussian:15 \
-| gaussian:50 | camera:0.004 |
-|---|---|---|---|---|---|---|---|
-{chr(10).join(rows)}
+{table(_HEADINGS, rows)}
 
-This page is written by `python experiments/ablation.py --jobs {arguments.jobs}`, which goes on with
-the trials that have no result yet; {len(TRIALS) - sum(map(bool, results.values()))} of \
-{len(TRIALS)} are left out for now.
+`python experiments/ablation.py --jobs 2` writes this page and goes on with what has no result
+yet{f" ({'; '.join(left)})" if left else ""}; the figures are kept in
+`experiments/results/ablation.json`.
 """
-    PAGE.write_text(text, "utf-8")
+    page.write_text(wrap(text), "utf-8")
 
 
-def _read(name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    files = sorted(arguments.runs.glob(f"{name}_[0-9]*.json"))
-    return [json.loads(file.read_text("utf-8")) for file in files]
+_HEADINGS = (
+    "trial",
+    "kMAC/pixel",
+    "thousand parameters",
+    "mean PSNR",
+    "difference",
+    "gaussian:15",
+    "gaussian:50",
+    "camera:0.004",
+    "silent",
+)
 
 
-def _mean(result: dict[str, Any]) -> float:
-    return statistics.mean(result["psnr"].values())
+def _row(records: list[Record], difference: str) -> tuple[object, ...]:
+    first = records[0]
+    by_noise = [
+        statistics.mean(record.figures["psnr"][noise] for record in records)
+        for noise in ("gaussian:15", "gaussian:50", "camera:0.004")
+    ]
+    return (
+        first.title,
+        f"{first.figures['mac_per_pixel'] / 1000:.1f}",
+        f"{first.parameters / 1000:,.0f}",
+        f"{statistics.mean(map(_mean, records)):.2f}",
+        difference,
+        *(f"{value:.2f}" for value in by_noise),
+        f"{statistics.mean(record.figures['silent'] for record in records):.0%}",
+    )
+
+
+def _mean(record: Record) -> float:
+    return statistics.mean(record.figures["psnr"].values())
 
 
 def main() -> None:
@@ -236,24 +284,26 @@ def main() -> None:
         run_trial(arguments.one[0], int(arguments.one[1]), arguments)
         return
     arguments.runs.mkdir(parents=True, exist_ok=True)
+    results = Results(RESULTS)
+    keep_records(arguments.runs, results)
+    records = read_records(results)
     commands = {}
     for name in arguments.only:
+        done = {record.seed for record in records[name]}
         seeds = arguments.reference_seeds if name == REFERENCE else arguments.seeds
-        for seed in range(seeds):
-            if not (arguments.runs / f"{name}_{seed}.json").exists():
-                commands[f"{name}_{seed}"] = [
-                    sys.executable,
-                    __file__,
-                    "--one",
-                    name,
-                    str(seed),
-                    f"--runs={arguments.runs}",
-                    f"--data={arguments.data}",
-                ]
+        for seed in sorted({*range(seeds)} - done):
+            command = [sys.executable, __file__, "--one", name, str(seed)]
+            commands[f"{name}_{seed}"] = [
+                *command,
+                f"--runs={arguments.runs}",
+                f"--data={arguments.data}",
+            ]
     run_processes(commands, arguments.jobs, arguments.runs)
-    if len(_read(REFERENCE, arguments)) < 2:
+    keep_records(arguments.runs, results)
+    records = read_records(results)
+    if len(records[REFERENCE]) < 2:
         sys.exit("no page written: it needs the reference with two seeds")
-    write_page(arguments)
+    write_page(records, PAGE)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from kerasdenoise.layers import LambdaLayer
-from kerasdenoise.models.unet import residual_block
+from kerasdenoise.models.unet import near_zero, residual_block
 
 # A symbolic tensor. Keras defines no public type for it.
 Tensor = Any
@@ -60,11 +60,24 @@ def lambda_block(x: Tensor, width: int, name: str, *, lowest: int) -> Tensor:
     return keras.layers.Add(name=f"{name}_add")([x, layer(x)])
 
 
+def leaky_block(x: Tensor, width: int, name: str) -> Tensor:
+    """A residual block whose units are never silent."""
+    branch = keras.layers.Conv2D(
+        width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_in"
+    )(x)
+    branch = keras.layers.LeakyReLU(0.1, name=f"{name}_leaky")(branch)
+    branch = keras.layers.Conv2D(
+        width, 3, padding="same", use_bias=False, kernel_initializer=near_zero(), name=f"{name}_out"
+    )(branch)
+    return keras.layers.Add(name=f"{name}_add")([x, branch])
+
+
 def make_block(kind: str, levels: int) -> Block:
     """Returns the block of that name for a U-Net of so many levels."""
     blocks: dict[str, Block] = {
         "residual": residual_block,
         "naf": naf_block,
+        "leaky": leaky_block,
         "lambda": functools.partial(lambda_block, lowest=levels - 1),
     }
     return blocks[kind]

@@ -133,11 +133,16 @@ def build(config: Config) -> keras.Model:
 def residual_block(x: Any, width: int, name: str) -> Any:
     """Adds two convolutions of what is given to it."""
     branch = _conv(width, 3, f"{name}_conv1", activation="relu")(x)
-    # Started near zero, so that every block starts as the identity: with the usual scale
-    # it learns more slowly.
-    near_zero = keras.initializers.VarianceScaling(0.02, "fan_in", "truncated_normal")
-    branch = _conv(width, 3, f"{name}_conv2", kernel_initializer=near_zero)(branch)
+    branch = _conv(width, 3, f"{name}_conv2", kernel_initializer=near_zero())(branch)
     return keras.layers.Add(name=f"{name}_add")([x, branch])
+
+
+def near_zero() -> keras.initializers.Initializer:
+    """Draws a block's second convolution so small that the block starts as the identity.
+
+    With the usual scale it learns more slowly.
+    """
+    return keras.initializers.VarianceScaling(0.02, "fan_in", "truncated_normal")
 
 
 def _conv(filters: int, kernel: int, name: str, **options: Any) -> keras.layers.Conv2D:

@@ -1,0 +1,101 @@
+"""Trials of a few steps: what is kept of them, and the table."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from types import ModuleType
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+RECIPE = """
+name = "photo"
+summary = "Tiny"
+seed = 1
+[model]
+architecture = "unet"
+[data]
+root = "."
+train = ["photos"]
+validation = ["photos"]
+license = "none"
+[[noise]]
+kind = "gaussian:25"
+[optimization]
+steps = 2
+[report]
+images = 1
+crop = 32
+"""
+SMALL = {"widths": [4, 8], "blocks": [1, 1]}
+
+
+@pytest.fixture(scope="module")
+def ablation() -> ModuleType:
+    import ablation
+
+    return ablation
+
+
+@pytest.fixture
+def arguments(
+    ablation: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> argparse.Namespace:
+    """Two trials of two steps, on photos that were made up."""
+    (tmp_path / "photos").mkdir()
+    for number in range(2):
+        pixels = np.random.default_rng(number).integers(100, 150, (64, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE, "utf-8")
+    monkeypatch.setattr(ablation, "RECIPE", recipe)
+    trial = ablation.Trial("as it is", "Reference", SMALL, patch=32, batch=2, steps=2)
+    trials = {"reference": trial, "leaky": dataclasses.replace(trial, title="L", block="leaky")}
+    monkeypatch.setattr(ablation, "TRIALS", trials)
+    return argparse.Namespace(runs=tmp_path / "runs", data=tmp_path)
+
+
+def test_trials_are_trained_kept_and_written_down(
+    ablation: ModuleType, arguments: argparse.Namespace, tmp_path: Path
+):
+    for name, seed in (("reference", 0), ("reference", 1), ("leaky", 0)):
+        ablation.run_trial(name, seed, arguments)
+    results = ablation.Results(tmp_path / "results.json")
+    ablation.keep_records(arguments.runs, results)
+    records = ablation.read_records(results)
+    assert [record.seed for record in records["reference"]] == [0, 1]
+    (leaky,) = records["leaky"]
+    assert leaky.figures["silent"] == 0
+    assert leaky.parameters == records["reference"][0].parameters
+    ablation.write_page(records, tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text("utf-8")
+    assert f"| {np.mean(list(leaky.figures['psnr'].values())):.2f} |" in page
+    assert "no result" in page
+
+
+def test_records_of_other_settings_do_not_count(
+    ablation: ModuleType, arguments: argparse.Namespace, tmp_path: Path
+):
+    ablation.run_trial("reference", 0, arguments)
+    results = ablation.Results(tmp_path / "results.json")
+    ablation.keep_records(arguments.runs, results)
+    assert len(ablation.read_records(results)["reference"]) == 1
+    ablation.TRIALS["reference"] = dataclasses.replace(ablation.TRIALS["reference"], steps=3)
+    assert not ablation.read_records(results)["reference"]
+
+
+@pytest.mark.parametrize("kind", ["residual", "naf", "lambda", "leaky"])
+def test_each_block_keeps_shape_and_starts_as_nearly_the_identity(kind: str):
+    from common.blocks import make_block
+
+    values = keras.random.normal((1, 16, 16, 16), seed=0)
+    x = keras.Input((16, 16, 16))
+    result = np.asarray(keras.Model(x, make_block(kind, 1)(x, 16, "encoder_0_0"))(values))
+    assert result.shape == values.shape
+    # A lambda layer starts as any layer does.
+    if kind != "lambda":
+        assert np.abs(result - np.asarray(values)).mean() < 0.2
