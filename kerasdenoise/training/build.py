@@ -4,53 +4,68 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
 
-import kerasdenoise.layers  # noqa: F401 (registers the layers that saved models name)
-from kerasdenoise.errors import ModelError, RecipeError
+from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import get_loss
 from kerasdenoise.models import get_architecture, make_config, split_noise_level
 from kerasdenoise.noise import Mixture, Noise, parse_noise
-from kerasdenoise.training.checkpoint import (
-    averaged_variables,
-    is_run,
-    read_run,
-    restore_checkpoint,
-)
+from kerasdenoise.training.checkpoint import averaged_variables, read_run, restore_checkpoint
 from kerasdenoise.training.contrast_search import ContrastSearch
+from kerasdenoise.training.distillation import DistillationTask
 from kerasdenoise.training.guided import GuidedTask
 from kerasdenoise.training.imitation import ImitationTask
 from kerasdenoise.training.objectives import check_objective, get_objective
 from kerasdenoise.training.optimizer import make_optimizer
-from kerasdenoise.training.recipe import Recipe
+from kerasdenoise.training.recipe import ModelSection, Recipe
 from kerasdenoise.training.task import DenoisingTask
-from kerasdenoise.zoo import find_model, verify_model
 
 
-def build_task(recipe: Recipe) -> DenoisingTask:
+def build_network(model: ModelSection) -> keras.Model:
+    """Builds a network, its weights new, that computes in its own precision.
+
+    Raises:
+        ModelError: If there is no such network.
+    """
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(model.dtype)
+    try:
+        return get_architecture(model.architecture).build(
+            make_config(model.architecture, model.config)
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def build_task(recipe: Recipe, teacher: keras.Model | None = None) -> DenoisingTask:
     """Builds what a recipe trains, compiled, with all its variables.
+
+    Args:
+        recipe: What it is.
+        teacher: What it learns from, if the recipe names such a network; nothing of it becomes
+            part of the task, and without it the task has the same variables.
 
     Raises:
         RecipeError: If parts of the recipe do not fit each other.
         ModelError: If there is no such network.
     """
     config = make_config(recipe.model.architecture, recipe.model.config)
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.model.dtype)
-    try:
-        denoiser = get_architecture(recipe.model.architecture).build(config)
-    finally:
-        keras.config.set_dtype_policy(policy)
+    denoiser = build_network(recipe.model)
     noises = [parse_noise(section.kind) for section in recipe.noise]
     _check_sides(recipe, config.stride, noises)
     noise = Mixture(noises, [section.share for section in recipe.noise])
     plan = recipe.optimization
     check_objective(plan.objective, noise, plan.loss)
     kind = DenoisingTask
-    if recipe.model.integers:
+    if recipe.model.teacher:
+        _check_taught(recipe, denoiser)
+    if teacher:
+        kind = functools.partial(DistillationTask, teacher=teacher)
+    elif recipe.model.integers:
         _check_integers(recipe)
         kind = ImitationTask
     elif split_noise_level(denoiser):
@@ -111,83 +126,21 @@ def load_run(run: Path) -> tuple[Recipe, keras.Model]:
     return dataclasses.replace(recipe, optimization=done), task.denoiser
 
 
-def read_history(recipe: Recipe) -> list[str]:
-    """Returns the texts of the recipes of all that one started from, the last first."""
-    history: list[str] = []
-    for source in filter(None, (recipe.model.start, *recipe.model.parts.values())):
-        if is_run(Path(source)):
-            earlier = read_run(Path(source))
-            history += [earlier.source, *read_history(earlier)]
-        else:
-            # The runs that a saved model was made by need not be there any more.
-            folder = find_model(source).folder
-            files = [folder / "recipe.toml", *sorted(folder.glob("recipe_earlier_*.toml"))]
-            history += [file.read_text("utf-8") for file in files]
-    return history
-
-
-def load_source(source: str) -> keras.Model:
-    """Loads what a recipe starts from: the network of a training run, or a saved model.
-
-    Args:
-        source: The folder of a run, or the name or folder of a saved model.
-
-    Raises:
-        RecipeError: If it is a run that cannot be read.
-        ModelError: If it is neither, or a model that is damaged, or that would need code of its
-            own to be run, which is never done.
-    """
-    if is_run(Path(source)):
-        return load_run(Path(source))[1]
-    info = find_model(source)
-    verify_model(info, only=["model.keras"])
-    path = info.folder / "model.keras"
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError) as error:  # by which Keras refuses
-        raise ModelError(
-            path,
-            "is not loaded: it is damaged, or holds code of its own or layers that are not known",
-            "use a model that is made of the layers of Keras and kerasdenoise alone",
-        ) from error
-
-
-def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:
-    """Gives a network, or parts of it, the weights that its recipe says it starts from.
-
-    Raises:
-        RecipeError: If they are of another network, or there is no such part.
-    """
-    targets = {"": (denoiser, recipe.model.start)} if recipe.model.start else {}
-    if not recipe.model.start:
-        _check_frozen(denoiser, recipe.model.parts)
-    for part, source in recipe.model.parts.items():
-        parts = [layer for layer in denoiser.layers if layer.name == part]
-        if not parts or not isinstance(parts[0], keras.Model):
-            known = [layer.name for layer in denoiser.layers if isinstance(layer, keras.Model)]
+def _check_taught(recipe: Recipe, denoiser: keras.Model) -> None:
+    """Refuses what a teacher's results cannot be learned from."""
+    plan = recipe.optimization
+    does_not_fit = (
+        (recipe.model.integers, "imitates what it starts from"),
+        (split_noise_level(denoiser), "learns to estimate the noise level from clean pictures"),
+        (plan.objective != "supervised", f"has the objective {plan.objective!r}"),
+        (plan.loss != "psnr", f"has the loss {plan.loss!r}, where a teacher's is 'psnr'"),
+    )
+    for is_so, why in does_not_fit:
+        if is_so:
             raise RecipeError(
-                f"part {part!r}",
-                f"is no network within {denoiser.name}",
-                f"known: {', '.join(known) or 'none'}",
-            )
-        targets[part] = (parts[0], source)
-    for network, source in targets.values():
-        try:
-            network.set_weights(load_source(source).get_weights())
-        except ValueError as error:
-            raise RecipeError(
-                source, f"is another network than {network.name}", "start from one of the same"
-            ) from error
-
-
-def _check_frozen(denoiser: keras.Model, parts: dict[str, str]) -> None:
-    """Refuses to train around a network that is not trained and has random weights."""
-    for layer in denoiser.layers:
-        if isinstance(layer, keras.Model) and not layer.trainable and layer.name not in parts:
-            raise RecipeError(
-                f"part {layer.name!r}",
-                f"of {denoiser.name} is not trained with it, and has no weights",
-                f'write [model] parts = {{ {layer.name} = "RUN" }}, with the run that trained it',
+                f"teacher {recipe.model.teacher!r}",
+                f"cannot teach a network that {why}",
+                "change one of both",
             )
 
 

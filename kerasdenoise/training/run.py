@@ -15,13 +15,14 @@ from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.models import make_config
-from kerasdenoise.training.build import averaged_weights, build_task, start_from_sources
+from kerasdenoise.training.build import averaged_weights, build_task
 from kerasdenoise.training.checkpoint import restore_checkpoint, save_checkpoint
 from kerasdenoise.training.deadline import Deadline
 from kerasdenoise.training.imitation import ImitationTask
 from kerasdenoise.training.log import draw_curves, read_log, write_log
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.revive import revive
+from kerasdenoise.training.sources import load_teacher, start_from_sources
 from kerasdenoise.training.steps import make_steps
 from kerasdenoise.training.validation import Validation
 
@@ -87,7 +88,7 @@ def train(
     """
     deadline = Deadline(seconds)
     keras.utils.set_random_seed(recipe.seed)
-    task = build_task(recipe)
+    task = build_task(recipe, load_teacher(recipe))
     run.mkdir(parents=True, exist_ok=True)
     step = restore_checkpoint(run, recipe, task, task.optimizer)
     last = min(recipe.optimization.steps, stop_at or recipe.optimization.steps)

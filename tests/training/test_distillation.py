@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasdenoise.errors import ModelError, RecipeError
+from kerasdenoise.training.build import build_task, load_run
+from kerasdenoise.training.distillation import DistillationTask
+from kerasdenoise.training.recipe import Recipe, parse_recipe
+from kerasdenoise.training.run import train
+from kerasdenoise.training.sources import load_teacher
+
+CONFIG = "{ preset = 'tiny' }"
+# Gray enough that hardly anything is clipped.
+CLEAN = 0.4 + 0.2 * np.random.default_rng(0).random((4, 48, 48, 3), np.float32)
+
+
+@pytest.fixture(scope="module")
+def teacher(recipe_text: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a network that has learned something."""
+    folder = tmp_path_factory.mktemp("runs") / "teacher"
+    recipe = parse_recipe(recipe_text(config=CONFIG, steps="60", interval="60"))
+    train(recipe, folder, Path(recipe.data.root))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(recipe_text: Callable[..., str], teacher: Path) -> Callable[..., str]:
+    """The recipe of what learns from it, with some of its model's lines changed."""
+
+    def make(config: str = CONFIG, **lines: str) -> str:
+        model = f"{config}\nteacher = '{teacher.as_posix()}'"
+        return recipe_text(config=model, **lines).replace("steps =", 'loss = "psnr"\nsteps =')
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def recipe(text: Callable[..., str]) -> Recipe:
+    return parse_recipe(text(steps="60", interval="20"))
+
+
+def _make(recipe: Recipe) -> DistillationTask:
+    task = build_task(recipe, load_teacher(recipe))
+    assert isinstance(task, DistillationTask)
+    return task
+
+
+def test_it_comes_closer_to_its_teacher_and_is_kept_alone(recipe: Recipe, tmp_path: Path):
+    train(recipe, tmp_path / "run", Path(recipe.data.root))
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "run" / "log.jsonl").open()]
+    assert losses[-1] < 0.8 * losses[0]
+    # It is loaded without the teacher, which need not be there any more.
+    _, denoiser = load_run(tmp_path / "run")
+    assert denoiser.count_params() == build_task(recipe).denoiser.count_params()
+
+
+def test_who_gives_what_the_teacher_gives_has_nothing_to_learn(recipe: Recipe, teacher: Path):
+    task = _make(recipe)
+    task.denoiser.set_weights(load_run(teacher)[1].get_weights())
+    seen = task(CLEAN)
+    assert float(task.compute_loss(None, None, seen)) < 1e-2
+    task.denoiser.get_layer("tail").set_weights(
+        [np.random.default_rng(0).normal(0, 0.2, (3, 3, 4, 12))]
+    )
+    assert float(task.compute_loss(None, None, task(CLEAN))) > 0.1
+
+
+def test_each_patch_counts_by_the_inverse_of_its_error(recipe: Recipe):
+    task = _make(recipe)
+    clean = np.zeros((2, 8, 8, 3), np.float32)
+    denoised = clean + np.float32([0.1, 0.01]).reshape(2, 1, 1, 1)
+    seen = {"target": clean, "denoised": denoised, "taught": 0.5 * denoised}
+    assert float(task.compute_loss(None, None, seen)) == pytest.approx(0.25, rel=0.02)
+
+
+def test_the_teacher_is_no_part_of_the_task(recipe: Recipe):
+    with_teacher, without = _make(recipe), build_task(recipe)
+    names = [variable.path for variable in with_teacher.variables]
+    assert len(names) == len(without.variables)
+    assert len(with_teacher.trainable_variables) == len(without.trainable_variables)
+
+
+def test_the_teacher_computes_in_the_precision_of_the_recipe(text: Callable[..., str]):
+    lines = f'{CONFIG}\ndtype = "mixed_bfloat16"'
+    teacher = load_teacher(parse_recipe(text(config=lines)))
+    assert teacher is not None
+    assert teacher.get_layer("head").compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("config", "line", "told"),
+    [
+        ("{ preset = 'tiny', estimates_level = true }", "", "noise level from clean pictures"),
+        (f"{CONFIG}\nintegers = true", "", "imitates what it starts from"),
+        (CONFIG, 'loss = "l1"', "where a teacher's is 'psnr'"),
+        (CONFIG, 'objective = "noise2noise"', "has the objective 'noise2noise'"),
+    ],
+)
+def test_what_cannot_be_taught_is_refused(
+    text: Callable[..., str], config: str, line: str, told: str
+):
+    recipe = text(config=config)
+    if line.startswith("loss"):
+        recipe = recipe.replace('loss = "psnr"', line)
+    elif line:
+        recipe = recipe.replace('loss = "psnr"', f'loss = "psnr"\n{line}')
+    with pytest.raises(RecipeError, match=told):
+        build_task(parse_recipe(recipe))
+
+
+def test_a_teacher_of_other_images_is_refused(text: Callable[..., str]):
+    recipe = parse_recipe(text(config="{ preset = 'tiny', channels = 1 }"))
+    with pytest.raises(RecipeError, match="does not take a noisy image alone"):
+        load_teacher(recipe)
+
+
+def test_a_teacher_that_is_not_there_is_refused(recipe_text: Callable[..., str]):
+    recipe = parse_recipe(recipe_text(config=f'{CONFIG}\nteacher = "nowhere"'))
+    with pytest.raises(ModelError, match="nowhere"):
+        load_teacher(recipe)
