@@ -20,7 +20,16 @@ from benchmarks.quality.methods import Method, find_methods
 from benchmarks.quality.page import render_page
 from benchmarks.quality.picture import Line, Point, draw_picture
 from benchmarks.quality.report import Report
-from benchmarks.quality.sets import ALL, CHOICE, COLOR, COMPARED, LEVELS, REAL, ImageSet, Source
+from benchmarks.quality.sets import (
+    ALL,
+    CHOICE,
+    COLOR,
+    COMPARED,
+    FEW,
+    LEVELS,
+    ImageSet,
+    Source,
+)
 from kerasdenoise.errors import KerasDenoiseError
 from kerasdenoise.evaluation.peers import PEERS
 from kerasdenoise.evaluation.report import save
@@ -60,14 +69,14 @@ Task = tuple[Method, ImageSet, str, int | None]
 
 def _of_models(models: Iterable[Method]) -> Iterator[Task]:
     for model in models:
-        for images in ALL:
+        for images in FEW if model.few else ALL:
             for noise in images.noises:
                 yield model, images, noise, None
 
 
 def _of_peers(peers: Iterable[Method]) -> Iterator[Task]:
     for peer in sorted(peers, key=lambda peer: peer.slow):
-        for images in (COLOR[0], REAL):
+        for images in FEW:
             for noise in images.noises:
                 all_of_them = (images.title, noise) == _SHOWN and not peer.slow
                 yield peer, images, noise, None if all_of_them else COMPARED

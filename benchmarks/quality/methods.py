@@ -13,7 +13,8 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.evaluation.peers import Peer, ToldDenoiser
 from kerasdenoise.inference.denoiser import Denoiser
-from kerasdenoise.zoo import ModelInfo, find_model, list_models
+from kerasdenoise.inference.quality import turns_of
+from kerasdenoise.zoo import ModelInfo, default_model, find_model, list_models
 
 _GENERAL = ("gaussian", "camera")
 
@@ -43,6 +44,7 @@ class Method:
         prepare: Makes it ready for one kind of noise; only peers make use of being told.
         cost: What it computes, if it is a network.
         slow: Whether it takes so long that only a few images are measured.
+        few: Whether it takes so long that only few sets are measured.
     """
 
     title: str
@@ -50,12 +52,14 @@ class Method:
     prepare: Callable[[str], Denoises]
     cost: Cost | None = None
     slow: bool = False
+    few: bool = False
 
 
 def find_methods(names: Iterable[str], threads: int) -> list[Method]:
     """The models of these names or folders; every general denoiser that is saved if none.
 
-    A model is general if it was trained on Gaussian or camera noise.
+    A model is general if it was trained on Gaussian or camera noise. The default model is there
+    twice, the second time at its best quality.
 
     Raises:
         ModelError: A model is unknown, or none is general.
@@ -63,7 +67,10 @@ def find_methods(names: Iterable[str], threads: int) -> list[Method]:
     asked = list(names) or [info.name for info in list_models() if _is_general(info)]
     if not asked:
         raise ModelError("saved models", "none is a general denoiser", "name one with --model")
-    return [_of_model(name, threads) for name in asked]
+    methods = [_of_model(name, threads) for name in asked]
+    if default_model() in asked:
+        methods.append(_at_its_best(default_model(), threads))
+    return methods
 
 
 def of_peer(peer: Peer, factor: float, title: str | None = None) -> Method:
@@ -93,6 +100,19 @@ def _of_model(name: str, threads: int) -> Method:
     digests = " ".join(_digest(path) for path in info.run_paths)
     cost = Cost(info.metadata["parameters"], info.metadata["mac_per_pixel"])
     return Method(info.name, digests, lambda noise: Denoiser(name, threads=threads), cost)
+
+
+def _at_its_best(name: str, threads: int) -> Method:
+    model = _of_model(name, threads)
+    assert model.cost is not None
+    mac = model.cost.mac and len(turns_of("best")) * model.cost.mac
+    return Method(
+        f"{name} --quality best",
+        model.origin,
+        lambda noise: Denoiser(name, threads=threads, quality="best"),
+        Cost(model.cost.parameters, mac),
+        few=True,
+    )
 
 
 def _digest(path: Path) -> str:

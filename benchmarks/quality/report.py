@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.quality.cache import Row
 from benchmarks.quality.measuring import Scores, mean
 from benchmarks.quality.methods import Method
+from benchmarks.quality.sets import ImageSet
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Report:
         wanted = wanted if count is None else min(count, wanted)
         scores = self._scores(method.title, images, noise)[:wanted]
         return mean(scores) if scores and len(scores) == wanted else None
+
+    def models_on(self, *sets: ImageSet) -> list[Method]:
+        """The saved models that were measured on any of these sets."""
+        titles = {(row.method, row.images) for row in self.rows}
+        return [m for m in self.models if any((m.title, s.title) in titles for s in sets)]
 
     @property
     def _all(self) -> list[Method]:

@@ -65,6 +65,8 @@ OTHER = ImageSet("CID22", "validation/cid22", (*OTHERS, CLEAN), limit=16)
 COMPARED = 12
 # What the settings of peers are chosen on; never a test set.
 CHOICE = ImageSet("choice", "validation/cid22", LEVELS, limit=4)
+# What takes long is measured on these.
+FEW = (COLOR[0], REAL)
 ALL = (*COLOR, *GRAY, REAL, OTHER)
 
 

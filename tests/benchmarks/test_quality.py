@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -355,6 +356,32 @@ def test_the_command_measures_once_and_writes_the_page(
     quality.main([*options, "--again", "--images", "1"])
     assert calls
     assert "CBSD68, 1 images" in (tmp_path / "docs" / "quality.md").read_text("utf-8")
+
+
+def test_the_default_model_is_measured_at_its_best_quality_as_well(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KERASDENOISE_MODEL", "photo")
+    methods = {method.title: method for method in find_methods([], threads=1)}
+    model, best = methods["photo"], methods["photo --quality best"]
+    assert model.cost is not None
+    assert best.cost is not None
+    assert best.cost.parameters == model.cost.parameters
+    assert best.cost.mac == pytest.approx(8 * (model.cost.mac or 0))
+    assert best.few
+    assert not model.few
+    assert [method.title for method in find_methods(["photo_tiny"], threads=1)] == ["photo_tiny"]
+
+
+def test_a_model_has_rows_where_it_was_measured(report: Report):
+    best = Method("photo --quality best", "1", lambda noise: Identity(), Cost(1234, 454_240.0))
+    rows = {**report.rows, Row(best.title, "CBSD68", "gaussian:25"): [Scores(20.0, 33.0, 0.9)] * 2}
+    whole = dataclasses.replace(report, models=[*report.models, best], rows=rows)
+    page = render_page(whole, "quality.png")
+    assert "| `photo --quality best` | no | - / 33.00 / - | - / - / - | - / - / - |" in page
+    gray = page.partition("## Gaussian noise, gray")[2].partition("## Real photos")[0]
+    assert best.title not in gray
+    assert best.title in {point.title for point in quality.find_points(whole)}
 
 
 def test_an_unknown_model_is_refused_in_one_line(data: Path, tmp_path: Path):
