@@ -25,6 +25,7 @@ def render_card(metadata: dict[str, Any]) -> str:
     levels = [("Noise level", estimated)] if metadata.get("estimates_level") else []
     earlier = ", ".join(f"`{name}`" for name in reversed(training.get("earlier", [])))
     begun = f" after {earlier}" if earlier else ""
+    taught = f", taught by `{training['teacher']}`" if training.get("teacher") else ""
     facts = [
         ("Architecture", f"`{metadata['architecture']}`, see `config.json`"),
         ("Parameters", f"{metadata['parameters']:,}"),
@@ -34,7 +35,7 @@ def render_card(metadata: dict[str, Any]) -> str:
         ("Input and output", (f"float32, 1 x H x W x {metadata['channels']}, nominally in [0, 1], "
          f"sides multiples of {metadata['stride']}{given}; the output is not clipped")),
         *levels,
-        ("Trained", (f"{training['steps']:,} steps by `recipe.toml`{begun}, at commit "
+        ("Trained", (f"{training['steps']:,} steps by `recipe.toml`{begun}{taught}, at commit "
          f"`{training['commit'][:12]}`, version {training['version']}")),
         ("Noise in training", ", ".join(f"`{kind}`" for kind in training["noise"])),
         ("Data", ", ".join(f"`{folder}`" for folder in training["data"])),

@@ -157,6 +157,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
         "training": {
             "recipe": "recipe.toml",
             "earlier": earlier,
+            "teacher": recipe.model.teacher,
             "steps": recipe.optimization.steps,
             "data": list(recipe.data.train),
             "data_license": recipe.data.license,

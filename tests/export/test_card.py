@@ -76,6 +76,14 @@ def test_a_network_that_estimates_the_level_says_so(metadata: dict[str, Any]):
     assert "| Noise level | estimated by `level.tflite`; `tile.tflite` takes it, " in card
 
 
+def test_what_a_training_started_and_learned_from_is_named(metadata: dict[str, Any]):
+    assert "after" not in render_card(metadata)
+    assert "taught" not in render_card(metadata)
+    training = {"earlier": ["recipe_earlier_1.toml"], "teacher": "runs/photo"}
+    card = render_card(metadata | {"training": metadata["training"] | training})
+    assert "by `recipe.toml` after `recipe_earlier_1.toml`, taught by `runs/photo`, at" in card
+
+
 @pytest.mark.parametrize(("noise", "called"), [("gaussian:25", "gaussian:25"), (None, "its own")])
 def test_figures_are_a_table(metadata: dict[str, Any], noise: str | None, called: str):
     row = {
