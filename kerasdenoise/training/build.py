@@ -168,6 +168,12 @@ def _check_integers(recipe: Recipe) -> None:
             "rounds by itself, where integers have their own rounding",
             'write dtype = "float32", or integers = false',
         )
+    if recipe.optimization.loss != "psnr":
+        raise RecipeError(
+            f"loss {recipe.optimization.loss!r}",
+            "is not by what a network in integers is compared with the one in floats",
+            'write loss = "psnr"',
+        )
 
 
 def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:

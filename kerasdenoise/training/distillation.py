@@ -22,9 +22,6 @@ class DistillationTask(DenoisingTask):
     noisy one, both have the same least squared error in the mean (Hinton et al., "Distilling
     the knowledge in a neural network", 2015, has the idea for classes).
 
-    Each patch counts as in the loss `psnr`: by the inverse of its squared error against the
-    clean picture.
-
     Args:
         *args: What `DenoisingTask` takes.
         teacher: A network of noisy images alone.
@@ -51,7 +48,18 @@ class DistillationTask(DenoisingTask):
         }
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
-        """Compares with the teacher, in units of the error against the clean picture."""
-        denoised = y_pred["denoised"]
-        own = keras.ops.stop_gradient(l2(y_pred["target"], denoised))
-        return keras.ops.mean(l2(y_pred["taught"], denoised) / (own + _EPSILON))
+        """Compares with the teacher; there is no other target."""
+        return compare_with_teacher(y_pred)
+
+
+def compare_with_teacher(seen: dict[str, Tensor]) -> Tensor:
+    """Returns the mean over patches of the squared difference from what a teacher gives.
+
+    Each counts by the inverse of its squared error against the clean picture, which makes the
+    gradient that of decibels: the same as of the loss `psnr`, less what the teacher cannot know.
+
+    Args:
+        seen: `target`, the clean picture; `taught`, the teacher's result; and `denoised`.
+    """
+    own = keras.ops.stop_gradient(l2(seen["target"], seen["denoised"]))
+    return keras.ops.mean(l2(seen["taught"], seen["denoised"]) / (own + _EPSILON))

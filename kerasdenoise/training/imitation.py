@@ -8,6 +8,7 @@ import keras
 
 from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.noise.base import Tensor
+from kerasdenoise.training.distillation import compare_with_teacher
 from kerasdenoise.training.quantized import round_network, set_scales
 from kerasdenoise.training.task import DenoisingTask
 
@@ -41,11 +42,15 @@ class ImitationTask(DenoisingTask):
         set_scales(self.denoiser, noisy)
 
     def call(self, clean: Tensor, training: bool | None = None) -> dict[str, Tensor]:
-        """Returns what was compared, as `DenoisingTask` does."""
+        """Returns what `DenoisingTask` does, and as `taught` what the floats make of it."""
         noisy, target = self._objective(clean, self._noise, self.seed_generator)
-        noisy, _ = self._crop(noisy, target)
+        noisy, target = self._crop(noisy, target)
         # As pictures have it: integers hold nothing else.
         noisy = keras.ops.round(255 * keras.ops.clip(noisy, 0, 1)) / 255
         imitated = keras.ops.clip(self.imitated(noisy, training=False), 0, 1)
         denoised = self.denoiser(noisy, training=training)
-        return {"inputs": noisy, "target": imitated, "denoised": denoised}
+        return {"inputs": noisy, "target": target, "denoised": denoised, "taught": imitated}
+
+    def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
+        """Compares with the floats; there is no other target."""
+        return compare_with_teacher(y_pred)

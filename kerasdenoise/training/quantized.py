@@ -133,22 +133,37 @@ def set_scales(network: keras.Model, noisy: Sequence[Tensor]) -> None:
         noisy: Float32 batches of what it will see.
     """
     rng = np.random.default_rng(0)
-    # From the first to the last, as each gets what those before it left.
-    for layer in network.layers:
-        if not isinstance(layer, Rounded) or layer.picture:
-            continue
-        probe = keras.Model(network.input, layer.input)
-        seen = [keras.ops.convert_to_numpy(probe(batch)).ravel() for batch in noisy]
-        widest = max(_widest(values, layer) for values in seen)
-        sample = rng.choice(np.concatenate(seen), _SAMPLES)
-        errors = [_squared_error(sample, widest * share, layer) for share in _SHARES]
-        layer.scale = widest * _SHARES[np.argmin(errors)]
+    layers = [each for each in network.layers if isinstance(each, Rounded) and not each.picture]
+    # From the first to the last, as each gets what those before it left. A scale that several
+    # tensors have is set by the first of them, so that the others are not cut off, and then by all.
+    for count in (1, None):
+        for layer in layers:
+            probe = keras.Model(network.input, tensors_rounded_by(layer, network)[:count])
+            seen = [
+                keras.ops.convert_to_numpy(values).ravel()
+                for batch in noisy
+                for values in keras.tree.flatten(probe(batch))
+            ]
+            widest = max(_widest(values, layer) for values in seen)
+            sample = rng.choice(np.concatenate(seen), _SAMPLES)
+            errors = [_squared_error(sample, widest * share, layer) for share in _SHARES]
+            layer.scale = widest * _SHARES[np.argmin(errors)]
+
+
+def tensors_rounded_by(layer: Rounded, network: keras.Model) -> list[Tensor]:
+    """Returns what a layer of a network is applied to, in the network's order."""
+    # Not what other models of the same layers apply it to.
+    own = {id(node) for nodes in network._nodes_by_depth.values() for node in nodes}
+    return [node.input_tensors[0] for node in layer._inbound_nodes if id(node) in own]
 
 
 class _Writer:
     """Applies the operations of a network one after the other, to rounded values.
 
     A value is rounded where it is used, once for all uses, and so behind what only moves it.
+
+    A sum and what it is of have one scale. Then the sum of rounded values needs no rounding, and
+    of all the sums in a row, each on top of the last, only what is added is rounded.
     """
 
     def __init__(self, name: str, noisy: Tensor) -> None:
@@ -157,6 +172,8 @@ class _Writer:
         # By the identity of tensors: what they are rounded to, and which are never negative.
         self._rounded = {id(noisy): pixels, id(pixels): pixels}
         self._positive: set[int] = set()
+        # What rounds a tensor: of those that are rounded, and of sums that are not yet.
+        self._rounders: dict[int, Rounded] = {}
         # Keeps the tensors, so that no other one gets the identity of one of them.
         self._kept: list[Tensor] = [noisy]
 
@@ -194,28 +211,54 @@ class _Writer:
             self._rounded[id(result)] = result
         if id(value) in self._positive:
             self._positive.add(id(result))
+        if id(value) in self._rounders:
+            self._rounders[id(result)] = self._rounders[id(value)]
         return result
 
     def _compute(self, operation: Any, *args: Any, **options: Any) -> Tensor:
         # What is joined has one scale. Only the level of the noise is, with the picture.
         joins = type(operation).__name__ == "Concatenate"
+        rounder = None
+        if type(operation).__name__ == "Add":
+            rounder = self._share_scale(keras.tree.flatten(args))
         args = keras.tree.map_structure(lambda value: self._round(value, picture=joins), args)
         result = operation(*args, **options)
         if joins:
             self._rounded[id(result)] = result
+        if rounder is not None:
+            self._rounders[id(result)] = rounder
         activation = getattr(operation, "activation", None)
         if type(operation).__name__ == "Absolute" or activation is keras.activations.relu:
             self._positive.add(id(result))
         return result
 
+    def _share_scale(self, values: Sequence[Tensor]) -> Rounded | None:
+        """Has all of these rounded alike, unless some of them are rounded otherwise already."""
+        known = {id(each): each for value in values if (each := self._rounders.get(id(value)))}
+        if len(known) > 1 or any(id(value) in self._positive for value in values):
+            return None
+        new = _make_rounder(values[0], signed=True, picture=False)
+        rounder = next(iter(known.values()), new)
+        for value in values:
+            self._rounders[id(value)] = rounder
+        return rounder
+
     def _round(self, value: Tensor, *, picture: bool) -> Tensor:
         if id(value) not in self._rounded:
-            signed = not picture and id(value) not in self._positive
-            name = f"{value._keras_history.operation.name}_rounded"
-            result = Rounded(signed=signed, picture=picture, name=name)(value)
+            rounder = self._rounders.get(id(value))
+            if rounder is None:
+                signed = not picture and id(value) not in self._positive
+                rounder = _make_rounder(value, signed=signed, picture=picture)
+            result = rounder(value)
+            self._rounders[id(value)] = self._rounders[id(result)] = rounder
             self._rounded[id(value)] = self._rounded[id(result)] = result
             self._kept += value, result
         return self._rounded[id(value)]
+
+
+def _make_rounder(value: Tensor, *, signed: bool, picture: bool) -> Rounded:
+    name = f"{value._keras_history.operation.name}_rounded"
+    return Rounded(signed=signed, picture=picture, name=name)
 
 
 def _widest(values: np.ndarray, layer: Rounded) -> float:

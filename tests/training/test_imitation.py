@@ -30,7 +30,8 @@ def floats(recipe_text: Callable[..., str], tmp_path_factory: pytest.TempPathFac
 def recipe(recipe_text: Callable[..., str], floats: Path) -> Recipe:
     """How it is imitated."""
     model = f"{CONFIG}\nintegers = true\nstart = '{floats.as_posix()}'"
-    return parse_recipe(recipe_text(config=model, steps="60", interval="20"))
+    text = recipe_text(config=model, steps="60", interval="20")
+    return parse_recipe(text.replace("steps =", 'loss = "psnr"\nsteps ='))
 
 
 @pytest.fixture(scope="module")
@@ -81,4 +82,10 @@ def test_without_a_network_to_imitate_it_is_refused(recipe_text: Callable[..., s
 def test_half_precision_is_refused(recipe_text: Callable[..., str]):
     model = '{ preset = "tiny" }\nintegers = true\nstart = "run"\ndtype = "mixed_bfloat16"'
     with pytest.raises(RecipeError, match="rounds by itself"):
+        build_task(parse_recipe(recipe_text(config=model)))
+
+
+def test_another_loss_is_refused(recipe_text: Callable[..., str]):
+    model = '{ preset = "tiny" }\nintegers = true\nstart = "run"'
+    with pytest.raises(RecipeError, match="loss 'l1': is not by what"):
         build_task(parse_recipe(recipe_text(config=model)))

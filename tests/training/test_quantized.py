@@ -7,7 +7,13 @@ import pytest
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.models import get_architecture, make_config, split_noise_level
 from kerasdenoise.models.unet import Config, build
-from kerasdenoise.training.quantized import Rounded, RoundedConv2D, round_network, set_scales
+from kerasdenoise.training.quantized import (
+    Rounded,
+    RoundedConv2D,
+    round_network,
+    set_scales,
+    tensors_rounded_by,
+)
 
 NOISY = np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
 
@@ -99,24 +105,46 @@ def test_it_keeps_the_place_of_the_noise_level(network: keras.Model, rounded: ke
 
 def test_every_value_that_is_used_is_rounded_once(rounded: keras.Model):
     by_name = {layer.name: layer for layer in rounded.layers}
-    for name in ("head", "encoder_0_0_conv1", "encoder_0_0_add", "skip_0", "level_cells"):
+    for name in ("head", "encoder_0_0_conv1", "down_1", "level_cells"):
         assert isinstance(by_name[f"{name}_rounded"], Rounded)
     # What is moved is rounded behind that, and nothing twice.
     assert "up_0_rounded" not in by_name
-    for layer in rounded.layers:
-        if isinstance(layer, Rounded):
-            source = layer.input._keras_history.operation
-            assert not isinstance(source, Rounded)
+    for source in _sources(rounded):
+        assert not isinstance(source, Rounded)
+
+
+def test_sums_and_what_they_are_of_have_one_scale(rounded: keras.Model):
+    top = rounded.get_layer("head_rounded")
+    sources = [value._keras_history.operation.name for value in tensors_rounded_by(top, rounded)]
+    assert [name for name in sources if not name.startswith("depth_to_space")] == [
+        *("head", "encoder_0_0_conv2", "encoder_0_0_add"),
+        *("skip_0", "decoder_0_0_conv2", "decoder_0_0_add"),
+    ]
+    # So a sum is rounded already, unless it is cut off.
+    skip = rounded.get_layer("skip_0")
+    values = np.asarray(keras.Model(rounded.input, skip.output)(NOISY)) / top.scale
+    np.testing.assert_allclose(values, np.rint(values), atol=1e-3)
+
+
+def _sources(network: keras.Model) -> list[object]:
+    """What gives the tensors that are rounded."""
+    return [
+        value._keras_history.operation
+        for layer in network.layers
+        if isinstance(layer, Rounded)
+        for value in tensors_rounded_by(layer, network)
+    ]
 
 
 def test_values_behind_a_relu_use_all_of_the_scale(rounded: keras.Model):
     assert rounded.get_layer("encoder_0_0_conv1_rounded").low == 0
-    assert rounded.get_layer("encoder_0_0_conv2_rounded").low == -128
+    assert rounded.get_layer("down_1_rounded").low == -128
 
 
 def test_scales_fit_what_is_seen(network: keras.Model, rounded: keras.Model):
-    head = keras.Model(network.input, network.get_layer("head").output)
-    widest = np.abs(head(NOISY)).max() / 127
+    names = ("head", "encoder_0_0_add", "decoder_0_0_add")
+    stream = keras.Model(network.input, [network.get_layer(name).output for name in names])
+    widest = max(np.abs(values).max() for values in stream(NOISY)) / 127
     scale = rounded.get_layer("head_rounded").scale
     assert 0.1 * widest < scale < 1.1 * widest
 
