@@ -23,6 +23,7 @@ from kerasdenoise.training.objectives import check_objective, get_objective
 from kerasdenoise.training.optimizer import make_optimizer
 from kerasdenoise.training.recipe import ModelSection, Recipe
 from kerasdenoise.training.task import DenoisingTask
+from kerasdenoise.training.teacher import Teacher
 
 
 def build_network(model: ModelSection) -> keras.Model:
@@ -41,7 +42,7 @@ def build_network(model: ModelSection) -> keras.Model:
         keras.config.set_dtype_policy(policy)
 
 
-def build_task(recipe: Recipe, teacher: keras.Model | None = None) -> DenoisingTask:
+def build_task(recipe: Recipe, teacher: Teacher | None = None) -> DenoisingTask:
     """Builds what a recipe trains, compiled, with all its variables.
 
     Args:
@@ -62,15 +63,15 @@ def build_task(recipe: Recipe, teacher: keras.Model | None = None) -> DenoisingT
     check_objective(plan.objective, noise, plan.loss)
     kind = DenoisingTask
     if recipe.model.teacher:
-        _check_taught(recipe, denoiser)
-    if teacher:
-        kind = functools.partial(DistillationTask, teacher=teacher)
-    elif recipe.model.integers:
+        _check_taught(recipe)
+    if recipe.model.integers:
         _check_integers(recipe)
         kind = ImitationTask
     elif split_noise_level(denoiser):
         _check_guided(plan.objective)
-        kind = GuidedTask
+        kind = functools.partial(GuidedTask, teacher=teacher)
+    elif teacher is not None:
+        kind = functools.partial(DistillationTask, teacher=teacher)
     elif plan.objective == "mean_optimal":
         kind = ContrastSearch
     task = kind(
@@ -126,12 +127,11 @@ def load_run(run: Path) -> tuple[Recipe, keras.Model]:
     return dataclasses.replace(recipe, optimization=done), task.denoiser
 
 
-def _check_taught(recipe: Recipe, denoiser: keras.Model) -> None:
+def _check_taught(recipe: Recipe) -> None:
     """Refuses what a teacher's results cannot be learned from."""
     plan = recipe.optimization
     does_not_fit = (
         (recipe.model.integers, "imitates what it starts from"),
-        (split_noise_level(denoiser), "learns to estimate the noise level from clean pictures"),
         (plan.objective != "supervised", f"has the objective {plan.objective!r}"),
         (plan.loss != "psnr", f"has the loss {plan.loss!r}, where a teacher's is 'psnr'"),
     )

@@ -10,6 +10,7 @@ from kerasdenoise.models import split_noise_level
 from kerasdenoise.models._noise_level import CELL
 from kerasdenoise.noise.base import Tensor
 from kerasdenoise.training.task import DenoisingTask
+from kerasdenoise.training.teacher import Teacher, compare_with_teacher
 
 # Share of the patches whose true noise level the denoising part is told.
 TOLD = 0.25
@@ -22,11 +23,19 @@ class GuidedTask(DenoisingTask):
     with, and the truth for the others, so that it also follows a level that it is given. The
     estimate answers to the truth alone: the image's loss does not bend it.
 
-    Takes what `DenoisingTask` takes.
+    Args:
+        denoiser: The network.
+        *args: What `DenoisingTask` takes.
+        teacher: What the denoising half learns from, told the same level, in place of the clean
+            picture; None for that.
+        **kwargs: What `DenoisingTask` takes.
     """
 
-    def __init__(self, denoiser: keras.Model, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, denoiser: keras.Model, *args: Any, teacher: Teacher | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(denoiser, *args, **kwargs)
+        self._teacher = teacher
         parts = split_noise_level(denoiser)
         if parts is None:
             raise TypeError(f"{denoiser.name} estimates no noise level")
@@ -41,18 +50,22 @@ class GuidedTask(DenoisingTask):
         estimated = self._estimator(noisy, training=training)
         is_told = keras.random.uniform((noisy.shape[0], 1, 1, 1), seed=self.seed_generator) < TOLD
         guide = ops.where(is_told, level, ops.stop_gradient(estimated))
-        denoised = self._told([noisy, guide], training=training)
-        return {
+        seen = {
             "inputs": noisy,
             "target": target,
-            "denoised": denoised,
+            "denoised": self._told([noisy, guide], training=training),
             "level": level,
             "estimated": estimated,
         }
+        if self._teacher is not None:
+            seen["taught"] = self._teacher([noisy, guide], self.seed_generator)
+        return seen
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
         """Adds the mean absolute error of the estimated level."""
         error = keras.ops.mean(keras.ops.abs(y_pred["estimated"] - y_pred["level"]))
+        if self._teacher is not None:
+            return compare_with_teacher(y_pred) + error
         return super().compute_loss(x, y, y_pred) + error
 
 

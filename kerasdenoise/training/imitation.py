@@ -8,9 +8,9 @@ import keras
 
 from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.noise.base import Tensor
-from kerasdenoise.training.distillation import compare_with_teacher
 from kerasdenoise.training.quantized import round_network, set_scales
 from kerasdenoise.training.task import DenoisingTask
+from kerasdenoise.training.teacher import compare_with_teacher
 
 # Batches that the first scales are set by.
 _BATCHES = 8

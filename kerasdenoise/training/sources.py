@@ -9,10 +9,11 @@ import keras
 
 import kerasdenoise.layers  # noqa: F401 (registers the layers that saved models name)
 from kerasdenoise.errors import ModelError, RecipeError
-from kerasdenoise.models import make_config
+from kerasdenoise.models import make_config, split_noise_level
 from kerasdenoise.training.build import build_network, load_run
 from kerasdenoise.training.checkpoint import is_run, read_run
 from kerasdenoise.training.recipe import Recipe, read_recipe
+from kerasdenoise.training.teacher import Teacher
 from kerasdenoise.zoo import find_model, verify_model
 
 
@@ -57,27 +58,36 @@ def load_source(source: str) -> keras.Model:
         ) from error
 
 
-def load_teacher(recipe: Recipe) -> keras.Model | None:
+def load_teacher(recipe: Recipe) -> Teacher | None:
     """Loads what a recipe's network learns from, to compute in the same precision; None if none.
 
     Raises:
-        RecipeError: If it is a run that cannot be read, or no network that denoises an image.
+        RecipeError: If it is a run that cannot be read, or takes other inputs.
         ModelError: If it is neither run nor model, or one that is damaged.
     """
     source = recipe.model.teacher
     if not source:
         return None
-    channels = make_config(recipe.model.architecture, recipe.model.config).channels
     given = load_source(source)
-    if len(given.inputs) > 1 or given.input.shape[-1] != channels:
+    config = make_config(recipe.model.architecture, recipe.model.config)
+    if len(given.inputs) > 1 or given.input.shape[-1] != config.channels:
         raise RecipeError(
             f"teacher {source!r}",
             "does not take a noisy image alone, of as many channels as this network",
             "name a network that does",
         )
-    teacher = build_network(dataclasses.replace(_read(source).model, dtype=recipe.model.dtype))
-    teacher.set_weights(given.get_weights())
-    return teacher
+    network = build_network(dataclasses.replace(_read(source).model, dtype=recipe.model.dtype))
+    network.set_weights(given.get_weights())
+    if getattr(config, "estimates_level", False):
+        parts = split_noise_level(network)
+        if parts is None:
+            raise RecipeError(
+                f"teacher {source!r}",
+                "does not go by a level of the noise, as this network does",
+                "name one that estimates it too, or write estimates_level = false",
+            )
+        network = parts.told
+    return Teacher(network)
 
 
 def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:

@@ -59,25 +59,6 @@ def test_it_comes_closer_to_its_teacher_and_is_kept_alone(recipe: Recipe, tmp_pa
     assert denoiser.count_params() == build_task(recipe).denoiser.count_params()
 
 
-def test_who_gives_what_the_teacher_gives_has_nothing_to_learn(recipe: Recipe, teacher: Path):
-    task = _make(recipe)
-    task.denoiser.set_weights(load_run(teacher)[1].get_weights())
-    seen = task(CLEAN)
-    assert float(task.compute_loss(None, None, seen)) < 1e-2
-    task.denoiser.get_layer("tail").set_weights(
-        [np.random.default_rng(0).normal(0, 0.2, (3, 3, 4, 12))]
-    )
-    assert float(task.compute_loss(None, None, task(CLEAN))) > 0.1
-
-
-def test_each_patch_counts_by_the_inverse_of_its_error(recipe: Recipe):
-    task = _make(recipe)
-    clean = np.zeros((2, 8, 8, 3), np.float32)
-    denoised = clean + np.float32([0.1, 0.01]).reshape(2, 1, 1, 1)
-    seen = {"target": clean, "denoised": denoised, "taught": 0.5 * denoised}
-    assert float(task.compute_loss(None, None, seen)) == pytest.approx(0.25, rel=0.02)
-
-
 def test_the_teacher_is_no_part_of_the_task(recipe: Recipe):
     with_teacher, without = _make(recipe), build_task(recipe)
     names = [variable.path for variable in with_teacher.variables]
@@ -85,17 +66,32 @@ def test_the_teacher_is_no_part_of_the_task(recipe: Recipe):
     assert len(with_teacher.trainable_variables) == len(without.trainable_variables)
 
 
-def test_the_teacher_computes_in_the_precision_of_the_recipe(text: Callable[..., str]):
-    lines = f'{CONFIG}\ndtype = "mixed_bfloat16"'
-    teacher = load_teacher(parse_recipe(text(config=lines)))
-    assert teacher is not None
-    assert teacher.get_layer("head").compute_dtype == "bfloat16"
+def test_a_network_that_estimates_the_level_learns_from_one_that_goes_by_it(
+    recipe_text: Callable[..., str], tmp_path: Path
+):
+    config = "{ preset = 'tiny', estimates_level = true }"
+    first = parse_recipe(recipe_text(config=config, steps="60", interval="60"))
+    root = Path(first.data.root)
+    train(first, tmp_path / "first", root)
+    model = f"{config}\nteacher = '{(tmp_path / 'first').as_posix()}'"
+    text = recipe_text(config=model, steps="60", interval="20")
+    second = parse_recipe(text.replace("steps =", 'loss = "psnr"\nsteps ='))
+    train(second, tmp_path / "second", root)
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "second" / "log.jsonl").open()]
+    assert losses[-1] < 0.8 * losses[0]
+    seen = build_task(second, load_teacher(second))(CLEAN)
+    assert seen["taught"].shape == seen["denoised"].shape
+
+
+def test_a_teacher_without_a_level_cannot_teach_a_network_with_one(text: Callable[..., str]):
+    recipe = parse_recipe(text(config="{ preset = 'tiny', estimates_level = true }"))
+    with pytest.raises(RecipeError, match="does not go by a level of the noise"):
+        load_teacher(recipe)
 
 
 @pytest.mark.parametrize(
     ("config", "line", "told"),
     [
-        ("{ preset = 'tiny', estimates_level = true }", "", "noise level from clean pictures"),
         (f"{CONFIG}\nintegers = true", "", "imitates what it starts from"),
         (CONFIG, 'loss = "l1"', "where a teacher's is 'psnr'"),
         (CONFIG, 'objective = "noise2noise"', "has the objective 'noise2noise'"),
