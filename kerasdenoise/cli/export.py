@@ -234,6 +234,17 @@ def _report(file: str, row: Mapping[str, Any]) -> None:
         f"{file:<28}{row['bytes']:>12,} bytes {row['psnr']:>7.2f} dB, Keras "
         f"{row['psnr_keras']:.2f} ({row['noise']}, {row['images']} of {row['photos']})"
     )
+    tile = row["tile"]
+    if tile and tile["size"] and 2 * (tile["step"] or 0) < tile["size"]:
+        say(
+            f"  of its {tile['size']} pixels a side all but {tile['step'] or 0} are halo: "
+            f"with --size {_roomy_size(tile['halo'])} a photo takes less arithmetic"
+        )
+
+
+def _roomy_size(halo: int) -> int:
+    """The power of two of which at least half is no halo."""
+    return 2 ** math.ceil(math.log2(4 * halo))
 
 
 def _check_gpu(model: str) -> None:

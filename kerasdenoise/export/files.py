@@ -43,7 +43,7 @@ class Order:
         integers: The same network as it was trained in integers, with its scales, as
             `fix_scales` makes it, for files of 8-bit integers; None for the network itself.
         force: Whether files that lose too much are kept.
-        report: Is told of each file and what was measured of it.
+        report: Is told of each file and how `describe_file` describes it.
     """
 
     variants: Sequence[Variant] = ()
@@ -99,7 +99,7 @@ def write_files(
         if variant.size and variant.size <= golden.LARGEST and len(denoiser.inputs) == 1:
             described["golden"] = _write_golden(path, variant.size, metadata["channels"])
         path.with_suffix(".json").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
-        order.report(variant.file, row)
+        order.report(variant.file, described)
     return rows
 
 

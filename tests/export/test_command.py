@@ -65,6 +65,8 @@ def test_a_run_becomes_a_model_with_its_figures(
     assert re.search(
         r"^mobile_32\.tflite +[\d,]+ bytes +[\d.]+ dB, Keras [\d.]+", result.stderr, re.M
     )
+    # It sees 23 pixels around each.
+    assert "of its 32 pixels a side all but 0 are halo: with --size 128 a photo" in result.stderr
 
 
 @pytest.mark.parametrize(
