@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -47,6 +47,13 @@ if TYPE_CHECKING:
 )
 @click.option("--gray", is_flag=True, help="Turn the images to gray first.")
 @click.option(
+    "--quality",
+    type=click.Choice(["fast", "balanced", "best"]),
+    default="balanced",
+    show_default=True,
+    help="As `denoise` has it; fast rounds and clips the noisy image as a file does.",
+)
+@click.option(
     "--json",
     "json_path",
     metavar="PATH|-",
@@ -67,6 +74,7 @@ def command(
     seed: int,
     limit: int | None,
     gray: bool,
+    quality: Literal["fast", "balanced", "best"],
     json_path: str | None,
     overwrite: bool,
     threads: int | None,
@@ -88,7 +96,7 @@ def command(
     if target is not None:
         check_target(target, overwrite=overwrite)
     sets = _sets(folder, noises, pairs=pairs, seed=seed, limit=limit, gray=gray)
-    denoiser = Denoiser(model, threads=threads)
+    denoiser = Denoiser(model, threads=threads, quality=quality)
     results = _measure(denoiser, sets, verbose=ctx.ensure_object(Report).verbosity > 0)
 
     stream = sys.stderr if json_path == "-" else sys.stdout
@@ -97,7 +105,8 @@ def command(
         text = to_json(
             results,
             kerasdenoise=__version__,
-            model={"name": denoiser.info.name, "sha256": _sha256(denoiser.info.litert_path)},
+            model={"name": denoiser.info.name, "sha256": _sha256(_file(denoiser))},
+            quality=quality,
             folder=str(folder),
             seed=None if pairs else seed,
             gray=gray,
@@ -145,6 +154,11 @@ def _measure(denoiser: Denoiser, sets: Sequence[Samples], *, verbose: bool) -> l
         return [
             measure(denoiser, samples, on_start=progress.start_file, on_end=end) for samples in sets
         ]
+
+
+def _file(denoiser: Denoiser) -> Path:
+    integers = denoiser.info.int8_path if denoiser.info.runs_int8 else None
+    return integers or denoiser.info.litert_path
 
 
 def _line(outcome: Figures | Failure) -> str:

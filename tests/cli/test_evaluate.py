@@ -81,6 +81,19 @@ def test_json_alone_goes_to_standard_output(command: Command, photos: Path, mode
     assert result["mean"]["noisy_psnr"] == pytest.approx(expected, abs=0.2)
 
 
+def test_other_qualities_give_other_figures(command: Command, photos: Path, models: Path):
+    options = ["evaluate", "tiny", "set", "--noise", "gaussian:25", "--json", "-"]
+    balanced, best = (
+        measured(command(*options, "--quality", quality)) for quality in ("balanced", "best")
+    )
+    assert (balanced["quality"], best["quality"]) == ("balanced", "best")
+    figures = [each["results"][0]["mean"]["psnr"] for each in (balanced, best)]
+    assert figures[0] != figures[1]
+    outcome = command(*options, "--quality", "fast")
+    assert outcome.code == 2
+    assert "has no file of 8-bit integers" in outcome.err
+
+
 def test_figures_depend_on_nothing_but_seed_and_image(command: Command, photos: Path):
     evaluate = ["evaluate", "tiny", "set", "--json", "-", "--noise"]
     noises = ["gaussian:25", "--noise", "camera"]
