@@ -235,7 +235,8 @@ class _Writer:
     def _share_scale(self, values: Sequence[Tensor]) -> Rounded | None:
         """Has all of these rounded alike, unless some of them are rounded otherwise already."""
         known = {id(each): each for value in values if (each := self._rounders.get(id(value)))}
-        if len(known) > 1 or any(id(value) in self._positive for value in values):
+        is_positive = any(id(value) in self._positive for value in values)
+        if is_positive or len(known) > 1 or any(each.low == 0 for each in known.values()):
             return None
         new = _make_rounder(values[0], signed=True, picture=False)
         rounder = next(iter(known.values()), new)
