@@ -109,10 +109,10 @@ def _draw_lines(axes: Axes, lines: Sequence[Line]) -> None:
             line.title,
             (0.995, line.psnr),  # at the right: few networks that compute so much are so bad
             xycoords=("axes fraction", "data"),
-            xytext=(0, 2),
+            xytext=(0, -2),  # below: labels of networks that are little better stand above
             textcoords="offset points",
             ha="right",
-            va="bottom",
+            va="top",
             color=_CLASSICAL,
             fontsize=9,
         )
