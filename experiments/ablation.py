@@ -126,7 +126,7 @@ def make_recipe(trial: Trial, seed: int) -> Any:
         recipe,
         name="ablation",
         seed=seed,
-        model=replace(recipe.model, config=config, start="", revive=False),
+        model=replace(recipe.model, config=config, start="", revive=False, teacher=""),
         data=replace(recipe.data, scales=(1.0,), patch=trial.patch, batch=trial.batch),
         noise=(NoiseSection("gaussian:0-55"), NoiseSection("camera")),
         optimization=replace(recipe.optimization, steps=trial.steps, **options),
@@ -221,8 +221,8 @@ One change at a time to the same short training of a small U-Net: {STEPS:,} step
 patches of {PATCH}x{PATCH} pixels, Gaussian noise of sigma 0 to 55 of 255 in one half and camera
 noise in the other. PSNR in dB, mean over {len(NOISES)} noises ({", ".join(NOISES)}) on 16 crops
 of `validation/cid22`, which training never sees. "Silent" are units whose ReLU answers to nothing
-any more. The reference was trained with {seeds} seeds, and its figures have a standard deviation
-of {spread:.3f} dB: differences below {2 * spread * (1 + 1 / seeds) ** 0.5:.2f} dB mean nothing.
+any more; other units never are. The reference was trained with {seeds} seeds, and its figures
+have a standard deviation of {spread:.3f} dB: differences below {2 * spread * (1 + 1 / seeds) ** 0.5:.2f} dB mean nothing.
 
 Such trainings are short: what learns fast wins, and what would be better in the end may not.
 

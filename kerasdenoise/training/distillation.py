@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasdenoise.noise.base import Tensor
-from kerasdenoise.training.task import DenoisingTask, give_inputs, measure_noise
+from kerasdenoise.training.task import DenoisingTask
 from kerasdenoise.training.teacher import Teacher, compare_with_teacher
 
 
@@ -24,16 +24,9 @@ class DistillationTask(DenoisingTask):
 
     def call(self, clean: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         """Returns what `DenoisingTask` does, and as `taught` what the teacher makes of it."""
-        noisy, target = self._objective(clean, self._noise, self.seed_generator)
-        level = measure_noise(noisy, clean)
-        noisy, target = self._crop(noisy, target)
-        inputs = give_inputs(self.denoiser, noisy, level)
-        return {
-            "inputs": inputs,
-            "target": target,
-            "denoised": self.denoiser(inputs, training=training),
-            "taught": self._teacher(noisy, self.seed_generator),
-        }
+        seen = super().call(clean, training)
+        noisy = seen["inputs"][0] if len(self.denoiser.inputs) > 1 else seen["inputs"]
+        return {**seen, "taught": self._teacher(noisy, self.seed_generator)}
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
         """Compares with the teacher; there is no other target."""

@@ -238,8 +238,9 @@ class _Writer:
         is_positive = any(id(value) in self._positive for value in values)
         if is_positive or len(known) > 1 or any(each.low == 0 for each in known.values()):
             return None
-        new = _make_rounder(values[0], signed=True, picture=False)
-        rounder = next(iter(known.values()), new)
+        rounder = next(iter(known.values()), None)
+        if rounder is None:
+            rounder = _make_rounder(values[0], signed=True, picture=False)
         for value in values:
             self._rounders[id(value)] = rounder
         return rounder
