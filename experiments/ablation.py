@@ -222,7 +222,8 @@ patches of {PATCH}x{PATCH} pixels, Gaussian noise of sigma 0 to 55 of 255 in one
 noise in the other. PSNR in dB, mean over {len(NOISES)} noises ({", ".join(NOISES)}) on 16 crops
 of `validation/cid22`, which training never sees. "Silent" are units whose ReLU answers to nothing
 any more; other units never are. The reference was trained with {seeds} seeds, and its figures
-have a standard deviation of {spread:.3f} dB: differences below {2 * spread * (1 + 1 / seeds) ** 0.5:.2f} dB mean nothing.
+have a standard deviation of {spread:.3f} dB: differences below
+{2 * spread * (1 + 1 / seeds) ** 0.5:.2f} dB mean nothing.
 
 Such trainings are short: what learns fast wins, and what would be better in the end may not.
 
