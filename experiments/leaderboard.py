@@ -4,14 +4,20 @@
     python experiments/leaderboard.py --full
 
 All trainings see the same number of images of the same size, in batches of the same size, and are
-kept in runs/; whatever ends the command, the same one goes on. `--quick` trains for one noise only
-and briefly. `--full` says first how long it will take. Figures are kept in
+kept in runs/; whatever ends the command, the same one goes on. `--quick` trains briefly, and with
+noisy targets for one noise only. `--full` says first how long it will take. Figures are kept in
 experiments/results/leaderboard.json, and shown in docs/leaderboard.md.
+
+    python experiments/leaderboard.py --quick --only 'unet_*' '*_speckle'
+
+does no more than the trainings of these names, which are those on the page.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +95,22 @@ BOARD = Board(
 )
 
 
+def _choose(patterns: list[str]) -> Paper:
+    """Leaves the trainings whose names match, and no study."""
+    trials = [
+        trial for trial in BOARD.trials if any(fnmatch(trial.name, each) for each in patterns)
+    ]
+    return dataclasses.replace(BOARD, trials=trials, studies=())
+
+
 def main() -> None:
     """Reads the command line, and does what is left to do."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument("--quick", action="store_true", help="train for minutes, on one noise")
+    length.add_argument("--quick", action="store_true", help="train briefly: an hour in all")
     length.add_argument("--full", action="store_true", help="train on all noises, for weeks")
     length.add_argument("--page", action="store_true", help="write the page of what is kept")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="do these trainings alone")
     parser.add_argument("--times", type=int, default=1, help="train N times as long as --quick")
     parser.add_argument("--minutes", type=float, help="stop training by then, to go on later")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="data folder")
@@ -103,13 +118,15 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.full and arguments.times > 1:
         parser.error("--times is for --quick")
+    if arguments.only and not _choose(arguments.only).trials:
+        parser.error(f"no training is called {', '.join(arguments.only)}")
     if arguments.page:
         PLACES.pictures.mkdir(parents=True, exist_ok=True)
         page = PLACES.pages / "leaderboard.md"
         page.write_text(wrap(write_page(BOARD.results().read(), PLACES.pictures)), "utf-8")
         return
     reproduce(
-        BOARD,
+        _choose(arguments.only) if arguments.only else BOARD,
         full=arguments.full,
         times=arguments.times,
         minutes=arguments.minutes,

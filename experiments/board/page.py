@@ -91,7 +91,7 @@ def _note(trained: list[tuple[str, Record]], anchors: Mapping[str, Any]) -> str:
     return (
         f"**Partial.** The networks were trained for {' or '.join(sorted(steps))} images, not for "
         f"the {FULL_STEPS:,} of {FULL_BATCH} of `--full`. So short a training shows which learn "
-        f"fast, not which are best.{beaten} Each cell says its steps."
+        f"fast, not which are best.{beaten} Each cell says its steps x images in each."
     )
 
 
@@ -180,9 +180,10 @@ differences between neighbors; theirs is the mean PSNR.
 
 
 def _across(records: Records, pictures: Path) -> str:
-    rows, values, names = [], [], []
-    for trained, (trained_title, _) in NOISES.items():
-        for name, entry in NETWORKS.items():
+    rows = []
+    values: dict[str, dict[str, list[float]]] = {}
+    for name, entry in NETWORKS.items():
+        for trained, (trained_title, _) in NOISES.items():
             record = records.get(f"{name}_{trained}")
             if record is None or record.has_diverged:
                 continue
@@ -192,13 +193,12 @@ def _across(records: Records, pictures: Path) -> str:
             rows.append(
                 [entry.title, trained_title, f"{first}<br>{label}" if label else first, *others]
             )
-            values.append(means)
-            names.append(entry.title if trained == FIRST else f"{entry.title}\nfor {trained_title}")
+            values.setdefault(entry.title, {})[trained_title] = means
     if not rows:
         return ""
     titles = [title for title, _ in NOISES.values()]
     noisy = [_anchors(records, noise).get("identity", {}).get("psnr") for noise in NOISES]
-    draw_across(values, names, titles, noisy, pictures / "across.png", title=_heading(records))
+    draw_across(values, titles, noisy, pictures / "across.png", title=_heading(records))
     return f"""## Trained for one noise, tried on another
 
 ![PSNR of each network on each noise](images/leaderboard/across.png)
@@ -372,10 +372,7 @@ def _heading(records: Records) -> str:
 def _label(record: Record | None) -> str:
     if record is None or record.share >= 1:
         return ""
-    return (
-        f"partial: {record.steps:,} steps of {record.batch}, "
-        f"full {record.full_steps:,} of {record.full_batch}"
-    )
+    return f"partial: {record.steps:,} x {record.batch}"
 
 
 def _cell(record: Record | None, figure: str = "psnr", digits: int = 2) -> str:

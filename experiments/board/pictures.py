@@ -78,20 +78,18 @@ def draw_places(
 
 
 def draw_across(
-    values: Sequence[Sequence[float]],
-    networks: Sequence[str],
+    values: Mapping[str, Mapping[str, Sequence[float]]],
     noises: Sequence[str],
     noisy: Sequence[float | None],
     target: Path,
     *,
     title: str = "",
 ) -> None:
-    """Draws a table of PSNR, colored by what is gained over the noisy image.
+    """Draws a table of PSNR for each network, colored by what is gained over the noisy image.
 
     Args:
-        values: PSNR in dB, for each network on each noise.
-        networks: What the rows are called.
-        noises: What the columns are called.
+        values: PSNR in dB on each noise, by network and by the noise that it was trained for.
+        noises: What the columns are called, and the rows.
         noisy: PSNR of the noisy images of each noise; None if it is not known.
         target: The file to write.
         title: Heading.
@@ -100,33 +98,40 @@ def draw_across(
     from matplotlib.figure import Figure
 
     start = np.array([np.nan if each is None else each for each in noisy])
-    gains = np.array(values) - start
-    largest = max(1.0, float(np.nanmax(np.abs(gains))) if np.isfinite(gains).any() else 1.0)
-    figure = Figure(figsize=(10, 1.4 + 0.36 * len(networks)), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(gains, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
-    for row, line in enumerate(values):
-        for column, value in enumerate(line):
+    missing = [np.nan] * len(noises)
+    tables = {
+        name: np.array([each.get(noise, missing) for noise in noises])
+        for name, each in values.items()
+    }
+    largest = max([1.0, *(np.nanmax(np.abs(each - start), initial=0) for each in tables.values())])
+    columns = min(3, len(tables))
+    rows = -(-len(tables) // columns)
+    figure = Figure(figsize=(3.4 * columns + 1.6, 3.4 * rows + 0.8), layout="constrained")
+    all_axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes in all_axes.flat[len(tables) :]:
+        axes.set_visible(False)
+    for axes, (name, table) in zip(all_axes.flat, tables.items(), strict=False):
+        gains = table - start
+        image = axes.imshow(gains, cmap="RdBu", vmin=-largest, vmax=largest)
+        for row, column in np.argwhere(np.isfinite(table)):
             is_dark = abs(gains[row, column]) > 0.6 * largest
             axes.text(
                 column,
                 row,
-                f"{value:.1f}",
+                f"{table[row, column]:.1f}",
                 ha="center",
                 va="center",
-                fontsize=8,
+                fontsize=7,
                 color="white" if is_dark else "black",
             )
-    axes.set_xticks(
-        range(len(noises)),
-        [
-            name if each is None else f"{name}\nnoisy {each:.1f}"
-            for name, each in zip(noises, noisy, strict=True)
-        ],
-        fontsize=8,
+        axes.set_title(name, fontsize=10)
+        axes.set_xticks(range(len(noises)), noises, fontsize=8, rotation=90)
+        axes.set_yticks(range(len(noises)), noises, fontsize=8)
+        axes.tick_params(labelbottom=True)
+    figure.supylabel("trained for")
+    figure.supxlabel("tried on")
+    figure.suptitle(title, fontsize=10)
+    figure.colorbar(
+        image, ax=all_axes, shrink=0.4, label="dB gained (blue) or lost (red) by denoising"
     )
-    axes.set_title(title, fontsize=10)
-    axes.xaxis.tick_top()
-    axes.set_yticks(range(len(networks)), networks, fontsize=9)
-    figure.colorbar(image, label="dB gained (blue) or lost (red)")
     figure.savefig(target, dpi=110)

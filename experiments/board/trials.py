@@ -152,7 +152,7 @@ def _make(name: str, entry: Entry, noise: str, *, is_noisy: bool = False) -> Tri
         kind,
         f"{entry.title}, {title}{', noisy targets' if is_noisy else ''}",
         options,
-        noise == FIRST,
+        noise == FIRST or not is_noisy,
     )
 
 

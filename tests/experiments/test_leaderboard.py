@@ -51,9 +51,9 @@ def test_every_training_sees_as_many_images_and_can_begin(mode: str, tmp_path: P
     assert len(seen) == 1
 
 
-def test_quick_has_every_network_and_every_fusion():
+def test_quick_has_every_network_on_every_noise_and_every_fusion():
     quick = {name for name, trial in TRIALS.items() if trial.quick}
-    assert {f"{name}_{FIRST}" for name in NETWORKS} | set(FUSIONS) <= quick
+    assert {f"{name}_{noise}" for name in NETWORKS for noise in NOISES} | set(FUSIONS) <= quick
     assert {fusion.rival for fusion in FUSIONS.values()} <= quick
 
 
@@ -142,7 +142,7 @@ def test_the_page_shows_what_was_run_and_says_what_was_not(tmp_path: Path, made_
     longer = dataclasses.replace(records["fusion_lambda"], steps=20)
     assert "other steps" not in page
     assert "other steps" in write_page(records | {"fusion_lambda": longer}, tmp_path)
-    assert f"{figures['psnr']:.2f}<br>partial: 10 steps of 8, full 100 of 8" in page
+    assert f"{figures['psnr']:.2f}<br>partial: 10 x 8" in page
     assert "no difference to be seen" in page
     assert "nan" not in page
     assert {file.name for file in tmp_path.glob("*.png")} == {
