@@ -68,7 +68,8 @@ def _introduce(records: Records, pictures: Path) -> str:
 Every network, filter and fusion on the same test images with the same noise: CIFAR-10, 32x32
 pixels in color. **Budget:** all trainings see the same number of images, in batches of the same
 size, whatever a step costs; a loss of L2 and the same schedule, and one learning rate for networks,
-higher ones for diffusion, whose few weights must move further. Nothing was chosen on test images.
+higher ones for diffusion, whose few weights must move further, and a lower one for the Poisson
+autoencoder, whose code falls silent otherwise. Nothing was chosen on test images.
 PSNR has peak 1 and is the mean over images.
 
 {note}
