@@ -29,6 +29,19 @@ def to_hyperparameters(space: Space) -> keras_tuner.HyperParameters:
     return hyperparameters
 
 
+def active_values(hyperparameters: keras_tuner.HyperParameters) -> dict[str, Any]:
+    """Returns the values whose conditions hold.
+
+    On the way from the chief to a worker, KerasTuner adds those that would be there by default.
+    """
+    declared = {hp.name for hp in hyperparameters.space}
+    return {
+        name: value
+        for name, value in hyperparameters.values.items()
+        if name not in declared or hyperparameters.is_active(name)
+    }
+
+
 def from_hyperparameters(space: Space, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Returns the entries that KerasTuner's values stand for, by section and name."""
     found: dict[str, dict[str, Any]] = {}

@@ -20,7 +20,7 @@ from kerasdenoise.training.run import Progress
 from kerasdenoise.tuning.files import read_json, write_json
 from kerasdenoise.tuning.narrator import Narrator
 from kerasdenoise.tuning.oracle import Limits, make_oracle
-from kerasdenoise.tuning.parameters import from_hyperparameters, to_hyperparameters
+from kerasdenoise.tuning.parameters import active_values, from_hyperparameters, to_hyperparameters
 from kerasdenoise.tuning.recipes import Frame, find_frame, make_recipe, values_of
 from kerasdenoise.tuning.results import DEATHS, REASON, VALUES
 from kerasdenoise.tuning.space import Space, resolve_space
@@ -128,7 +128,7 @@ class _Tuner(base_tuner.BaseTuner):
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
         """Does a trial, and keeps the reason of one that fails."""
         folder = Path(self.get_trial_dir(trial.trial_id))
-        chosen = trial.hyperparameters.values
+        chosen = active_values(trial.hyperparameters)
         values = from_hyperparameters(self._space, chosen)
         share = chosen.get("tuner/epochs", self._rounds) / self._rounds
         earlier = chosen.get("tuner/trial_id")

@@ -3,13 +3,14 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import keras_tuner
 import pytest
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import LOSSES
 from kerasdenoise.models import get_architecture, list_architectures, make_config
 from kerasdenoise.training.optimizer import OPTIMIZERS, SCHEDULES
-from kerasdenoise.tuning.parameters import from_hyperparameters, to_hyperparameters
+from kerasdenoise.tuning.parameters import active_values, from_hyperparameters, to_hyperparameters
 from kerasdenoise.tuning.space import (
     find_space,
     parse_space,
@@ -115,6 +116,9 @@ estimates_level = [false, true]
         before = dict(values)
         parameters.ensure_active_values()
         assert parameters.values == before  # else KerasTuner would draw others, unseeded
+        # As a worker gets it from the chief.
+        sent = keras_tuner.HyperParameters.from_proto(parameters.to_proto())
+        assert set(active_values(sent)) == set(values)
         found = from_hyperparameters(space, values)
         optimization, config = found["optimization"], found["config"]
         if optimization["optimizer"] == "sgd":
