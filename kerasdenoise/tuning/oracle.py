@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
+import numpy as np
 from keras_tuner.engine import trial as trials
 
 from kerasdenoise.tuning.files import read_json, write_whole
+from kerasdenoise.tuning.gaussian_process import propose
 from kerasdenoise.tuning.pareto import scalarize
 
 _FACTOR = 3
@@ -125,7 +127,21 @@ class RandomOracle(Durable, keras_tuner.oracles.RandomSearchOracle):
 
 
 class BayesianOracle(Durable, keras_tuner.oracles.BayesianOptimizationOracle):
-    """Settings where a Gaussian process promises most."""
+    """Settings where a Gaussian process promises most, after some at random."""
+
+    def populate_space(self: Any, trial_id: str) -> dict[str, Any]:
+        """Chooses the settings of a trial, the same ones whenever it is asked again."""
+        done = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
+        if len(done) < self.num_initial_points:
+            return self._random_populate_space()
+        running = [self.trials[trial.trial_id] for trial in self.ongoing_trials.values()]
+        values = propose(
+            self.hyperparameters,
+            [(trial.hyperparameters.values, trial.score) for trial in done],
+            [trial.hyperparameters.values for trial in running],
+            np.random.default_rng((self.seed, len(self.trials))),
+        )
+        return {"status": "RUNNING", "values": values}
 
 
 class HyperbandOracle(Durable, keras_tuner.oracles.HyperbandOracle):

@@ -85,8 +85,7 @@ def test_a_kill_at_any_moment_loses_no_trial_and_does_none_twice(
         assert len(pretender.done) == len(set(pretender.done)) >= 3
         found = [result.values for result in read_results(study)]
         assert len(found) == 4
-        if tuner != "bayesian":  # which draws where it looks anew
-            assert found == expected
+        assert found == expected
         number += stride
     assert number > 25
 
