@@ -257,7 +257,7 @@ def write_page(arguments: argparse.Namespace) -> None:
             _describe_comparison(name, arguments),
             rest.replace("\n## ", "\n### ").strip(),
         ]
-    options = [f"--seeds {arguments.seeds}", f"--jobs {arguments.jobs}"]
+    options = [f"--{name} {getattr(arguments, name)}" for name in ("seeds", "workers", "jobs")]
     for name in PLANS:
         for what in ("trials", "steps"):
             value = getattr(arguments, f"{name}_{what}")
