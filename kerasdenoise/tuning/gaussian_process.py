@@ -62,13 +62,16 @@ def propose(
         # That the best length is one of the ends is no fault.
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(places, scores)
-    expected = process.predict(places)
+    expected = np.asarray(process.predict(places))
     if running:
         under_way = np.array([_place(hyperparameters, values) for values in running])
         scores = np.concatenate([scores, process.predict(under_way)])
         places = np.concatenate([places, under_way])
         process = GaussianProcessRegressor(
-            process.kernel_, alpha=_CHANCE**2, normalize_y=True, optimizer=None
+            process.kernel_,
+            alpha=_CHANCE**2,
+            normalize_y=True,
+            optimizer=None,  # pyright: ignore[reportArgumentType]
         ).fit(places, scores)
 
     best = sorted(tried, key=lambda each: -each[1])[:_BEST]
