@@ -102,11 +102,12 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=ConvergenceWarning)  # KerasTuner's, at each trial
     architecture, trials = arguments.architecture, arguments.trials
     space = to_hyperparameters(read_space(find_space(architecture), architecture))
+    at_random = max(3, trials // 3)
     found: dict[str, list[tuple[float, int]]] = {}
     for seed in range(arguments.searches):
         rng = np.random.default_rng(seed)
         score = make_score(space, rng)
-        drawn = [draw(space, {}, rng) for _ in range(max(3, trials // 3))]
+        drawn = [draw(space, {}, rng) for _ in range(at_random)]
         start = [(values, score(values, rng)) for values in drawn]
         choices: dict[str, Callable[[Tried, int], dict[str, Any]]] = {
             "at random": lambda tried, number, rng=rng: draw(space, {}, rng),
@@ -124,9 +125,12 @@ def main() -> None:
         best = [score for score, _ in results]
         error = statistics.stdev(best) / len(best) ** 0.5 if len(best) > 1 else float("nan")
         different = statistics.mean(count for _, count in results)
-        chosen = trials - max(3, trials // 3)
         rows.append(
-            (name, f"{statistics.mean(best):.2f} ± {error:.2f}", f"{different:.1f} of {chosen}")
+            (
+                name,
+                f"{statistics.mean(best):.2f} ± {error:.2f}",
+                f"{different:.1f} of {trials - at_random}",
+            )
         )
     print(table(("search", "best score", "different lists"), rows))
 

@@ -92,6 +92,7 @@ def write_page(record: Record, page: Path) -> None:
         for name, f in record.figures.items()
     )
     origin = record.origin
+    commit = origin["commit"] + (" with changes" if origin["changed"] else "")
     text = f"""# A learned diffusion, trained to its end
 
 The slides' diffusion has one contrast for an image. What diffusion can do when its filters and
@@ -108,7 +109,7 @@ over images. The rows above the last are as published, and not measured here.
 
 It took {record.steps:,} steps of {record.batch} patches, {record.seconds / 60:.0f} minutes by
 the clock on a machine of {origin["cores"]} cores, seed {record.seed}, at commit
-{origin["commit"]}. It learned from photos that are for research and education only, as all
+{commit}. It learned from photos that are for research and education only, as all
 methods in the table did, so that its weights are not shipped.
 
 `python experiments/learned_diffusion.py` writes this page by `recipes/reaction_diffusion.toml`;

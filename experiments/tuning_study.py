@@ -123,8 +123,9 @@ PLANS = {
                 "loss": "l1",
             }
         },
-        usual_title="the settings that `photo` has: widths 32, 48, 64, blocks 3, 2, 2, Muon at "
-        "0.001, L1, the rate falling over two thirds of the steps",
+        usual_title="the settings of `recipes/photo_first.toml` but for a shorter average: widths "
+        "32, 48, 64, blocks 3, 2, 2, Muon at 0.001, L1, the rate falling over two thirds of the "
+        "steps, an average of 0.998",
         noises=("gaussian:15", "gaussian:25", "gaussian:50"),
         measured=f"the middle {CROP} pixels of the 25 photos of `{HELD_OUT}` that no trial saw",
         load=load_photos,

@@ -82,6 +82,10 @@ class Record:
         )
 
 
+# What figures come from.
+_SOURCES = ("kerasdenoise", "experiments", "recipes")
+
+
 class Watch:
     """Says how something came about, from when it is made: time, commit, machine.
 
@@ -110,7 +114,7 @@ class Watch:
         return {
             "version": __version__,
             "commit": _git("rev-parse", "--short", "HEAD"),
-            "changed": bool(_git("status", "--porcelain", "--", "kerasdenoise", "experiments")),
+            "changed": bool(_git("status", "--porcelain", "--", *_SOURCES)),
             "cores": os.cpu_count(),
             "shared": others > 0.2,
             "others": round(others, 2),

@@ -18,6 +18,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine.hyperparameters import Choice
 
+# Candidates: so many anywhere, and so many near each of the best.
 _ANYWHERE, _BEST, _NEAR = 400, 4, 50
 # Of the spread of all scores: what another seed changes.
 _CHANCE = 0.1
