@@ -1,13 +1,18 @@
-"""The only place that prepares TensorFlow and Keras, and that silences native libraries."""
+"""The only place that prepares TensorFlow, Keras and Matplotlib, and that silences them."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Descriptor 2 belongs to all threads: only one at a time may put something in its place.
 _stderr = threading.RLock()
@@ -62,3 +67,19 @@ def prepare_keras() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_stderr():
         import keras  # noqa: F401
+
+
+def make_figure(width: float, height: float) -> Figure:
+    """Makes an empty figure of Matplotlib's that needs no display.
+
+    What Matplotlib says about the fonts of this machine does not reach standard error, which
+    belongs to the progress of the command that draws.
+
+    Args:
+        width: In inches.
+        height: In inches.
+    """
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    from matplotlib.figure import Figure  # not pyplot, which would look for a display
+
+    return Figure(figsize=(width, height), layout="constrained")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +97,19 @@ def test_keras_runs_on_tensorflow_and_says_nothing():
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_another_backend_may_be_named():
     assert _run(_PREPARE, KERAS_BACKEND="jax").stdout == "jax [2.]\n"
+
+
+_DRAW = """
+from kerasdenoise.runtime import make_figure
+figure = make_figure(2, 2)
+from matplotlib.font_manager import fontManager
+fontManager.ttflist = [font for font in fontManager.ttflist if not font.name.startswith("STIX")]
+figure.subplots().semilogy([1, 1000])  # whose labels are formulas
+figure.savefig("figure.png")
+"""
+
+
+def test_fonts_that_this_machine_lacks_are_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert _run(_DRAW).stderr == ""
+    assert (tmp_path / "figure.png").stat().st_size > 0

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from kerasdenoise.runtime import make_figure
+
 _FILE = "log.jsonl"
 
 
@@ -28,10 +30,8 @@ def write_log(run: Path, entries: list[dict[str, Any]]) -> None:
 
 def draw_curves(entries: list[dict[str, Any]], target: Path) -> None:
     """Draws loss and validation PSNR over the steps as a PNG."""
-    from matplotlib.figure import Figure  # not pyplot, which would look for a display
-
     steps = [entry["step"] for entry in entries]
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = make_figure(9, 4)
     loss_axes, psnr_axes = figure.subplots(1, 2)
     losses = [entry["loss"] for entry in entries]
     # A loss that is a logarithm itself may be negative.

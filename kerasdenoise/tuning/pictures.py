@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasdenoise.runtime import make_figure
 from kerasdenoise.tuning.importance import is_logarithmic, is_number
 from kerasdenoise.tuning.narrator import describe_value
 from kerasdenoise.tuning.results import Result
@@ -34,11 +35,10 @@ def draw_parallel(
         target: The file to write.
     """
     from matplotlib import colormaps
-    from matplotlib.figure import Figure  # not pyplot, which would look for a display
 
     columns = [[result.values.get(name) for result in results] for name in names]
     scores = [result.figures[figure] for result in results]
-    picture = Figure(figsize=(max(6.0, _INCHES * (len(names) + 1)), 5), layout="constrained")
+    picture = make_figure(max(6.0, _INCHES * (len(names) + 1)), 5)
     axes = picture.subplots()
     places = [_place(column) for column in columns] + [_place(scores)]
     low, high = min(scores), max(scores)
@@ -70,9 +70,7 @@ def draw_front(
         target: The file to write.
         title: What was measured.
     """
-    from matplotlib.figure import Figure  # not pyplot, which would look for a display
-
-    picture = Figure(figsize=(8, 5), layout="constrained")
+    picture = make_figure(8, 5)
     axes = picture.subplots()
     axes.set_xscale("log")
     others = [result for result in results if result not in front]

@@ -44,7 +44,8 @@ def test_a_killed_run_ends_as_if_it_had_not_been(recipe_file: Path, photos: Path
 
     with _start(recipe_file, killed) as process:
         assert process.stderr is not None
-        first = process.stderr.readline()
+        # Other libraries may say something of their own before.
+        first = next((line for line in process.stderr if line.startswith("step ")), "")
         process.kill()
     assert first.startswith(f"step {INTERVAL}/{STEPS}  loss ")
     assert "gaussian:25 " in first
@@ -53,7 +54,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(recipe_file: Path, photos: Path
     with _start(recipe_file, killed) as process:
         _, printed = process.communicate(timeout=300)
     assert process.returncode == 0, printed
-    assert not printed.startswith(f"step {INTERVAL}/"), "it began anew"
+    assert f"step {INTERVAL}/" not in printed, "it began anew"
     assert printed.splitlines()[-1] == (
         f"{killed}: step {STEPS} of {STEPS}; next: kerasdenoise export {killed}"
     )
