@@ -67,6 +67,14 @@ class Trial:
 
 
 _MADE, _TRAINED, _FED = "Of what it is made", "How it is trained", "What it is fed"
+_BLOCKS = {
+    "naf": "NAFNet's blocks",
+    "gated": "NAFNet's blocks without normalization, with a gate that keeps the scale",
+    "mixer": "mixing places and channels by turns",
+    "mixer_sort": "mixing places and channels by turns, sorting pairs",
+    "mixer_wide": "mixing places and channels by turns, places 5x5",
+    "sorted": "sorting pairs",
+}
 TRIALS = {
     REFERENCE: Trial("widths 48, 64, 80; residual blocks 1, 1, 2; Muon; L1", "Reference"),
     "told_itself": Trial("estimates the noise level", _MADE, {"estimates_level": True}),
@@ -78,6 +86,15 @@ TRIALS = {
         _MADE,
         {"widths": [36, 48, 64], "blocks": [2, 2, 2]},
     ),
+    **{
+        f"deep_{block}": Trial(
+            f"deeper, narrower, {what}",
+            _MADE,
+            {"widths": [36, 48, 64], "blocks": [2, 2, 2]},
+            block=block,
+        )
+        for block, what in _BLOCKS.items()
+    },
     "four_levels": Trial(
         "four levels: widths 48, 64, 72, 80; blocks 1, 1, 1, 1",
         _MADE,

@@ -4,8 +4,8 @@
     python experiments/leaderboard.py --full
 
 All trainings see the same number of images of the same size, in batches of the same size, and are
-kept in runs/; whatever ends the command, the same one goes on. `--quick` trains briefly, and with
-noisy targets for one noise only. `--full` says first how long it will take. Figures are kept in
+kept in runs/; whatever ends the command, the same one goes on. `--quick` trains briefly, `--times`
+of it longer. `--full` says first how long it will take. Figures are kept in
 experiments/results/leaderboard.json, and shown in docs/leaderboard.md.
 
     python experiments/leaderboard.py --quick --only 'unet_*' '*_speckle'
@@ -21,7 +21,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from board.anchors import measure_anchors
+from board.anchors import EXAMPLE_SEED, load_validation, measure_anchors
 from board.page import write_page
 from board.trials import FIRST, FUSIONS, IMAGES, NETWORKS, NOISES, Entry, list_trials
 from common.page import wrap
@@ -30,8 +30,9 @@ from common.records import ROOT, Results
 from common.trials import Context
 
 PLACES = Places(RESULTS, ROOT / "docs", ROOT / "docs" / "images" / "leaderboard")
-# LambdaNet and U-Net at Gaussian noise: what Poisson noise is brought to.
-STABILIZED = ("lambda_7", "unet")
+# LambdaNet and U-Net at Gaussian noise: what Poisson noise is brought to, and what diffusion is
+# joined with.
+JOINED = ("lambda_7", "unet")
 
 
 class Board(Paper):
@@ -63,13 +64,29 @@ def _stabilize(context: Context, folder: Path) -> dict[str, Any]:
     clean = find_cifar10(context.root).load_test(None if context.is_full else IMAGES)
     noisy = add_noise(clean, kind)
     figures = {}
-    for name in STABILIZED:
+    for name in JOINED:
         network = context.load(f"{name}_{FIRST}")
         figures[name] = {
             "as it is": measure_images(clean, denoise(network, noisy, clean)),
             "stabilized": measure_images(clean, denoise_photons(network, noisy, clean, gain)),
         }
     return figures
+
+
+def _diffuse(context: Context, folder: Path) -> dict[str, Any]:
+    """Diffuses before and after networks that were trained without."""
+    from board.diffusing import diffuse_around
+    from common.data import find_cifar10
+    from common.measuring import add_noise
+
+    kind = NOISES[FIRST][1]
+    clean = find_cifar10(context.root).load_test(None if context.is_full else IMAGES)
+    known = load_validation(context, IMAGES)
+    noisy, example = add_noise(clean, kind), add_noise(known, kind, EXAMPLE_SEED)
+    return {
+        name: diffuse_around(context.load(f"{name}_{FIRST}"), noisy, clean, example, known)
+        for name in JOINED
+    }
 
 
 BOARD = Board(
@@ -88,7 +105,13 @@ BOARD = Board(
             "anscombe",
             "Poisson noise, stabilized",
             _stabilize,
-            needs=tuple(f"{name}_{FIRST}" for name in STABILIZED),
+            needs=tuple(f"{name}_{FIRST}" for name in JOINED),
+        ),
+        Study(
+            "diffused",
+            "diffusion before and after a network",
+            _diffuse,
+            needs=tuple(f"{name}_{FIRST}" for name in JOINED),
         ),
         *(_cost(name, entry) for name, entry in (NETWORKS | FUSIONS).items()),
     ),

@@ -22,7 +22,7 @@ TITLES = {
 REFERENCE = "classical"
 WIDTHS = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.3)
 SIDES = (1, 3, 5)
-_SEED = 20261126  # of the noise that parameters are chosen on
+EXAMPLE_SEED = 20261126  # of the noise that parameters are chosen on
 
 
 def measure_anchors(
@@ -40,11 +40,11 @@ def measure_anchors(
     """
     data = find_cifar10(context.root)
     clean = data.load_test(None if context.is_full else images)
-    known = _load_validation(context, images)
+    known = load_validation(context, images)
     figures = {}
     for name, (_, kind) in noises.items():
         noisy = add_noise(clean, kind)
-        example = add_noise(known, kind, _SEED)
+        example = add_noise(known, kind, EXAMPLE_SEED)
         width = _choose(WIDTHS, filter_gaussian, example, known)
         side = _choose(SIDES, filter_median, example, known)
         diffused, contrast, best = _diffuse(noisy, clean, example, known)
@@ -57,9 +57,9 @@ def measure_anchors(
         }
         chosen = {"gaussian": width, "median": side, "classical": contrast}
         figures[name] = {
-            anchor: measure_images(clean, np.clip(images, 0, 1))
+            anchor: measure_images(clean, np.clip(result, 0, 1))
             | ({"chosen": chosen[anchor]} if anchor in chosen else {})
-            for anchor, images in results.items()
+            for anchor, result in results.items()
         }
     return figures
 
@@ -85,7 +85,8 @@ def filter_median(images: np.ndarray, side: int) -> np.ndarray:
     return np.median(windows, axis=(-2, -1)).astype(np.float32)
 
 
-def _load_validation(context: Context, images: int) -> np.ndarray:
+def load_validation(context: Context, images: int) -> np.ndarray:
+    """Loads the images that parameters are chosen on."""
     from kerasdenoise.data.sources import load_images
 
     data = find_cifar10(context.root)
@@ -111,23 +112,13 @@ def _diffuse(
     noisy: np.ndarray, clean: np.ndarray, example: np.ndarray, known: np.ndarray
 ) -> tuple[np.ndarray, float, np.ndarray]:
     """Diffuses with the contrast that is best on average, and with the best for each image."""
-    import keras
+    from board.diffusing import choose_contrast, diffuse, make_diffusion
+    from kerasdenoise.training.contrast_search import CONTRASTS, try_contrasts
 
-    from kerasdenoise.models import get_architecture, make_config
-    from kerasdenoise.training.contrast_search import CONTRASTS, find_contrast, try_contrasts
-
-    config = make_config("perona_malik", {"preset": "classical"})
-    network = get_architecture("perona_malik").build(config)
-    contrast = find_contrast(network)
-
-    def apply(value: float, images: np.ndarray) -> np.ndarray:
-        contrast.assign([value])
-        return keras.ops.convert_to_numpy(network(images, training=False))
-
-    errors = try_contrasts(network, example, known)
-    chosen = float(CONTRASTS[np.argmin(np.log(np.maximum(errors, 1e-10)).mean(axis=1))])
-    choice = try_contrasts(network, noisy, clean).argmin(axis=0)
+    diffusion = make_diffusion()
+    chosen = choose_contrast(diffusion, example, known)
+    choice = try_contrasts(diffusion, noisy, clean).argmin(axis=0)
     best = np.empty_like(noisy)
     for index in np.unique(choice):
-        best[choice == index] = apply(float(CONTRASTS[index]), noisy[choice == index])
-    return apply(chosen, noisy), chosen, best
+        best[choice == index] = diffuse(diffusion, float(CONTRASTS[index]), noisy[choice == index])
+    return diffuse(diffusion, chosen, noisy), chosen, best

@@ -26,6 +26,11 @@ from board.trials import (
 
 Records = Mapping[str, Record]
 _UNFAIR = "other steps than its rival"
+# What is joined with trained networks, by the study that does it and the keys of its figures.
+_JOINED = {
+    "diffused": {"before": "diffusion before {}", "after": "diffusion after {}"},
+    "anscombe": {"stabilized": "Anscombe's transform before and after {}, Poisson"},
+}
 _GAIN = "gain over Perona-Malik [95 %]"
 
 
@@ -266,24 +271,14 @@ def _fusions(records: Records) -> str:
                     verdict(change),
                 ]
             )
-    stabilized = records.get("anscombe")
-    for name, each in (stabilized.figures if stabilized else {}).items():
-        change = compare(each["stabilized"]["psnr_images"], each["as it is"]["psnr_images"])
-        label = _label(records.get(f"{name}_{FIRST}"))
-        rows.append(
-            [
-                f"Anscombe's transform before and after {NETWORKS[name].title}, Poisson",
-                f"{each['stabilized']['psnr']:.2f}" + (f"<br>{label}" if label else ""),
-                f"{each['as it is']['psnr']:.2f}",
-                _interval(change),
-                verdict(change),
-            ]
-        )
+    rows += [row for study, what in _JOINED.items() for row in _joined(records, study, what)]
     _, level = stabilize(np.zeros(1), float(NOISES["poisson"][1].partition(":")[2]))
     ideas = "\n".join(f"- **{each.title}.** {each.idea}" for each in FUSIONS.values())
     return f"""## Fusions
 
 {ideas}
+- **Diffusion before or after a network** that was trained without it, with the contrast that is
+  best on validation images, in brackets. 1/255, the least that is tried, changes next to nothing.
 - **Anscombe's transform.** Poisson noise is brought to the same level everywhere, so that a network
   that was trained for Gaussian noise alone can remove it: of {level:.2f}, where the network was
   trained for 0.1. The rival is that network as it is.
@@ -293,8 +288,26 @@ holds for the steps in the cell.
 
 {table(("fusion", "PSNR, dB", "without, dB", "difference [95 %]", "verdict"), rows)}
 
-Not tried here: a lambda layer as the estimator of P1 values, diffusion before or after a network,
-and border probability as an input channel."""
+Not tried here: border probability as an input channel."""
+
+
+def _joined(records: Records, study: str, what: Mapping[str, str]) -> Iterator[list[object]]:
+    """Gives a row for each network that something was joined with after its training."""
+    record = records.get(study)
+    for name, figures in (record.figures if record else {}).items():
+        label = _label(records.get(f"{name}_{FIRST}"))
+        alone = figures["as it is"]
+        for key, title in what.items():
+            joined = figures[key]
+            change = compare(joined["psnr_images"], alone["psnr_images"])
+            chosen = f" ({joined['chosen']:.3g})" if "chosen" in joined else ""
+            yield [
+                title.format(NETWORKS[name].title),
+                f"{joined['psnr']:.2f}{chosen}" + (f"<br>{label}" if label else ""),
+                f"{alone['psnr']:.2f}",
+                _interval(change),
+                verdict(change),
+            ]
 
 
 def _origin(records: Records) -> str:

@@ -94,6 +94,15 @@ FUSIONS = {
         "and by what surrounds the pixel: 525 weights in place of the 23,761 of a convolutional "
         "network that chooses one for the image.",
     ),
+    "fusion_p1_lambda": Fusion(
+        "lambda layer chooses the P1 function",
+        "p1_diffusion",
+        {"preset": "pixel"},
+        1e-2,
+        rival=f"p1_{FIRST}",
+        idea="The same chooses the values at the knots of a P1 function, for each pixel, in place "
+        "of a convolutional network that chooses one function for the image.",
+    ),
     "fusion_reaction": Fusion(
         "reaction term, steps of their own",
         "perona_malik",
@@ -128,10 +137,10 @@ CONTROLS = {
 
 
 def list_trials() -> list[Trial]:
-    """Lists all trainings: those of `--quick` first, the networks before the fusions."""
+    """Lists all trainings: those of the first noise first, clean targets before noisy ones."""
     trials = [_make(name, entry, FIRST) for name, entry in NETWORKS.items()]
     trials += [
-        _train(name, fusion, fusion.noise, fusion.title, {}, True)
+        _train(name, fusion, fusion.noise, fusion.title, {})
         for name, fusion in (CONTROLS | FUSIONS).items()
     ]
     trials += [_make(name, entry, FIRST, is_noisy=True) for name, entry in NETWORKS.items()]
@@ -153,13 +162,10 @@ def _make(name: str, entry: Entry, noise: str, *, is_noisy: bool = False) -> Tri
         kind,
         f"{entry.title}, {title}{', noisy targets' if is_noisy else ''}",
         options,
-        noise == FIRST or not is_noisy,
     )
 
 
-def _train(
-    name: str, entry: Entry, noise: str, title: str, options: dict[str, Any], is_quick: bool
-) -> Trial:
+def _train(name: str, entry: Entry, noise: str, title: str, options: dict[str, Any]) -> Trial:
     peak = {"peak": entry.peak}
     short = {"warmup": 10, "decay": 0.5, "average": 0.9}
     return Trial(
@@ -167,7 +173,7 @@ def _train(
         title=title,
         architecture=entry.architecture,
         noise=noise,
-        quick=Length(STEPS, BATCH, peak | short | options, checkpoints=1) if is_quick else None,
+        quick=Length(STEPS, BATCH, peak | short | options, checkpoints=1),
         full=Length(FULL_STEPS, FULL_BATCH, peak | options, checkpoints=20),
         config=entry.config,
         images=IMAGES,

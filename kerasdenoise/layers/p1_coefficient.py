@@ -45,7 +45,7 @@ class P1Coefficient(keras.layers.Layer):
 
     Call arguments:
         indicator: s, 0 or above, (batch, height, width, 1).
-        thetas: (batch or 1, 1, 1, `count`).
+        thetas: (batch or 1, 1, 1, `count`), or of each pixel, (batch, height, width, `count`).
         top: The last knot, above 0, (batch or 1, 1, 1, 1).
 
     Returns:

@@ -19,6 +19,7 @@ from kerasdenoise.layers.p1_coefficient import P1Coefficient
 from kerasdenoise.layers.shared_values import SharedValues
 from kerasdenoise.models._border import border_config, find_borders
 from kerasdenoise.models._inputs import Inputs, make_inputs
+from kerasdenoise.models._pixel_values import PIXEL_RADIUS, choose_for_pixels
 
 
 def _make_coefficient(config: Config) -> P1Coefficient:
@@ -44,7 +45,8 @@ class Config:
         tau: Length of a time step, above 0 and up to 1/4.
         pieces: Pieces of the coefficient function.
         values: What has a function of its own: `global`, the network; `image`, each image, for
-            which a `layers.ImageRegressor` chooses it.
+            which a `layers.ImageRegressor` chooses it; `pixel`, each pixel, by a small
+            `layers.LambdaLayer`.
         contrast: Perona and Malik's lambda for the function that training starts from, as a
             share of the largest edge indicator in the image.
         backward: How far below zero the coefficient may go.
@@ -67,7 +69,7 @@ class Config:
     steps: int = 10
     tau: float = 0.2
     pieces: int = 20
-    values: Literal["global", "image"] = "image"
+    values: Literal["global", "image", "pixel"] = "image"
     contrast: float = 0.3
     backward: float = 0.1
     monotone: bool = False
@@ -83,9 +85,9 @@ class Config:
     def __post_init__(self) -> None:
         if min(self.channels, self.steps) < 1:
             raise ModelError(str(self), "has a number below 1", "give positive numbers")
-        if self.values not in ("global", "image"):
+        if self.values not in ("global", "image", "pixel"):
             raise ModelError(
-                f"p1_diffusion values {self.values!r}", "is unknown", "known: global, image"
+                f"p1_diffusion values {self.values!r}", "is unknown", "known: global, image, pixel"
             )
         if not 0 <= self.stem <= 3:
             raise ModelError(
@@ -109,7 +111,9 @@ class Config:
         A step reaches one pixel, and as far as the indicator further than that if it is taken
         anew. What comes of the noisy image alone adds to the last step counted backwards.
         """
-        given = max(self.stem, border_config(self.channels).radius if self.border else 0)
+        chosen = PIXEL_RADIUS if self.values == "pixel" else 0
+        border = border_config(self.channels).radius if self.border else 0
+        given = max(self.stem, chosen, border)
         return (self.steps - 1) * (1 + self.stem * self.recompute) + 1 + given
 
 
@@ -118,6 +122,7 @@ PRESETS = {
     "paper": Config(),
     "pointwise": Config(stem=0),
     "global": Config(values="global"),
+    "pixel": Config(values="pixel"),
     "monotone": Config(monotone=True),
     "border": Config(border=True),
     "noise_aware": Config(steps=20, noise_level=True),
@@ -130,8 +135,9 @@ def build(config: Config) -> keras.Model:
     Diffusion with a coefficient that is a P1 function of an edge indicator, from the slides on
     learned anisotropic diffusion. The function's knots divide the range from 0 to the largest
     indicator in the noisy image into equal pieces; its values at them are read off the image by
-    a small network, or trained. One coefficient serves all channels, so that colors do not
-    fringe. Training starts from Perona and Malik's exponential function.
+    a small network, or trained, or chosen for each pixel, which the slides do not do. One
+    coefficient serves all channels, so that colors do not fringe. Training starts from Perona
+    and Malik's exponential function.
 
     The slides do not say what the convolutions before the function look like, nor whether the
     coefficient follows the image as it diffuses. Here the same convolutions look at it before
@@ -180,6 +186,8 @@ def _choose_functions(
     start = evaluate.start(config.contrast) * count
     if config.values == "global":
         thetas = SharedValues(start, name="thetas")(inputs.noisy)
+    elif config.values == "pixel":
+        thetas = choose_for_pixels(inputs.seen, start, "thetas")
     else:
         thetas = pass_context(ImageRegressor(start, name="thetas"), inputs.seen)
     size = evaluate.count

@@ -18,13 +18,10 @@ from kerasdenoise.layers.contrast_regressor import (
 from kerasdenoise.layers.diffusion_step import DiffusionStep
 from kerasdenoise.layers.global_context import pass_context
 from kerasdenoise.layers.iteration_gates import IterationGates
-from kerasdenoise.layers.lambda_layer import LambdaLayer
 from kerasdenoise.layers.shared_values import SharedValues
 from kerasdenoise.models._border import border_config, find_borders
 from kerasdenoise.models._inputs import Inputs, make_inputs
-
-# What the lambda layer that chooses a contrast sees beside the whole image, in pixels.
-_WINDOW = 7
+from kerasdenoise.models._pixel_values import PIXEL_RADIUS, choose_for_pixels
 
 
 def _make_step(config: Config, name: str) -> DiffusionStep:
@@ -107,7 +104,7 @@ class Config:
     @property
     def radius(self) -> int:
         """How far an input pixel reaches, in pixels, but through the contrast of the image."""
-        contrast = _WINDOW // 2 if self.scope == "pixel" else 0
+        contrast = PIXEL_RADIUS if self.scope == "pixel" else 0
         border = border_config(self.channels).radius if self.border else 0
         return self.steps + max(contrast, border)
 
@@ -174,10 +171,8 @@ def _choose_contrasts(inputs: Inputs, config: Config) -> list[Any]:
         layer = SharedValues([from_contrast(contrast) for contrast in start], name="contrast")
         values = to_contrast(layer(inputs.noisy))
     elif config.scope == "pixel":
-        layer = LambdaLayer(8, 8, 2, 1, _WINDOW, dtype="float32", name="contrast")
-        x = pass_context(layer, inputs.seen)
-        heads = [_read_contrast(contrast, f"contrast_{i}") for i, contrast in enumerate(start)]
-        values = keras.ops.concatenate([to_contrast(head(x)) for head in heads], axis=-1)
+        logits = [from_contrast(contrast) for contrast in start]
+        values = to_contrast(choose_for_pixels(inputs.seen, logits, "contrast"))
     else:
         values = pass_context(ContrastRegressor(start, name="contrast"), inputs.seen)
     single = [values[..., i : i + 1] for i in range(len(start))]
@@ -189,15 +184,3 @@ def _choose_contrasts(inputs: Inputs, config: Config) -> list[Any]:
         mix(border, keras.ops.minimum(one, other), keras.ops.maximum(one, other))
         for one, other in zip(single[0::2], single[1::2], strict=True)
     ]
-
-
-def _read_contrast(start: float, name: str) -> keras.layers.Conv2D:
-    """A layer that gives each pixel the same contrast at first."""
-    return keras.layers.Conv2D(
-        1,
-        1,
-        kernel_initializer="zeros",
-        bias_initializer=keras.initializers.Constant(from_contrast(start)),
-        dtype="float32",
-        name=name,
-    )

@@ -13,11 +13,20 @@ from kerasdenoise.runtime import prepare_keras
 prepare_keras()
 
 import keras  # noqa: E402
-from board.anchors import TITLES, filter_gaussian, filter_median, measure_anchors  # noqa: E402
+from board.anchors import (  # noqa: E402
+    EXAMPLE_SEED,
+    TITLES,
+    filter_gaussian,
+    filter_median,
+    load_validation,
+    measure_anchors,
+)
 from board.anscombe import stabilize, undo  # noqa: E402
+from board.diffusing import diffuse, diffuse_around, make_diffusion  # noqa: E402
 from board.measuring import compare, mark_borders, measure_all, measure_images  # noqa: E402
 from board.page import verdict, write_page  # noqa: E402
 from board.trials import FIRST, FUSIONS, NETWORKS, NOISES, list_trials  # noqa: E402
+from common.measuring import add_noise  # noqa: E402
 from common.records import Record  # noqa: E402
 from common.trials import FULL, QUICK, Context, write_recipe  # noqa: E402
 
@@ -122,6 +131,22 @@ def test_anchors_are_measured_and_the_oracle_is_the_best_diffusion(made_up_cifar
     assert figures["identity"]["psnr"] == pytest.approx(20, abs=0.7)
 
 
+def test_diffusion_around_a_network_that_does_nothing_is_diffusion(made_up_cifar10: Path):
+    context = Context("leaderboard", made_up_cifar10, made_up_cifar10)
+    known = load_validation(context, 4)
+    example = add_noise(known, NOISES[FIRST][1], EXAMPLE_SEED)
+    figures = diffuse_around(_make_identity(), example, known, example, known)
+    for key in ("chosen", "psnr_images"):
+        assert figures["before"][key] == figures["after"][key]
+    assert figures["before"]["psnr"] > figures["as it is"]["psnr"] + 1
+    diffused = diffuse(make_diffusion(), figures["after"]["chosen"], example)
+    assert measure_images(known, np.clip(diffused, 0, 1))["psnr"] == figures["after"]["psnr"]
+
+
+def _make_identity() -> keras.Model:
+    return keras.Sequential([keras.Input((None, None, 3)), keras.layers.Identity()])
+
+
 def _record(name: str, figures: dict) -> Record:
     return Record(name, name, QUICK, {}, 1, "made up", figures, 1.0, steps=10, batch=8,
                   full_steps=100, full_batch=8)  # fmt: skip
@@ -131,14 +156,16 @@ def test_the_page_shows_what_was_run_and_says_what_was_not(tmp_path: Path, made_
     assert "not run" in write_page({}, tmp_path)
     context = Context("leaderboard", made_up_cifar10, tmp_path)
     trial = dataclasses.replace(TRIALS[f"lambda_7_{FIRST}"], images=4)
-    identity = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Identity()])
-    figures = measure_all(identity, trial, context, NOISES)
+    figures = measure_all(_make_identity(), trial, context, NOISES)
     assert figures["psnr"] == pytest.approx(np.mean(figures["across"][FIRST]), abs=1e-3)
     names = [f"lambda_7_{FIRST}", f"lambda_7_{FIRST}_noise2noise", f"diffusion_{FIRST}"]
     records = {name: _record(name, figures) for name in [*names, "fusion_lambda"]}
     anchors = {noise: dict.fromkeys(TITLES, figures) for noise in NOISES}
     records["anchors"] = _record("anchors", anchors)
+    joined = {key: figures | {"chosen": 0.02} for key in ("as it is", "before", "after")}
+    records["diffused"] = _record("diffused", {"unet": joined})
     page = write_page(records, tmp_path)
+    assert "| diffusion before U-Net | " in page
     longer = dataclasses.replace(records["fusion_lambda"], steps=20)
     assert "other steps" not in page
     assert "other steps" in write_page(records | {"fusion_lambda": longer}, tmp_path)

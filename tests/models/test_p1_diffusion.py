@@ -56,6 +56,8 @@ def test_without_a_stem_it_starts_near_perona_and_maliks_scheme(recompute: bool,
     [
         # 12 channels of differences, 8 between; 21 values of 64 features and a bias each.
         ({}, (9 * 12 * 8 + 8 + 9 * 8 + 1) + 23_696 + 21 * 65),
+        # A lambda layer of 3 channels, 8 keys, 2 heads of 4 values, a window of 7.
+        ({"values": "pixel", "stem": 0}, 516 + 21 * 9),
         ({"values": "global", "stem": 0}, 21),
         ({"values": "global", "stem": 0, "border": True}, 42),
         ({"values": "global", "stem": 0, "shared": False}, 210),
@@ -200,7 +202,7 @@ def test_stride_and_radius_by_hand(values: dict, stride: int, radius: int):
         {"steps": 0},
         {"tau": 0.3},
         {"pieces": 0},
-        {"values": "pixel"},
+        {"values": "patch"},
         {"contrast": 0.0},
         {"backward": -0.1},
         {"roughness": -1.0},
