@@ -140,8 +140,9 @@ def test_the_penalty_counts_each_function_once(values: dict):
         Config(channels=1, steps=3, stem=2, pieces=5, recompute=False),
         Config(channels=1, steps=2, stem=1, pieces=5, border=True, hard_border=False),
         Config(channels=1, steps=3, stem=0, pieces=5, shared=False, noise_level=True),
+        Config(channels=1, steps=3, stem=1, pieces=5, values="pixel"),
     ],
-    ids=["stem", "once", "border", "level"],
+    ids=["stem", "once", "border", "level", "pixel"],
 )
 def test_a_tile_with_the_context_of_the_whole_equals_it(config: Config):
     network = build(config)
