@@ -67,14 +67,7 @@ class Trial:
 
 
 _MADE, _TRAINED, _FED = "Of what it is made", "How it is trained", "What it is fed"
-_BLOCKS = {
-    "naf": "NAFNet's blocks",
-    "gated": "NAFNet's blocks without normalization, with a gate that keeps the scale",
-    "mixer": "mixing places and channels by turns",
-    "mixer_sort": "mixing places and channels by turns, sorting pairs",
-    "mixer_wide": "mixing places and channels by turns, places 5x5",
-    "sorted": "sorting pairs",
-}
+_DEEP = {"widths": [36, 48, 64], "blocks": [2, 2, 2]}
 TRIALS = {
     REFERENCE: Trial("widths 48, 64, 80; residual blocks 1, 1, 2; Muon; L1", "Reference"),
     "told_itself": Trial("estimates the noise level", _MADE, {"estimates_level": True}),
@@ -84,17 +77,20 @@ TRIALS = {
     "deep": Trial(
         "deeper, narrower: widths 36, 48, 64; blocks 2, 2, 2",
         _MADE,
-        {"widths": [36, 48, 64], "blocks": [2, 2, 2]},
+        _DEEP,
     ),
-    **{
-        f"deep_{block}": Trial(
-            f"deeper, narrower, {what}",
-            _MADE,
-            {"widths": [36, 48, 64], "blocks": [2, 2, 2]},
-            block=block,
-        )
-        for block, what in _BLOCKS.items()
-    },
+    "deep_sorted": Trial(
+        "deeper, narrower; pairs of channels sorted", _MADE, _DEEP, block="sorted"
+    ),
+    "deep_mixer": Trial(
+        "deeper, narrower; NAFNet's blocks, ReLU and no normalization", _MADE, _DEEP, block="mixer"
+    ),
+    "deep_gated": Trial(
+        "deeper, narrower; NAFNet's blocks, a gate that keeps the scale",
+        _MADE,
+        _DEEP,
+        block="gated",
+    ),
     "four_levels": Trial(
         "four levels: widths 48, 64, 72, 80; blocks 1, 1, 1, 1",
         _MADE,

@@ -72,69 +72,64 @@ def leaky_block(x: Tensor, width: int, name: str) -> Tensor:
     return keras.layers.Add(name=f"{name}_add")([x, branch])
 
 
-def mixer_block(x: Tensor, width: int, name: str, *, activation: str, kernel: int = 3) -> Tensor:
-    """Mixes places and channels by turns, twice, without normalization or bias.
+def mixer_block(x: Tensor, width: int, name: str) -> Tensor:
+    """Mixes places and channels by turns, as NAFNet's blocks, but with ReLU alone.
 
-    As NAFNet's blocks, but with an activation that keeps the scale, so that scaling the input
-    scales the output. Computes and reaches as much as a residual block.
+    Without normalization, bias and products, scaling the input scales the output. Twice, it
+    computes and reaches as much as a residual block.
     """
     for number in range(2):
         for part, depthwise in (("mix", True), ("feed", False)):
-            branch = _pointwise(2 * width, f"{name}_{number}_{part}_in")(x)
-            if depthwise:
-                branch = keras.layers.DepthwiseConv2D(
-                    kernel, padding="same", use_bias=False, name=f"{name}_{number}_depthwise"
-                )(branch)
-            branch = ACTIVATIONS[activation](branch, f"{name}_{number}_{part}_{activation}")
-            branch = _pointwise(width, f"{name}_{number}_{part}_out", near_zero())(branch)
-            x = keras.layers.Add(name=f"{name}_{number}_{part}_add")([x, branch])
+            branch = _widen(x, width, f"{name}_{number}_{part}", depthwise=depthwise)
+            branch = keras.layers.ReLU(name=f"{name}_{number}_{part}_relu")(branch)
+            x = _add(x, branch, width, f"{name}_{number}_{part}")
     return x
 
 
 def gated_block(x: Tensor, width: int, name: str) -> Tensor:
-    """NAFNet's blocks without normalization or bias, and with a gate that keeps the scale."""
+    """NAFNet's blocks without normalization and bias, and with a gate that keeps the scale."""
     for number in range(3):
         for part, depthwise in (("mix", True), ("feed", False)):
-            branch = _pointwise(2 * width, f"{name}_{number}_{part}_in")(x)
-            if depthwise:
-                branch = keras.layers.DepthwiseConv2D(
-                    3, padding="same", use_bias=False, name=f"{name}_{number}_depthwise"
-                )(branch)
+            branch = _widen(x, width, f"{name}_{number}_{part}", depthwise=depthwise)
             first, second = keras.ops.split(branch, 2, axis=-1)
             power = keras.ops.mean(keras.ops.square(second), axis=-1, keepdims=True)
+            # The small number is for places where there is nothing at all.
             branch = first * second * keras.ops.rsqrt(power + 1e-6)
-            branch = _pointwise(width, f"{name}_{number}_{part}_out", near_zero())(branch)
-            x = keras.layers.Add(name=f"{name}_{number}_{part}_add")([x, branch])
+            x = _add(x, branch, width, f"{name}_{number}_{part}")
     return x
 
 
-def sorted_block(x: Tensor, width: int, name: str) -> Tensor:
-    """A residual block whose ReLU is a sort of pairs of channels, which nothing silences."""
-    branch = keras.layers.Conv2D(
-        width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_in"
+def _widen(x: Tensor, width: int, name: str, *, depthwise: bool) -> Tensor:
+    x = keras.layers.Conv2D(
+        2 * width, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_in"
     )(x)
-    branch = _sort_pairs(branch, f"{name}_sort")
+    if not depthwise:
+        return x
+    return keras.layers.DepthwiseConv2D(
+        3, padding="same", use_bias=False, name=f"{name}_depthwise"
+    )(x)
+
+
+def _add(x: Tensor, branch: Tensor, width: int, name: str) -> Tensor:
     branch = keras.layers.Conv2D(
-        width, 3, padding="same", use_bias=False, kernel_initializer=near_zero(), name=f"{name}_out"
+        width, 1, use_bias=False, kernel_initializer=near_zero(), name=f"{name}_out"
     )(branch)
     return keras.layers.Add(name=f"{name}_add")([x, branch])
 
 
-def _pointwise(width: int, name: str, start: Any = "he_normal") -> keras.layers.Conv2D:
-    return keras.layers.Conv2D(width, 1, use_bias=False, kernel_initializer=start, name=name)
-
-
-def _relu(x: Tensor, name: str) -> Tensor:
-    return keras.layers.ReLU(name=name)(x)
-
-
-def _sort_pairs(x: Tensor, name: str) -> Tensor:
-    first, second = keras.ops.split(x, 2, axis=-1)
-    parts = [keras.ops.maximum(first, second), keras.ops.minimum(first, second)]
-    return keras.layers.Concatenate(name=name)(parts)
-
-
-ACTIVATIONS: dict[str, Callable[[Tensor, str], Tensor]] = {"relu": _relu, "sort": _sort_pairs}
+def sorted_block(x: Tensor, width: int, name: str) -> Tensor:
+    """A residual block with pairs of channels sorted in place of ReLU, which silences none."""
+    branch = keras.layers.Conv2D(
+        width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_in"
+    )(x)
+    first, second = keras.ops.split(branch, 2, axis=-1)
+    branch = keras.layers.Concatenate(name=f"{name}_sort")(
+        [keras.ops.maximum(first, second), keras.ops.minimum(first, second)]
+    )
+    branch = keras.layers.Conv2D(
+        width, 3, padding="same", use_bias=False, kernel_initializer=near_zero(), name=f"{name}_out"
+    )(branch)
+    return keras.layers.Add(name=f"{name}_add")([x, branch])
 
 
 def make_block(kind: str, levels: int) -> Block:
@@ -143,9 +138,7 @@ def make_block(kind: str, levels: int) -> Block:
         "residual": residual_block,
         "naf": naf_block,
         "leaky": leaky_block,
-        "mixer": functools.partial(mixer_block, activation="relu"),
-        "mixer_sort": functools.partial(mixer_block, activation="sort"),
-        "mixer_wide": functools.partial(mixer_block, activation="relu", kernel=5),
+        "mixer": mixer_block,
         "gated": gated_block,
         "sorted": sorted_block,
         "lambda": functools.partial(lambda_block, lowest=levels - 1),
