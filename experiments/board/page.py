@@ -333,8 +333,9 @@ def _origin(records: Records) -> str:
     header = ("what", "mode", "steps x batch", "test images", "seconds", "cores", "seed", "commit")
     return f"""## How these figures came about
 
-`python experiments/leaderboard.py --quick` and `--full` make this page; of each training the
-longest is kept. Recipes, and figures of each image, are in `experiments/results/leaderboard.json`.
+`python experiments/leaderboard.py --quick` and `--full` make this page, `--quick --times N` what
+has the mode `quick_N`; of each training the longest is kept. Recipes, and figures of each image,
+are in `experiments/results/leaderboard.json`.
 Data: {data or "none"}.
 
 {table(header, rows)}"""

@@ -62,13 +62,31 @@ def lambda_block(x: Tensor, width: int, name: str, *, lowest: int) -> Tensor:
 
 def leaky_block(x: Tensor, width: int, name: str) -> Tensor:
     """A residual block whose units are never silent."""
+    return _activate_between(x, width, name, keras.layers.LeakyReLU(0.1, name=f"{name}_leaky"))
+
+
+def sorted_block(x: Tensor, width: int, name: str) -> Tensor:
+    """A residual block with pairs of channels sorted in place of ReLU, which silences none."""
+
+    def sort(branch: Tensor) -> Tensor:
+        first, second = keras.ops.split(branch, 2, axis=-1)
+        return keras.layers.Concatenate(name=f"{name}_sort")(
+            [keras.ops.maximum(first, second), keras.ops.minimum(first, second)]
+        )
+
+    return _activate_between(x, width, name, sort)
+
+
+def _activate_between(
+    x: Tensor, width: int, name: str, activate: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Adds two convolutions of what is given to it, with an activation between them."""
     branch = keras.layers.Conv2D(
         width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_in"
     )(x)
-    branch = keras.layers.LeakyReLU(0.1, name=f"{name}_leaky")(branch)
     branch = keras.layers.Conv2D(
         width, 3, padding="same", use_bias=False, kernel_initializer=near_zero(), name=f"{name}_out"
-    )(branch)
+    )(activate(branch))
     return keras.layers.Add(name=f"{name}_add")([x, branch])
 
 
@@ -113,21 +131,6 @@ def _widen(x: Tensor, width: int, name: str, *, depthwise: bool) -> Tensor:
 def _add(x: Tensor, branch: Tensor, width: int, name: str) -> Tensor:
     branch = keras.layers.Conv2D(
         width, 1, use_bias=False, kernel_initializer=near_zero(), name=f"{name}_out"
-    )(branch)
-    return keras.layers.Add(name=f"{name}_add")([x, branch])
-
-
-def sorted_block(x: Tensor, width: int, name: str) -> Tensor:
-    """A residual block with pairs of channels sorted in place of ReLU, which silences none."""
-    branch = keras.layers.Conv2D(
-        width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_in"
-    )(x)
-    first, second = keras.ops.split(branch, 2, axis=-1)
-    branch = keras.layers.Concatenate(name=f"{name}_sort")(
-        [keras.ops.maximum(first, second), keras.ops.minimum(first, second)]
-    )
-    branch = keras.layers.Conv2D(
-        width, 3, padding="same", use_bias=False, kernel_initializer=near_zero(), name=f"{name}_out"
     )(branch)
     return keras.layers.Add(name=f"{name}_add")([x, branch])
 
