@@ -1,15 +1,16 @@
-"""Additive white Gaussian noise."""
+"""Additive Gaussian noise: white, gray, or in lines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import keras
 
 from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
 
 _PIXEL = "pixel:"
+_LINES = "lines:"
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class Gaussian(Noise):
     low: float = 0.0
     high: float = 55 / 255
     per_pixel: bool = False
+    in_lines: bool = False
 
     @classmethod
     def parse(cls, argument: str) -> Self:
-        """Reads `25`, `0-55` or `pixel:25`: standard deviations on the 0-255 scale."""
-        levels = argument.removeprefix(_PIXEL)
+        """Reads `25`, `0-55`, `pixel:25` or `lines:25`: deviations on the 0-255 scale."""
+        per_pixel, in_lines = argument.startswith(_PIXEL), argument.startswith(_LINES)
+        levels = argument.removeprefix(_PIXEL if per_pixel else _LINES)
         low, high = parse_range(cls.kind, levels, 255.0)
-        return cls(low / 255, high / 255, per_pixel=levels != argument)
+        return cls(low / 255, high / 255, per_pixel, in_lines)
 
     @property
     def zero_mean(self) -> bool:
@@ -47,6 +50,15 @@ class Gaussian(Noise):
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Adds the noise; see `Noise.__call__`."""
         sigma = per_image(clean, self.low, self.high, seed)
-        shape = keras.ops.shape(clean)
-        drawn = (*shape[:3], 1) if self.per_pixel else shape
-        return clean + sigma * keras.random.normal(drawn, seed=seed)
+        return clean + sigma * self._draw(keras.ops.shape(clean), seed)
+
+    def _draw(self, shape: tuple[Any, ...], seed: keras.random.SeedGenerator) -> Tensor:
+        batch, height, width, channels = shape
+        if self.per_pixel:
+            return keras.random.normal((batch, height, width, 1), seed=seed)
+        if not self.in_lines:
+            return keras.random.normal(shape, seed=seed)
+        rows = keras.random.normal((batch, height, 1, channels), seed=seed)
+        columns = keras.random.normal((batch, 1, width, channels), seed=seed)
+        lies = keras.random.uniform((batch, 1, 1, 1), seed=seed) < 0.5
+        return keras.ops.where(lies, rows, columns)

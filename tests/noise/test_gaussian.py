@@ -77,3 +77,14 @@ def test_noise_of_pixels_is_the_same_in_all_channels():
     added = drawn(parse_noise("gaussian:pixel:25"), clean) - clean
     np.testing.assert_allclose(added[..., 0], added[..., 2], atol=1e-6)
     assert added[..., 0].std() == pytest.approx(25 / 255, rel=0.1)
+
+
+def test_noise_in_lines_is_the_same_along_rows_or_along_columns():
+    clean = np.random.default_rng(0).random((40, 24, 32, 3), np.float32)
+    added = drawn(parse_noise("gaussian:lines:25"), clean) - clean
+    in_rows, in_columns = (np.ptp(added, axis=axis).max(axis=(1, 2)) < 1e-6 for axis in (2, 1))
+    np.testing.assert_array_equal(in_rows, ~in_columns)
+    assert 8 < in_rows.sum() < 32
+    assert added.std() == pytest.approx(25 / 255, rel=0.1)
+    red, blue = added[in_rows][:, :, 0, 0], added[in_rows][:, :, 0, 2]
+    assert abs(np.corrcoef(red.ravel(), blue.ravel())[0, 1]) < 0.2

@@ -16,6 +16,7 @@ from kerasdenoise.noise import KINDS, Camera, Gaussian, Mixture, parse_noise
 TEXTS = [
     "gaussian:25",
     "gaussian:pixel:5-25",
+    "gaussian:lines:5-25",
     "poisson",
     "poisson:1-8",
     "poisson:additive",
