@@ -2,7 +2,7 @@
 PYTHON ?= python3
 SAMPLE := docs/images/sample_noisy.jpg
 PHOTO ?= $(SAMPLE)
-RECIPE ?= recipes/photo_large.toml
+RECIPE ?= recipes/photo_large_gpu.toml
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.tools

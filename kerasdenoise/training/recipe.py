@@ -33,6 +33,7 @@ class ModelSection:
             relative to the working folder, or a saved model; none if empty.
         parts: The same for networks within this one, by their names.
         integers: Whether it computes as a file of 8-bit integers does; see `round_network`.
+        grow: Whether that has fewer channels than this network; see `grow`.
         revive: Whether silent channels of what it starts with are drawn anew; see `revive`.
         teacher: The run or saved model of a better network, whose results it learns from.
         license: Of the weights; they may be used for no more than the photos they learned from.
@@ -44,6 +45,7 @@ class ModelSection:
     start: str = ""
     parts: dict[str, str] = dataclasses.field(default_factory=dict)
     integers: bool = False
+    grow: bool = False
     revive: bool = False
     teacher: str = ""
     license: str = "Apache-2.0"

@@ -12,6 +12,7 @@ from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.models import make_config, split_noise_level
 from kerasdenoise.training.build import build_network, load_run
 from kerasdenoise.training.checkpoint import is_run, read_run
+from kerasdenoise.training.grow import grow
 from kerasdenoise.training.recipe import Recipe, read_recipe
 from kerasdenoise.training.teacher import Teacher
 from kerasdenoise.zoo import find_model, verify_model
@@ -110,12 +111,22 @@ def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:
             )
         targets[part] = (parts[0], source)
     for network, source in targets.values():
+        if recipe.model.grow and network is denoiser:
+            _grow_from(denoiser, source, recipe)
+            continue
         try:
             network.set_weights(load_source(source).get_weights())
         except ValueError as error:
             raise RecipeError(
                 source, f"is another network than {network.name}", "start from one of the same"
             ) from error
+
+
+def _grow_from(denoiser: keras.Model, source: str, recipe: Recipe) -> None:
+    """Grows a copy that computes in float32, in which it can be compared with what it is of."""
+    exact = build_network(dataclasses.replace(recipe.model, dtype="float32"))
+    grow(exact, load_source(source))
+    denoiser.set_weights(exact.get_weights())
 
 
 def _read(source: str) -> Recipe:

@@ -14,7 +14,7 @@ prepare_keras()
 
 from kerasdenoise.training import run as run_module  # noqa: E402
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "photo_large.toml"
+RECIPE = Path(__file__).parents[2] / "recipes" / "photo_large_gpu.toml"
 
 
 @pytest.fixture
@@ -54,7 +54,8 @@ def test_a_stopped_run_says_how_to_go_on(command: Callable[..., Any], limits: di
 
 def test_a_finished_run_says_what_comes_next(command: Callable[..., Any], limits: dict[str, Any]):
     outcome = command("train", RECIPE, "--stop-at", 1)
-    assert outcome.only_error.endswith(": step 1 of 1; next: kerasdenoise export runs/photo_large")
+    following = f"next: kerasdenoise export runs/{RECIPE.stem}"
+    assert outcome.only_error.endswith(f": step 1 of 1; {following}")
 
 
 @pytest.mark.parametrize(("silent", "said"), [(0.25, True), (0.01, False)])
