@@ -32,25 +32,28 @@ def write_served(denoiser: keras.Model, folder: Path, stride: int, halo: int) ->
         halo: How many pixels of reflection a picture is continued by on each side, a multiple of
             the stride, so that its borders are denoised as well as the rest.
     """
-    archive = keras.export.ExportArchive()
-    archive.track(denoiser)
-    signature = [
+    several = isinstance(denoiser.input, list)
+
+    def denoise_images(*images: Tensor) -> Tensor:
+        return denoiser(list(images) if several else images[0], training=False)
+
+    def denoise_files(contents: Tensor, *sigma: Tensor) -> dict[str, Tensor]:
+        return _denoise_files(denoiser, (stride, halo), contents, *sigma)
+
+    images = [
         tf.TensorSpec((None, *tensor.shape[1:]), tf.float32, tensor.name)
         for tensor in denoiser.inputs
     ]
-    several = isinstance(denoiser.input, list)
-    archive.add_endpoint(
-        "serving_default",
-        lambda *images: denoiser(list(images) if several else images[0], training=False),
-        input_signature=signature,
-    )
     told = [tf.TensorSpec((None,), tf.float32, "sigma")] if len(denoiser.inputs) > 1 else []
-    archive.add_endpoint(
-        "image_bytes",
-        lambda contents, *sigma: _denoise_files(denoiser, (stride, halo), contents, *sigma),
-        input_signature=[tf.TensorSpec((None,), tf.string, "image_bytes"), *told],
-    )
-    archive.write_out(folder, verbose=False)
+    files = [tf.TensorSpec((None,), tf.string, "image_bytes"), *told]
+    # Not by `keras.export.ExportArchive`, which writes all weights twice.
+    module = tf.Module()
+    module.weights = [variable.value for variable in denoiser.variables]
+    signatures = {
+        "serving_default": tf.function(denoise_images, images, autograph=False),
+        "image_bytes": tf.function(denoise_files, files, autograph=False),
+    }
+    tf.saved_model.save(module, folder, signatures)
 
 
 def _denoise_files(
