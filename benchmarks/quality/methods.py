@@ -58,8 +58,8 @@ class Method:
 def find_methods(names: Iterable[str], threads: int) -> list[Method]:
     """The models of these names or folders; every general denoiser that is saved if none.
 
-    A model is general if it was trained on Gaussian or camera noise. The default model is there
-    twice, the second time at its best quality.
+    A model is general if it was trained on Gaussian or camera noise. The default model, and any
+    with more arithmetic, are there twice, the second time at their best quality.
 
     Raises:
         ModelError: A model is unknown, or none is general.
@@ -67,10 +67,9 @@ def find_methods(names: Iterable[str], threads: int) -> list[Method]:
     asked = list(names) or [info.name for info in list_models() if _is_general(info)]
     if not asked:
         raise ModelError("saved models", "none is a general denoiser", "name one with --model")
-    methods = [_of_model(name, threads) for name in asked]
-    if default_model() in asked:
-        methods.append(_at_its_best(default_model(), threads))
-    return methods
+    least = _mac(default_model())
+    best = [name for name in asked if _mac(name) >= least]
+    return [_of_model(name, threads) for name in asked] + [_at_its_best(n, threads) for n in best]
 
 
 def of_peer(peer: Peer, factor: float, title: str | None = None) -> Method:
@@ -93,6 +92,11 @@ def _is_general(info: ModelInfo) -> bool:
     return any(
         noise.startswith(_GENERAL) for noise in info.metadata.get("training", {}).get("noise", [])
     )
+
+
+def _mac(name: str) -> float:
+    """Multiply-accumulates per pixel; 0 of what computes by other means."""
+    return find_model(name).metadata.get("mac_per_pixel") or 0
 
 
 def _of_model(name: str, threads: int) -> Method:

@@ -373,6 +373,12 @@ def test_the_default_model_is_measured_at_its_best_quality_as_well(
     assert [method.title for method in find_methods(["photo_tiny"], threads=1)] == ["photo_tiny"]
 
 
+def test_a_model_with_more_arithmetic_is_too(models: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KERASDENOISE_MODEL", "photo_tiny")
+    titles = [method.title for method in find_methods(["photo", "perona_malik"], threads=1)]
+    assert titles == ["photo", "perona_malik", "photo --quality best"]
+
+
 def test_a_model_has_rows_where_it_was_measured(report: Report):
     best = Method("photo --quality best", "1", lambda noise: Identity(), Cost(1234, 454_240.0))
     rows = {**report.rows, Row(best.title, "CBSD68", "gaussian:25"): [Scores(20.0, 33.0, 0.9)] * 2}
