@@ -73,12 +73,12 @@ def draw_picture(points: Sequence[Point], lines: Sequence[Line], title: str, tar
 
 
 def _draw_points(axes: Axes, points: Sequence[Point]) -> None:
-    kinds = (
-        ("this project, not told sigma", _OURS, _OURS, 10),
-        (f"the same with {_BEST}", _OURS, "white", 7),
-        ("networks, as published", _OTHERS, "white", 8),
-    )
-    for kind, (label, color, face, size) in enumerate(kinds):
+    kinds = {
+        "ours": ("this project, not told sigma", _OURS, _OURS, 10),
+        "best": (f"the same with {_BEST}", _OURS, "white", 7),
+        "published": ("networks, as published", _OTHERS, "white", 8),
+    }
+    for kind, (label, color, face, size) in kinds.items():
         chosen = [point for point in points if _kind(point) == kind]
         axes.plot(
             [point.kmac for point in chosen],
@@ -92,7 +92,7 @@ def _draw_points(axes: Axes, points: Sequence[Point]) -> None:
             zorder=4,  # above the names
         )
     for point in points:
-        if _kind(point) == 1:
+        if _kind(point) == "best":
             continue  # its name would cover those of others
         right, up = _place(point, points)
         axes.annotate(
@@ -109,9 +109,11 @@ def _draw_points(axes: Axes, points: Sequence[Point]) -> None:
         )
 
 
-def _kind(point: Point) -> int:
-    """0 for a model of this project, 1 for one at its best quality, 2 for what is published."""
-    return int(point.title.endswith(_BEST)) if point.ours else 2
+def _kind(point: Point) -> str:
+    """Whether it is a model of this project, one at its best quality, or a published network."""
+    if not point.ours:
+        return "published"
+    return "best" if point.title.endswith(_BEST) else "ours"
 
 
 def _draw_lines(axes: Axes, lines: Sequence[Line]) -> None:

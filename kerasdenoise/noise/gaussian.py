@@ -60,5 +60,5 @@ class Gaussian(Noise):
             return keras.random.normal(shape, seed=seed)
         rows = keras.random.normal((batch, height, 1, channels), seed=seed)
         columns = keras.random.normal((batch, 1, width, channels), seed=seed)
-        lies = keras.random.uniform((batch, 1, 1, 1), seed=seed) < 0.5
-        return keras.ops.where(lies, rows, columns)
+        is_in_rows = keras.random.uniform((batch, 1, 1, 1), seed=seed) < 0.5
+        return keras.ops.where(is_in_rows, rows, columns)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.training.revive import ignore_brightness
 
 # Both networks sum in another order; beyond this, in units of the image, they differ.
 _TOLERANCE = 1e-4
@@ -50,16 +51,10 @@ def grow(network: keras.Model, smaller: keras.Model) -> None:
                 raise ModelError(
                     f"layer {name!r}", f"of shape {fresh.shape} cannot hold {old.shape}", _ADVICE
                 )
-            if _answers_to_brightness(layer, fresh):
-                fresh = fresh - fresh.mean(axis=(0, 1), keepdims=True)
+            if fresh.ndim == 4 and getattr(layer, "activation", None) is keras.activations.relu:
+                fresh = ignore_brightness(fresh)
             weight.assign(_enlarge(fresh, old, groups))
     _check_same(network, smaller)
-
-
-def _answers_to_brightness(layer: Any, weight: np.ndarray) -> bool:
-    """Whether it is a kernel with a window, and a ReLU after it."""
-    is_relu = getattr(layer, "activation", None) is keras.activations.relu
-    return is_relu and weight.ndim == 4 and weight[..., 0, 0].size > 1
 
 
 def _groups(layer: Any) -> int:

@@ -44,6 +44,16 @@ def revive(network: keras.Model, batches: Sequence[Tensor]) -> dict[str, int]:
     return revived
 
 
+def ignore_brightness(kernel: np.ndarray) -> np.ndarray:
+    """Returns a kernel (height, width, inputs, outputs) that answers to differences alone.
+
+    One without a window, which could answer to nothing else, stays as it is.
+    """
+    if kernel[..., 0, 0].size == 1:
+        return kernel
+    return kernel - kernel.mean(axis=(0, 1), keepdims=True)
+
+
 def _can_be_revived(layer: Any) -> bool:
     if not isinstance(layer, keras.layers.Conv2D) or layer.activation is not keras.activations.relu:
         return False
@@ -63,9 +73,7 @@ def _active_share(values: Tensor) -> np.ndarray:
 def _draw_anew(layer: Any, silent: np.ndarray) -> None:
     kernel = keras.ops.convert_to_numpy(layer.kernel)
     fresh = keras.ops.convert_to_numpy(layer.kernel_initializer(kernel.shape))
-    if fresh[..., 0, 0].size > 1:
-        fresh = fresh - fresh.mean(axis=(0, 1), keepdims=True)
-    layer.kernel.assign(np.where(silent, fresh, kernel))
+    layer.kernel.assign(np.where(silent, ignore_brightness(fresh), kernel))
     for consumer in _consumers(layer):
         kernel = keras.ops.convert_to_numpy(consumer.kernel)
         consumer.kernel.assign(np.where(silent[:, None], 0, kernel))

@@ -113,13 +113,17 @@ def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:
     for network, source in targets.values():
         if recipe.model.grow and network is denoiser:
             _grow_from(denoiser, source, recipe)
-            continue
-        try:
-            network.set_weights(load_source(source).get_weights())
-        except ValueError as error:
-            raise RecipeError(
-                source, f"is another network than {network.name}", "start from one of the same"
-            ) from error
+        else:
+            _copy_from(network, source)
+
+
+def _copy_from(network: keras.Model, source: str) -> None:
+    try:
+        network.set_weights(load_source(source).get_weights())
+    except ValueError as error:
+        raise RecipeError(
+            source, f"is another network than {network.name}", "start from one of the same"
+        ) from error
 
 
 def _grow_from(denoiser: keras.Model, source: str, recipe: Recipe) -> None:
