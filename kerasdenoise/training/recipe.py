@@ -241,6 +241,13 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
         raise RecipeError(
             f"{name} [model] parts", "is no table", 'write { border = "runs/border" }'
         )
+    for option in ("grow", "revive"):
+        if getattr(recipe.model, option) and not recipe.model.start:
+            raise RecipeError(
+                f"{name} [model] {option}",
+                "needs a trained network to begin with",
+                'name its run or saved model: start = "runs/NAME"',
+            )
     if recipe.optimization.steps < 1 or recipe.report.interval < 1:
         raise RecipeError(name, "has steps or interval below 1", "give positive numbers")
     return recipe

@@ -106,6 +106,13 @@ def test_a_value_of_another_kind_is_named(
     assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
 
 
+@pytest.mark.parametrize("option", ["grow", "revive"])
+def test_what_changes_a_trained_network_needs_one(recipe_text: Callable[..., str], option: str):
+    text = recipe_text(architecture=f'"unet"\n{option} = true')
+    said = f"a.toml [model] {option}: needs a trained network to begin with; name its run"
+    assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+
+
 def test_a_whole_number_is_a_number(recipe_text: Callable[..., str]):
     assert parse_recipe(recipe_text(average="0")).optimization.average == 0
 
