@@ -46,10 +46,12 @@ def command(image: Path, kind: str, seed: int, output: str | None, overwrite: bo
     from kerasdenoise.images.plan import plan_jobs
     from kerasdenoise.images.read import read_image
     from kerasdenoise.images.write import write_image
+    from kerasdenoise.inference.samples import check_finite
 
-    name = None if output else NameTemplate("{stem}_noisy{ext}")
+    name = NameTemplate("{stem}_noisy{ext}") if output is None else None
     (job,) = plan_jobs([image], output, name=name, overwrite=overwrite).jobs
     clean = read_image(job.source)
+    check_finite(clean.pixels, job.source)
     corruption = Corruption(kind)
     padding = [(0, -side % corruption.multiple) for side in (clean.height, clean.width)]
     padded = np.pad(clean.pixels, [*padding, (0, 0)], mode="reflect")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.images.formats import format_of_suffix
-from kerasdenoise.images.paths import is_folder
+from kerasdenoise.images.paths import is_folder, make_locator
 
 
 @dataclass
@@ -20,9 +20,11 @@ class Found:
     Attributes:
         photos: Files, in the order of what was named, by name within a folder. One that was
             named itself is among them whatever it is, and whether it exists or not.
-        roots: For each photo that was found in a folder, the folder that was named.
+        roots: For each photo that was found in a folder, and not named itself, the folder that
+            was named.
         hidden: The number of hidden files and folders that were left out.
-        others: The number of files that were left out as their suffix is that of no photo.
+        others: The number of files that were left out as their suffix is that of no photo, or as
+            they are pipes or devices.
         folders: The number of folders in folders that were left out.
     """
 
@@ -48,18 +50,22 @@ def find_photos(
             another.
 
     Raises:
-        UsageError: A pattern matches nothing, a folder cannot be read, or nothing at all is found
-            in folders.
+        UsageError: A name is empty, a pattern matches nothing, a folder cannot be read, or nothing
+            at all is found in folders.
     """
     found = Found()
     results = os.path.realpath(output) if output and is_folder(output) else None
-    folders = []
+    folders, named = [], []
     for path in _expand(inputs):
         if is_folder(path):
             folders.append(path)
             _look_into(path, path, found, recursive=recursive, results=results)
         else:
             found.photos.append(path)
+            named.append(path)
+    locate = make_locator()
+    places = {locate(path) for path in named}
+    found.roots = {path: root for path, root in found.roots.items() if locate(path) not in places}
     if folders and not found.photos:
         inside = "add -r for the folders in it" if found.folders else "check the path"
         raise UsageError(folders[0], "holds no photos", inside)
@@ -68,6 +74,8 @@ def find_photos(
 
 def _expand(inputs: Sequence[str]) -> Iterator[Path]:
     for text in inputs:
+        if not text:  # a shell variable that is not set; as a path it were this folder
+            raise UsageError("an input", "is empty", "name a file, or . for this folder")
         if os.path.lexists(text) or not glob.has_magic(text):
             yield Path(text)
             continue
@@ -93,7 +101,7 @@ def _look_into(
             found.hidden += 1
         elif entry.is_dir():
             inside.append(entry)
-        elif format_of_suffix(entry.name) is None:
+        elif format_of_suffix(entry.name) is None or _is_device(entry):
             found.others += 1
         else:
             path = folder / entry.name
@@ -107,3 +115,8 @@ def _look_into(
             _look_into(path, root, found, recursive=recursive, results=results)
         else:
             found.folders += 1
+
+
+def _is_device(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a pipe, a socket or a device, of which reading might never end."""
+    return not entry.is_file() and os.path.exists(entry.path)  # noqa: PTH110 (as is_folder)

@@ -66,8 +66,11 @@ class NameTemplate:
         """
         ext = suffix_of_result(source)
         name = self._text.format(**{**self._words, "stem": source.stem, "ext": ext})
-        if name in ("", ".", ".."):
-            raise UsageError(self._subject, f"makes no file name of {source}", f"try {DENOISED}")
+        # What the words stand for comes from files of others, such as a model's.
+        if name in ("", ".", "..") or "/" in name or "\\" in name:
+            raise UsageError(
+                self._subject, f"makes no file name of {source}: {name!r}", f"try {DENOISED}"
+            )
         suffix = Path(name).suffix
         if suffix != ext and not can_be_written(name):
             found = f"files ending in {suffix} cannot be written" if suffix else "has no suffix"

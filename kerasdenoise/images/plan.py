@@ -73,12 +73,14 @@ def plan_jobs(
         skip_existing: Whether inputs with existing targets are left out.
 
     Raises:
-        UsageError: An input is a folder, `output` is no possible target, two inputs have the
-            same target, a target is an input, exists, or stands in a folder that may not be
+        UsageError: An input is a folder, `output` is empty or no possible target, two inputs have
+            the same target, a target is an input, exists, or stands in a folder that may not be
             written to.
     """
     if overwrite and skip_existing:
         raise UsageError("--overwrite", "contradicts --skip-existing", "give one of them")
+    if output == "":  # a shell variable that is not set; as a path it were this folder
+        raise UsageError("the output", "is empty", "name a file or a folder, or leave it out")
     roots = roots or {}
     folders = [path for path in inputs if path not in roots and is_folder(path)]
     if folders:
@@ -130,11 +132,11 @@ def _lay_out(
         return [
             Job(source, target / _below(source, roots) / name.apply(source)) for source in sources
         ]
+    _check_file(target)
     if name is not None:
         raise UsageError(
             target, "names the file already", f"write {target}{os.sep}, or leave out --name"
         )
-    _check_file(target)
     return [Job(source, target) for source in sources]
 
 

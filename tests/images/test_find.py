@@ -9,6 +9,7 @@ import pytest
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.images.find import Found, find_photos
+from kerasdenoise.images.plan import plan_jobs
 
 TREE = [
     "s/b.jpg",
@@ -106,3 +107,27 @@ def test_names_may_be_in_any_language_and_in_none(tree: Callable[..., None]):
     strange = os.fsdecode(b"s/\xff\xe4.jpg")
     tree("s/照片.jpg", strange)
     assert sorted(find_photos(["s"]).photos) == sorted([Path("s/照片.jpg"), Path(strange)])
+
+
+def test_a_photo_that_is_named_itself_is_none_of_a_folder(tree: Callable[..., None]):
+    tree("s/a.jpg", "s/a_denoised.jpg")
+    found = find_photos(["s", "./s/a_denoised.jpg"])
+    assert set(map(str, found.roots)) == {"s/a.jpg"}
+    with pytest.raises(UsageError, match=r"a_denoised\.jpg: is also an input"):
+        plan_jobs(found.photos, roots=found.roots, overwrite=True)
+
+
+def test_an_empty_name_is_not_this_folder(tree: Callable[..., None]):
+    tree("a.jpg")
+    with pytest.raises(UsageError, match=r"is empty; name a file, or \. for this folder"):
+        find_photos([""])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_a_folder_is_no_photo(tree: Callable[..., None]):
+    tree("s/a.jpg")
+    os.mkfifo("s/b.jpg")
+    Path("s/c.jpg").symlink_to("nowhere")
+    found = find_photos(["s"])
+    assert names(found) == ["s/a.jpg", "s/c.jpg"]  # a broken link is said at its turn
+    assert found.others == 1

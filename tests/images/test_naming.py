@@ -58,3 +58,10 @@ def test_a_template_that_makes_no_name(template: str, text: str):
     with pytest.raises(UsageError) as caught:
         NameTemplate(template).apply(Path("a.jpg"))
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../evil", "sub\\evil"])
+def test_a_word_names_no_folder(name: str):
+    # As a model's name, which whoever made the model has chosen.
+    with pytest.raises(UsageError, match=r"makes no file name of a\.jpg"):
+        NameTemplate("{model}{ext}", {"model": name}).apply(Path("a.jpg"))

@@ -392,3 +392,16 @@ def test_a_target_beside_the_results_is_none_of_the_files(touch: Touch) -> None:
     for name in ("a.jpg", "a_denoised.jpg", "./a.jpg"):
         with pytest.raises(UsageError, match="is also an input or a result"):
             refuse_inputs(Path(name), plan)
+
+
+def test_an_empty_output_is_not_this_folder(touch: Touch):
+    with pytest.raises(UsageError, match="the output: is empty; name a file or a folder"):
+        plan_jobs(touch("a.jpg"), "")
+
+
+def test_a_name_without_a_suffix_is_told_apart_from_a_name_that_is_given_twice(touch: Touch):
+    (photo,) = touch("a.jpg")
+    with pytest.raises(UsageError, match=r"previews: has no suffix.*write previews.* for a folder"):
+        plan_jobs([photo], "previews", name=NameTemplate("{stem}.png"))
+    with pytest.raises(UsageError, match=r"b.png: names the file already.*leave out --name"):
+        plan_jobs([photo], "b.png", name=NameTemplate("{stem}.png"))
