@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -31,7 +30,7 @@ GAIN = 4
     "are alike.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as a JSON array.")
 @verbose_option
 def command(
     pictures: tuple[Path, Path],
@@ -44,48 +43,48 @@ def command(
     """Put pictures side by side and measure them.
 
     Prints PSNR in dB and SSIM: of each picture against the reference, or of the second
-    against the first.
+    against the first. Pictures are turned as they are to be looked at.
     """
     import numpy as np
 
-    from kerasdenoise.cli.side_by_side import side_by_side
+    from kerasdenoise.cli.side_by_side import as_picture, side_by_side
     from kerasdenoise.errors import InputError, UsageError
+    from kerasdenoise.images.orientation import orientation, turn
     from kerasdenoise.images.paths import identity
     from kerasdenoise.images.read import read_image
     from kerasdenoise.images.write import write_image
     from kerasdenoise.metrics import WINDOW, psnr, ssim
+    from kerasdenoise.plain_json import to_json
 
     files = [*pictures, *([reference] if reference else [])]
-    if output and output == difference:
+    if output and difference and identity(output) == identity(difference):
         raise UsageError(output, "is given for two pictures", "give another name for one of them")
     for target in filter(None, (output, difference)):
         check_target(target, overwrite=overwrite)
         if identity(target) in map(identity, files):
             raise UsageError(target, "is also an input", "give another name")
     images = [read_image(file) for file in files]
-    for file, image in zip(files, images, strict=True):
-        if image.pixels.shape != images[0].pixels.shape:
-            size, expected = (
-                f"{i.width}x{i.height}x{i.pixels.shape[2]}" for i in (image, images[0])
-            )
+    upright = [turn(image.pixels, orientation(image)) for image in images]
+    for file, pixels in zip(files, upright, strict=True):
+        if pixels.shape != upright[0].shape:
+            size, expected = (f"{w}x{h}x{c}" for h, w, c in (pixels.shape, upright[0].shape))
             raise InputError(file, f"is {size}, {files[0].name} is {expected}", "make them alike")
-    clean = images[-1] if reference else images[0]
+    clean = upright[-1] if reference else upright[0]
     rows = []
-    for file, image in zip(files, images, strict=True):
-        if image is clean:
+    for file, pixels in zip(files, upright, strict=True):
+        if pixels is clean:
             continue
-        row: dict[str, object] = {"picture": str(file), "psnr": psnr(clean.pixels, image.pixels)}
-        if min(image.width, image.height) >= WINDOW:
-            row["ssim"] = ssim(clean.pixels, image.pixels)
+        row: dict[str, object] = {"picture": str(file), "psnr": psnr(clean, pixels)}
+        if min(pixels.shape[:2]) >= WINDOW:
+            row["ssim"] = ssim(clean, pixels)
         rows.append(row)
     if output:
         write_image(side_by_side(images), output, overwrite=overwrite)
     if difference:
-        before, after = images[:2]
-        change = (after.pixels - before.pixels) * np.float32(GAIN) + np.float32(0.5)
-        write_image(side_by_side([before.with_pixels(change)]), difference, overwrite=overwrite)
+        change = (upright[1] - upright[0]) * np.float32(GAIN) + np.float32(0.5)
+        write_image(as_picture(change, images[0]), difference, overwrite=overwrite)
     if as_json:
-        click.echo(json.dumps(rows))
+        click.echo(to_json(rows))
         return
     for row in rows:
         similarity = f"  SSIM {row['ssim']:.4f}" if "ssim" in row else ""

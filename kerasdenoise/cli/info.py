@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +44,7 @@ def command(ctx: click.Context, photos: tuple[Path, ...], as_json: bool) -> None
     """
     from kerasdenoise.errors import KerasDenoiseError
     from kerasdenoise.images.read import read_image
+    from kerasdenoise.plain_json import to_json
 
     rows = []
     failed = False
@@ -60,7 +60,7 @@ def command(ctx: click.Context, photos: tuple[Path, ...], as_json: bool) -> None
         if not as_json:
             click.echo(_text(row))
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(to_json(rows, indent=2))
     ctx.exit(1 if failed else 0)
 
 

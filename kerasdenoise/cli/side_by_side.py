@@ -12,7 +12,7 @@ from kerasdenoise.images.orientation import orientation, turn
 
 
 def side_by_side(images: Sequence[Image]) -> Image:
-    """Puts pictures of one size and orientation beside each other, upright.
+    """Puts pictures beside each other that have one size when they are upright.
 
     Args:
         images: The pictures, from left to right.
@@ -20,10 +20,14 @@ def side_by_side(images: Sequence[Image]) -> Image:
     Returns:
         A picture of 8 bits in the colors of the first, without transparency.
     """
-    tag = orientation(images[0])
-    strip = np.concatenate([turn(image.pixels, tag) for image in images], axis=1)
-    metadata = images[0].metadata
-    return Image(np.clip(strip, 0, 1), metadata=Metadata(icc=metadata.icc, color=metadata.color))
+    strip = np.concatenate([turn(image.pixels, orientation(image)) for image in images], axis=1)
+    return as_picture(strip, images[0])
+
+
+def as_picture(upright: np.ndarray, source: Image) -> Image:
+    """Makes a picture of 8 bits of upright pixels, in the colors of another."""
+    metadata = source.metadata
+    return Image(np.clip(upright, 0, 1), metadata=Metadata(icc=metadata.icc, color=metadata.color))
 
 
 def crop(image: Image, rows: range, columns: range) -> Image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import secrets
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from kerasdenoise import plain_json
 from kerasdenoise.errors import OutputError
 from kerasdenoise.evaluation.benchmark import Result
 
@@ -50,7 +50,7 @@ def to_json(results: Sequence[Result], **facts: object) -> str:
         equal images, and a mean or standard error of too few.
     """
     content = {**facts, "results": [_as_dict(result) for result in results]}
-    return json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
+    return plain_json.to_json(content, indent=2) + "\n"
 
 
 def save(text: str, target: Path) -> None:
@@ -110,14 +110,3 @@ def _as_dict(result: Result) -> dict[str, Any]:
         "images": [asdict(image) for image in result.images],
         "failed": [asdict(failure) for failure in result.failures],
     }
-
-
-def _finite(value: Any) -> Any:
-    """Replaces numbers that JSON does not know by None, at any depth."""
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_finite(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -88,3 +88,28 @@ def test_no_input_is_overwritten(
     result = command("compare", "a.png", "b.png", option, "a.png", "--overwrite")
     assert (result.code, "is also an input" in result.only_error) == (2, True)
     assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_pictures_are_turned_as_they_are_looked_at(command: Callable, tmp_path: Path):
+    upright = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned right
+    Image.fromarray(np.rot90(upright)).save(tmp_path / "turned.png", exif=exif)
+    Image.fromarray(upright).save(tmp_path / "upright.png")
+    result = command(
+        "compare", "upright.png", "turned.png", "-o", "s.png", "--difference", "d.png", "--json"
+    )
+    assert json.loads(result.out) == [{"picture": "turned.png", "psnr": None, "ssim": 1.0}]
+    with Image.open(tmp_path / "s.png") as side:
+        np.testing.assert_array_equal(side, np.concatenate([upright, upright], axis=1))
+    with Image.open(tmp_path / "d.png") as difference:
+        assert difference.size == (30, 20)
+        assert np.unique(difference).tolist() == [128]
+
+
+def test_two_names_of_one_file_are_one(command: Callable, pictures: list[Path], tmp_path: Path):
+    result = command(
+        "compare", "a.png", "b.png", "-o", "side.png", "--difference", tmp_path / "side.png"
+    )
+    assert (result.code, "is given for two pictures" in result.only_error) == (2, True)
+    assert not (tmp_path / "side.png").exists()

@@ -139,3 +139,11 @@ def test_exif_that_cannot_be_read_is_passed_over(command: Command, tmp_path: Pat
 
 def test_no_photo_is_a_wrong_request(command: Command):
     assert command("info").code == 2
+
+
+def test_figures_that_are_no_numbers_are_null(command: Command, tmp_path: Path):
+    values = np.full((64, 64), 0.5, np.float32)
+    values[3, 3] = np.nan
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    (row,) = rows(command("info", "a.tif", "--json"))
+    assert row["edginess"] is None
