@@ -169,6 +169,7 @@ class Batch:
             return photo
         with _stage(photo):
             image = self._treatment.read(job.source, to_write=self._compare is None)
+            self._treatment.check(image, job.target)  # before the work, not after it
             photo.image = image
             photo.result.width, photo.result.height = image.width, image.height
             photo.result.bit_depth = image.bit_depth
@@ -201,7 +202,7 @@ class Batch:
                 self._treatment.write_picture(picture, self._compare)
         if photo.error is None:
             photo.result.status = "written"
-        elif self._skip_existing and os.path.lexists(photo.job.target):
+        elif self._skip_existing and isinstance(photo.error.__cause__, FileExistsError):
             photo.result.status = "skipped"  # another run was faster
             photo.error = None
         photo.image = photo.noisy = None

@@ -5,13 +5,20 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+from kerasdenoise.images.formats import format_of_suffix
+
 
 def read_size(source: Path) -> tuple[int, int] | None:
-    """Returns a photo's width and height by its header; None if it cannot be read.
+    """Returns a photo's width and height by its header; None if it does not say.
 
-    What is wrong with the file is said when its turn comes.
+    Camera raw begins with a small picture of itself. What is wrong with a file is said when its
+    turn comes.
     """
     from PIL import Image
+
+    row = format_of_suffix(source)
+    if row is not None and row.name == "RAW":
+        return None
 
     with warnings.catch_warnings(action="ignore"):
         try:

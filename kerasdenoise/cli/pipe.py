@@ -10,7 +10,7 @@ from pathlib import Path
 from kerasdenoise.cli.report import say
 from kerasdenoise.cli.target import check_target
 from kerasdenoise.cli.treatment import Treatment
-from kerasdenoise.errors import OutputError, UsageError
+from kerasdenoise.errors import InputError, OutputError, UsageError
 from kerasdenoise.images.formats import known_suffixes
 from kerasdenoise.images.naming import can_be_written
 
@@ -38,6 +38,8 @@ def denoise_stream(
     (source,) = inputs
     if source == "-":
         name = "standard input"
+        if sys.stdin is None:
+            raise InputError(name, "is closed", "give it a photo, as in < photo.png")
         photo = treatment.read(sys.stdin.buffer.read(), name, to_write=True)
     else:
         name = source

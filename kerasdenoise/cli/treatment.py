@@ -10,7 +10,13 @@ from kerasdenoise.images.formats import FORMATS, format_of_suffix
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.read import read_image
-from kerasdenoise.images.write import Quality, encode_image, lost_metadata, write_image
+from kerasdenoise.images.write import (
+    Quality,
+    check_writable,
+    encode_image,
+    lost_metadata,
+    write_image,
+)
 from kerasdenoise.inference.blend import check_strength
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.inference.grain import check_grain
@@ -79,6 +85,10 @@ class Treatment:
         return self.denoiser.denoise_image(
             noisy, self.strength, keep_grain=self.keep_grain, on_tile=on_tile, name=name
         )
+
+    def check(self, photo: Image, target: Path) -> None:
+        """Refuses a photo that cannot be written; see `images.write.check_writable`."""
+        check_writable(photo, target, bit_depth=self.bit_depth)
 
     def encode(self, denoised: Image) -> bytes:
         """Makes a file's content of a photo; see `images.write.encode_image`."""

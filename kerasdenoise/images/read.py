@@ -18,6 +18,7 @@ from kerasdenoise.images.formats import (
     Format,
     foreign_format,
     format_of_content,
+    format_of_suffix,
     known_titles,
 )
 from kerasdenoise.images.heif import read_heif
@@ -84,7 +85,19 @@ def read_image(
         image = _decode(data, reading)
     except RefusedError as refused:
         raise InputError(subject, refused.cause, refused.remedy) from refused.__cause__
+    if isinstance(source, Path):
+        _note_foreign_name(source, image, reading)
     return replace(image, notes=tuple(reading.notes))
+
+
+def _note_foreign_name(path: Path, image: Image, reading: Reading) -> None:
+    """Notes that a file is not what its name says, which names of results go by."""
+    named = format_of_suffix(path)
+    if named is not None and (named.written_as or named.name) != image.format:
+        title = FORMATS[image.format].title
+        reading.notes.append(
+            f"is {title}, not {named.title}: what its result is, the result's name decides"
+        )
 
 
 def _read_bytes(path: Path, subject: str) -> bytes:

@@ -45,7 +45,7 @@ class Reading:
     def leave_out(self, cause: str, remedy: str) -> None:
         """Notes that there is more than one picture, or refuses the file for it."""
         if not self.first_only:
-            raise RefusedError(cause, f"{remedy}, or do the first alone by --first-only")
+            raise RefusedError(cause, f"{remedy}, or `denoise --first-only` does the first alone")
         self.notes.append(f"{cause}: the rest is left out")
 
 

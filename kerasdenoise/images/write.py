@@ -101,6 +101,23 @@ def write_image(
     store(_encode(image, str(target), quality, metadata, bit_depth), target, overwrite=overwrite)
 
 
+def check_writable(image: Image, target: Path, *, bit_depth: int | None = None) -> None:
+    """Refuses a picture that `write_image` would refuse for its size, depth or transparency.
+
+    Args:
+        image: The picture.
+        target: Where it will be written.
+        bit_depth: See `encode_image`.
+
+    Raises:
+        OutputError: The target's format cannot hold the picture.
+        UsageError: There is no such depth.
+    """
+    _check_choices(None, bit_depth)
+    row = format_of_suffix(target) or FORMATS[image.format]
+    _check(image, row, bit_depth or image.bit_depth, str(target))
+
+
 def lost_metadata(image: Image, file_format: str) -> tuple[str, ...]:
     """Returns what of a picture's metadata a format cannot keep, in words.
 
@@ -221,8 +238,8 @@ def _to_samples(image: Image, row: Format, depth: int, subject: str) -> np.ndarr
         if not np.isfinite(band).all():
             raise OutputError(
                 subject,
-                "the result has pixels that are not numbers",
-                "report this, with the picture and the model's name",
+                "holds pixels that are not numbers (NaN or infinity)",
+                "repair the picture",
             )
         if image.alpha is not None and multiplied:
             band = band * _share(image.alpha[top : top + rows])

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasdenoise.cli.treatment import Treatment
+
 CLI = Path(__file__).parents[2] / "cli.py"
 
 Command = Callable[..., object]
@@ -303,3 +305,41 @@ def test_a_shell_completes_commands_options_and_models(
     assert complete("kerasdenoise den") == ["denoise"]
     assert "--skip-existing" in complete("kerasdenoise denoise --skip")
     assert complete("kerasdenoise denoise -m ti") == ["tiny", "tiny_gray"]
+
+
+def test_what_cannot_be_written_is_refused_before_the_work(
+    command: Callable, write_photo: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write_photo("a.jpg")
+    write_photo("b.png", mode="RGBA")
+    monkeypatch.setattr(Treatment, "denoise", None)
+    refused = command("denoise", "a.jpg", "--bit-depth", "16")
+    assert (refused.code, "JPEG files of 16 bits cannot" in refused.only_error) == (1, True)
+    refused = command("denoise", "b.png", "-o", "c.jpg")
+    assert (refused.code, "transparency" in refused.only_error) == (1, True)
+    assert files(tmp_path) == {"a.jpg", "b.png"}
+
+
+def test_a_failed_comparison_is_said_though_the_photo_is_there(
+    command: Callable, write_photo: Write, tmp_path: Path
+):
+    write_photo("a.png", (16, 33000))  # beside each other they are too wide for a JPEG file
+    result = command("denoise", "a.png", "--skip-existing", "--compare", "side.jpg")
+    assert result.code == 1
+    assert "too many for JPEG" in result.err
+    assert files(tmp_path) == {"a.png", "a_denoised.png"}
+
+
+def test_a_name_of_another_format_is_said(command: Callable, write_photo: Write, tmp_path: Path):
+    write_photo("a.png").rename(tmp_path / "a.jpg")
+    result = command("denoise", "a.jpg", "-s", 0)
+    assert result.code == 0
+    assert "a.jpg: is PNG, not JPEG: what its result is, the result's name decides" in result.err
+
+
+def test_a_raw_files_small_picture_is_not_taken_for_its_size(
+    command: Callable, write_photo: Write, tmp_path: Path
+):
+    write_photo("a.tif", (8, 12)).rename(tmp_path / "a.dng")
+    row = json.loads(command("denoise", "a.dng", "--dry-run", "--json").out)
+    assert (row["width"], row["tiles"]) == (None, None)

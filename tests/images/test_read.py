@@ -393,7 +393,7 @@ def test_a_gain_map_that_no_index_names_is_refused(encoded: Encoded) -> None:
     data, more = encoded("RGB", "JPEG", xmp=xmp), encoded("L", "JPEG")
     text = read_error(data + more)
     assert "holds a gain map (Ultra HDR), which would be lost; save" in text
-    assert text.endswith("or do the first alone by --first-only")
+    assert text.endswith("or `denoise --first-only` does the first alone")
     image = read_image(data + more, first_only=True)
     assert "gain map" in image.notes[0]
     # What is left of such a file has none.

@@ -17,7 +17,7 @@ from kerasdenoise.images.read import read_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (32, 48, 3)).astype(np.uint8)
 PICTURE = PillowImage.fromarray(PIXELS)
-FIRST = "or do the first alone by --first-only"
+FIRST = "or `denoise --first-only` does the first alone"
 
 
 def saved(name: str, picture: PillowImage.Image = PICTURE, **options: Any) -> bytes:
