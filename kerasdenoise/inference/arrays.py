@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.inference.samples import DTYPES
+from kerasdenoise.inference.samples import check_type
 
 # From values (H, W, 1 or 3) of any of these types to an array of the same shape and type.
 DenoiseInto = Callable[[np.ndarray, np.ndarray], None]
@@ -34,10 +34,7 @@ def denoise_array(noisy: np.ndarray, denoise: DenoiseInto) -> np.ndarray:
     Raises:
         UsageError: The array has another type or shape.
     """
-    if noisy.dtype.name not in DTYPES:
-        raise UsageError(
-            f"array of {noisy.dtype}", "not an image's type", f"convert to {', '.join(DTYPES)}"
-        )
+    check_type(noisy)
     if not (noisy.ndim == 2 or (noisy.ndim == 3 and noisy.shape[2] in (1, 3, 4))) or not noisy.size:
         raise UsageError(
             f"array of shape {noisy.shape}",

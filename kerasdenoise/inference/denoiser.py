@@ -19,7 +19,7 @@ from kerasdenoise.inference.grain import add_grain, check_grain
 from kerasdenoise.inference.level import check_sigma, measure_sigma
 from kerasdenoise.inference.network import Network, Told
 from kerasdenoise.inference.quality import Quality, fit_quality, turns_of
-from kerasdenoise.inference.samples import check_finite
+from kerasdenoise.inference.samples import check_finite, check_pixels
 from kerasdenoise.inference.tiles import Tile
 from kerasdenoise.inference.tiling import Tiling, no_memory
 from kerasdenoise.zoo import default_model, find_model
@@ -55,8 +55,8 @@ class Denoiser:
 
     Raises:
         ModelError: The model is unknown, damaged, or not a denoiser.
-        UsageError: The tile or the memory is too small for the model, or `sigma` or `quality`
-            cannot be used.
+        UsageError: The tile or the memory is too small for the model, or `sigma`, `quality` or
+            `threads` cannot be used.
     """
 
     def __init__(
@@ -74,6 +74,8 @@ class Denoiser:
         self.quality: Quality = quality
         self._tiling = Tiling(self.info, tile, max_memory)  # before anything is loaded
         self._sigma = check_sigma(sigma, self.info)
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads {threads}", "fewer than 1", "leave it out for all cores")
         self._network = Network(self.info, threads, turns_of(quality))
         self.threads = self._network.threads
 
@@ -162,8 +164,8 @@ class Denoiser:
             InputError: The pixels, or the model's result, hold values that are not finite, or
                 memory fails even for the smallest tile.
             ModelError: The model cannot run.
-            UsageError: The strength is not in [0, 2], or above 1 for another model, or
-                `keep_grain` is not in [0, 1].
+            UsageError: The pixels have another shape or type, the strength is not in [0, 2], or
+                above 1 for another model, or `keep_grain` is not in [0, 1].
         """
         try:
             denoised = pixels.copy()
@@ -198,6 +200,7 @@ class Denoiser:
             UsageError: As for `denoise_pixels`.
         """
         self._check(strength, keep_grain)
+        check_pixels(pixels)
         if strength == 0.0:
             return
         check_finite(pixels, name)
@@ -239,7 +242,9 @@ class Denoiser:
 
         Raises:
             InputError: The pixels hold values that are not finite, or memory fails.
+            UsageError: They have another shape or type.
         """
+        check_pixels(pixels)
         check_finite(pixels, "image")
         if not self.info.estimates_level:
             return np.full(pixels.shape[:2], measure_sigma(pixels), np.float32)

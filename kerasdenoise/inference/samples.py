@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasdenoise.errors import InputError
+from kerasdenoise.errors import InputError, UsageError
 from kerasdenoise.images.samples import to_pixels
 
 DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
@@ -12,6 +12,31 @@ DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 
 # Values are checked in bands of about this many, so that no second copy is made.
 _BAND = 2**20
+
+
+def check_type(values: np.ndarray) -> None:
+    """Refuses arrays whose values could mean anything.
+
+    Raises:
+        UsageError: The type is none of `DTYPES`.
+    """
+    if values.dtype.name not in DTYPES:
+        raise UsageError(
+            f"array of {values.dtype}", "not an image's type", f"convert to {', '.join(DTYPES)}"
+        )
+
+
+def check_pixels(values: np.ndarray) -> None:
+    """Refuses arrays that are not (H, W, 1 or 3) of a type of `DTYPES`.
+
+    Raises:
+        UsageError: That is so.
+    """
+    check_type(values)
+    if values.ndim != 3 or values.shape[2] not in (1, 3) or not values.size:
+        raise UsageError(
+            f"array of shape {values.shape}", "not pixels", "give (H, W, 1) or (H, W, 3)"
+        )
 
 
 def check_finite(values: np.ndarray, name: object) -> None:

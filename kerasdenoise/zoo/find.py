@@ -89,11 +89,10 @@ def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
         raise ModelError(asked, f"not a model's folder: it holds no {METADATA}", "check the path")
     alike = difflib.get_close_matches(asked, entries, n=1)
     known = ", ".join(sorted(entries)) or "none; set KERASDENOISE_MODELS to their folder"
-    raise ModelError(
-        f"model {asked}",
-        "unknown",
-        f"did you mean {alike[0]}?" if alike else f"known models: {known}",
-    )
+    remedy = f"did you mean {alike[0]}?" if alike else f"known models: {known}"
+    if asked in entries:
+        remedy = "a Path is a model's folder; give a name as a str"
+    raise ModelError(f"model {asked}", "unknown", remedy)
 
 
 def _entries(folders: list[Path]) -> dict[str, tuple[Path, dict[str, FileRecord]]]:

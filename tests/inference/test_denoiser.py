@@ -275,3 +275,29 @@ def test_the_public_names_are_these():
     assert set(kerasdenoise.__all__) <= set(dir(kerasdenoise))
     with pytest.raises(AttributeError, match="no attribute 'undenoise'"):
         kerasdenoise.undenoise  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((20, 20), np.float32),
+        np.zeros((20, 20, 4), np.float32),
+        np.zeros((0, 20, 3), np.float32),
+        np.zeros((20, 20, 3), np.int32),
+    ],
+)
+def test_what_are_no_pixels_is_refused(pixels: np.ndarray):
+    denoiser = Denoiser()
+    for work in (denoiser.denoise_pixels, denoiser.estimate_noise):
+        with pytest.raises(UsageError, match="array of"):
+            work(pixels)
+
+
+def test_no_threads_at_all_are_refused():
+    with pytest.raises(UsageError, match="threads -1: fewer than 1"):
+        Denoiser(threads=-1)
+
+
+def test_a_name_that_is_given_as_a_path_is_explained():
+    with pytest.raises(ModelError, match="a Path is a model's folder; give a name as a str"):
+        Denoiser(Path("tiny"))
