@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar, Self
 
 import keras
@@ -10,6 +11,9 @@ from kerasdenoise.errors import UsageError
 
 # A backend's tensor. Keras defines no public type for it.
 Tensor = Any
+
+_NUMBER = r"(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
+_RANGE = re.compile(rf"{_NUMBER}(?:-{_NUMBER})?", re.ASCII)
 
 
 class Noise:
@@ -68,11 +72,8 @@ def parse_range(kind: str, argument: str, upper: float) -> tuple[float, float]:
     Raises:
         UsageError: If the text is neither, or out of range.
     """
-    try:
-        numbers = [float(part) for part in argument.split("-")]
-    except ValueError:
-        numbers = []
-    low, high = (numbers[0], numbers[-1]) if len(numbers) in (1, 2) else (1.0, 0.0)
+    found = _RANGE.fullmatch(argument)
+    low, high = (float(found[1]), float(found[2] or found[1])) if found else (1.0, 0.0)
     if not 0 <= low <= high <= upper:
         raise UsageError(
             f"{kind}:{argument}",

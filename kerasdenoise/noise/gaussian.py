@@ -25,6 +25,8 @@ class Gaussian(Noise):
         high: The largest; each image's level is uniform between the two.
         per_pixel: Whether `n` is the same for all channels of a pixel, as film grain is, and
             as the noise of a gray image is that an RGB model gets.
+        in_lines: Whether `n` is the same along each row, or each column, of a channel; which of
+            the two is drawn for each image.
     """
 
     kind: ClassVar[str] = "gaussian"

@@ -13,6 +13,7 @@ from kerasdenoise.noise import Camera, Gaussian, Noise, parse_noise
         ("gaussian:12.5", Gaussian(12.5 / 255, 12.5 / 255)),
         ("gaussian:0-55", Gaussian(0.0, 55 / 255)),
         ("gaussian:255", Gaussian(1.0, 1.0)),
+        ("gaussian:5e-1-2.5E+1", Gaussian(0.5 / 255, 25 / 255)),
         ("camera", Camera()),
         ("camera:", Camera()),
         ("camera:0.004", Camera(shot=(0.004, 0.004))),
