@@ -1,4 +1,4 @@
-"""Trains every network for some minutes on CIFAR-10, and writes docs/short_trainings.md.
+"""Trains every network but reaction diffusion for some minutes on CIFAR-10, and writes docs/short_trainings.md.
 
     python experiments/short_trainings.py --minutes 5 --jobs 2
 
@@ -262,7 +262,7 @@ def write_page(arguments: argparse.Namespace) -> None:
     command = f"experiments/short_trainings.py --minutes {minutes:g} --jobs {arguments.jobs}"
     text = f"""# {minutes:g} minutes of training each
 
-Every network, trained on images of CIFAR-10 with Gaussian noise of sigma 25 of 255, and measured
+Every network but reaction diffusion, trained on images of CIFAR-10 with Gaussian noise of sigma 25 of 255, and measured
 on others: the mean PSNR of the noisy images, not clipped, and of the denoised ones, clipped. The
 border U-Net finds borders, so that its figure is F1, and beside it that of borders found in the
 noisy image by the rule that defines them in the clean one.

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-# Edge of the tiles, their halo included. Of one of 72 pixels this leaves two thirds of the work,
-# and larger tiles would take more memory.
+# Edge of the tiles, their halo included. A halo of 120 pixels is half of the work, and larger tiles
+# would take more memory.
 TILE = 768
 # Least edge inside the halo, for models that see further.
 _INTERIOR = 256

@@ -87,12 +87,13 @@ def render_page(comparison: Comparison) -> str:
 
 
 def _introduction(comparison: Comparison) -> str:
-    images = " --images FOLDER" if comparison.pictures else ""
+    images = f" --images FOLDER --limit {comparison.count}" if comparison.pictures else ""
+    options = f"{images} --rounds {comparison.rounds} --threads {comparison.threads}"
     return f"""# Speed and memory
 
-`python cli.py benchmark {comparison.model}{images} --page docs/benchmarks.md` measures the files
-of a saved model and the peers that are installed, and writes this page. How well they denoise is
-on [another page](quality.md).
+`python cli.py benchmark {comparison.model}{options} --page docs/benchmarks.md --overwrite`
+measures the files of a saved model and the peers that are installed, and writes this page. How
+well they denoise is on [another page](quality.md).
 
 ## {_caption(comparison)}"""
 
