@@ -15,6 +15,9 @@ from kerasdenoise.training.task import DenoisingTask
 # The contrasts that are tried, on the [0, 1] scale.
 CONTRASTS = np.geomspace(1 / 255, 1.0, 41).astype(np.float32)
 
+# Errors below this, of 100 dB, count as this: a black image without noise has none at all.
+_LEAST_ERROR = 1e-10
+
 
 class ContrastSearch(DenoisingTask):
     """Sets the `contrast` of classical diffusion to the one that is best on average.
@@ -46,7 +49,8 @@ class ContrastSearch(DenoisingTask):
         """
         compared = self(clean)
         errors = try_contrasts(self.denoiser, compared["inputs"], compared["target"])
-        scores = keras.ops.convert_to_numpy(self.scores) - 10 * np.log10(errors).sum(axis=1)
+        psnr = -10 * np.log10(np.maximum(errors, _LEAST_ERROR))
+        scores = keras.ops.convert_to_numpy(self.scores) + psnr.sum(axis=1)
         self.scores.assign(scores)
         best = int(np.argmax(scores))
         self._contrast.assign(CONTRASTS[best : best + 1])

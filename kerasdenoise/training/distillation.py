@@ -30,4 +30,4 @@ class DistillationTask(DenoisingTask):
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
         """Compares with the teacher; there is no other target."""
-        return compare_with_teacher(y_pred)
+        return self._penalize(compare_with_teacher(y_pred))

@@ -65,7 +65,7 @@ class GuidedTask(DenoisingTask):
         """Adds the mean absolute error of the estimated level."""
         error = keras.ops.mean(keras.ops.abs(y_pred["estimated"] - y_pred["level"]))
         if self._teacher is not None:
-            return compare_with_teacher(y_pred) + error
+            return self._penalize(compare_with_teacher(y_pred)) + error
         return super().compute_loss(x, y, y_pred) + error
 
 

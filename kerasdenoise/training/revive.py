@@ -18,11 +18,11 @@ def revive(network: keras.Model, batches: Sequence[Tensor]) -> dict[str, int]:
     """Gives new weights to the channels that their ReLU always silences.
 
     Such a channel gets no gradient, so that no training brings it back. Its incoming weights are
-    drawn as those of a new network, less their mean over the kernel's window: it answers to
-    differences, where a channel that answers to brightness is silent everywhere or nowhere. Its
-    outgoing weights are set to zero, so that the network still computes what it did, and can
-    learn to use the channel (as neurons are added in Chen et al., "Net2Net", ICLR 2016, which
-    copies others instead).
+    drawn as those of a new network, less their mean over the kernel's window, and its bias is
+    zero: it answers to differences, where a channel that answers to brightness is silent
+    everywhere or nowhere. Its outgoing weights are set to zero, so that the network still
+    computes what it did, and can learn to use the channel (as neurons are added in Chen et al.,
+    "Net2Net", ICLR 2016, which copies others instead).
 
     Args:
         network: A functional model. Of its convolutions with ReLU those are looked at whose
@@ -33,8 +33,11 @@ def revive(network: keras.Model, batches: Sequence[Tensor]) -> dict[str, int]:
         How many channels were drawn anew, by the names of their layers, without those of none.
     """
     layers = [layer for layer in network.layers if _can_be_revived(layer)]
+    if not layers:
+        return {}
     probe = keras.Model(network.inputs, [layer.output for layer in layers])
-    shares = [[_active_share(values) for values in probe(batch)] for batch in batches]
+    # Keras gives a single output by itself, not as a list of one.
+    shares = [list(map(_active_share, keras.tree.flatten(probe(batch)))) for batch in batches]
     revived = {}
     for layer, share in zip(layers, map(np.array, zip(*shares, strict=True)), strict=True):
         silent = share.mean(axis=0) < _ALIVE
@@ -74,6 +77,8 @@ def _draw_anew(layer: Any, silent: np.ndarray) -> None:
     kernel = keras.ops.convert_to_numpy(layer.kernel)
     fresh = keras.ops.convert_to_numpy(layer.kernel_initializer(kernel.shape))
     layer.kernel.assign(np.where(silent, ignore_brightness(fresh), kernel))
+    if layer.use_bias:
+        layer.bias.assign(np.where(silent, 0, keras.ops.convert_to_numpy(layer.bias)))
     for consumer in _consumers(layer):
         kernel = keras.ops.convert_to_numpy(consumer.kernel)
         consumer.kernel.assign(np.where(silent[:, None], 0, kernel))

@@ -31,7 +31,8 @@ def measure_silence(network: keras.Model, inputs: Tensor | list[Tensor]) -> floa
     outputs = [layer.output for layer in network.layers if _is_rectified(layer)]
     if not outputs:
         return 0.0
-    answers = keras.Model(network.input, outputs)(inputs)
+    # Keras gives a single output by itself, not as a list of one.
+    answers = keras.tree.flatten(keras.Model(network.input, outputs)(inputs))
     return float(np.concatenate([_share_above_zero(values) < _ALIVE for values in answers]).mean())
 
 

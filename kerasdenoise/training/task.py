@@ -58,7 +58,12 @@ class DenoisingTask(keras.Model):
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
         """Compares what `call` returned; there is no other target."""
-        loss = keras.ops.mean(self._image_loss(y_pred["target"], y_pred["denoised"]))
+        return self._penalize(
+            keras.ops.mean(self._image_loss(y_pred["target"], y_pred["denoised"]))
+        )
+
+    def _penalize(self, loss: Any) -> Any:
+        """Adds what layers ask for, and the decay of the weights."""
         for penalty in self.losses:
             loss = loss + penalty
         if self._weight_decay:

@@ -84,3 +84,12 @@ def test_a_run_finds_the_highest_mean_and_goes_on_where_it_stopped(
     best = CONTRASTS[psnr.mean(axis=1).argmax()]
     assert best not in (CONTRASTS[0], CONTRASTS[-1])
     assert find_contrast(network).numpy().item() == pytest.approx(best)
+
+
+def test_an_image_without_noise_spoils_nothing(recipe_text: Callable[..., str], steps: np.ndarray):
+    text = recipe_text(**CLASSICAL, kind='"poisson:30"', steps='4\nobjective = "mean_optimal"')
+    task = build_task(parse_recipe(text))
+    clean = np.tile(steps, (1, 2, 2, 3))[:, :32, :32]
+    task.train_on_batch(np.concatenate([clean, np.zeros_like(clean)]))  # no photon, no noise
+    assert np.isfinite(task.scores).all()
+    assert CONTRASTS[0] < find_contrast(task.denoiser).numpy() < CONTRASTS[-1]

@@ -119,3 +119,14 @@ def test_a_teacher_that_is_not_there_is_refused(recipe_text: Callable[..., str])
     recipe = parse_recipe(recipe_text(config=f'{CONFIG}\nteacher = "nowhere"'))
     with pytest.raises(ModelError, match="nowhere"):
         load_teacher(recipe)
+
+
+def test_weights_decay_with_a_teacher_too(text: Callable[..., str]):
+    plain, decaying = (
+        _make(parse_recipe(text().replace("steps =", f"weight_decay = {decay}\nsteps =")))
+        for decay in (0.0, 2.0)
+    )
+    seen = plain(CLEAN)
+    squares = sum(float(np.square(w).sum()) for w in decaying.trainable_variables)
+    added = decaying.compute_loss(None, None, seen) - plain.compute_loss(None, None, seen)
+    assert float(added) == pytest.approx(squares, rel=1e-3)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerasdenoise.models import get_architecture, make_config
 from kerasdenoise.models.unet import PRESETS, build
 from kerasdenoise.training.revive import revive
 
@@ -55,3 +56,22 @@ def test_channels_that_live_in_one_batch_are_not_dead(network: keras.Model, nois
     _kill(layer, [1])
     # Of a negative picture the same channel answers.
     assert revive(network, [noisy, -noisy]) == {}
+
+
+@pytest.mark.parametrize("name", ["dncnn", "denoising_autoencoder", "lambda_net"])
+def test_networks_of_one_such_layer_or_none_are_taken(name: str, noisy: np.ndarray):
+    network = get_architecture(name).build(make_config(name, {"preset": "tiny"}))
+    before = np.array(network(noisy))
+    revive(network, [noisy])
+    np.testing.assert_allclose(np.array(network(noisy)), before, atol=1e-6)
+
+
+def test_a_channel_that_its_bias_silences_lives_again(noisy: np.ndarray):
+    inputs = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="first")(inputs)
+    network = keras.Model(inputs, keras.layers.Conv2D(3, 3)(x))
+    first = network.get_layer("first")
+    first.bias.assign([0.5, -10, 0.5, 0.5])
+    assert revive(network, [noisy])["first"] >= 1
+    assert revive(network, [noisy]) == {}
+    assert np.array(first.bias).tolist()[1] == 0

@@ -51,3 +51,12 @@ def test_a_unit_that_answers_to_one_image_is_not_silent(noisy: np.ndarray):
 
 def test_networks_without_relu_have_no_silent_units(noisy: np.ndarray):
     assert measure_silence(make_network("linear"), noisy) == 0
+
+
+def test_a_single_relu_is_counted_by_channels(noisy: np.ndarray):
+    inputs = keras.Input((None, None, 3))
+    layer = keras.layers.Conv2D(4, 1, activation="relu", use_bias=False)
+    network = keras.Model(inputs, layer(inputs))
+    layer.kernel.assign(np.abs(keras.ops.convert_to_numpy(layer.kernel)))
+    silence(layer, [2])
+    assert measure_silence(network, noisy) == 0.25
