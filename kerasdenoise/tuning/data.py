@@ -22,6 +22,9 @@ _MOST = 10_000
 # Of images that nobody has divided: the share, and the number, kept for measuring.
 _SHARE, _KEPT = 0.1, 64
 
+MEASURED_ON = "measured_on"
+"""The folder in a study's of the images of another folder that are measured on."""
+
 
 @dataclass(frozen=True)
 class Data:
@@ -123,8 +126,10 @@ def _divide_folder(folder: Path, study: Path) -> Data:
     count = _kept(len(files))
     # Spread over the folder, as neighbors are often alike.
     chosen = [files[round(i * len(files) / count)] for i in range(count)]
-    target = study / "measured_on"
-    target.mkdir(parents=True, exist_ok=True)
+    target = study / MEASURED_ON
+    if target.exists():  # of other images, some of which may be among those to train on
+        raise UsageError(target, "is of an earlier start", "remove it, or name another by --study")
+    target.mkdir(parents=True)
     for number, file in enumerate(chosen):
         # Under another name, as names that are left out are left out of measuring as well.
         shutil.copyfile(file, target / f"{study.name}_{number:03}{file.suffix.lower()}")
@@ -142,11 +147,13 @@ def _divide_folder(folder: Path, study: Path) -> Data:
 
 
 def _divide_archive(asked: str, study: Path) -> Data:
+    if "[" in asked.partition(".npz")[2]:
+        raise UsageError(asked, "is a part of an array", "name the array; a part is kept anyway")
     images = load_images([asked], Path.cwd())
     if len(images) < 2:
         raise UsageError(asked, "holds no two images", "give some to train on and one to measure")
     count = _kept(len(images))
-    target = study / "measured_on.npz"
+    target = study / f"{MEASURED_ON}.npz"
     study.mkdir(parents=True, exist_ok=True)
     np.savez(target, images=np.stack(images[-count:]))
     stem, _, name = asked.partition(".npz")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.tuning.data import Data
+from kerasdenoise.tuning.data import MEASURED_ON, Data
 from kerasdenoise.tuning.files import read_json, write_json, write_whole
 from kerasdenoise.tuning.space import Space, parse_space
 
@@ -74,6 +75,7 @@ class Study:
         """Takes back a study of which no trial was begun, so that it is in nobody's way."""
         if not any(self.search.glob("trial_*/values.json")):
             (self.folder / _FILE).unlink(missing_ok=True)
+            shutil.rmtree(self.folder / MEASURED_ON, ignore_errors=True)
 
 
 def is_study(folder: Path) -> bool:
@@ -85,7 +87,7 @@ def create_study(folder: Path, settings: Settings, space: Space) -> Study:
     """Writes down what is searched.
 
     Raises:
-        UsageError: If the folder has content.
+        UsageError: If the folder holds a study, or is a file.
     """
     check_free(folder)
     study = Study(folder, settings, space)
