@@ -92,6 +92,8 @@ def _write(
 
 
 def _check_free(folder: Path, order: Order, *, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(folder, "is a file, not a folder", "give another --output")
     there = _find(folder, [variant.file for variant in order.variants])
     if there and not overwrite:
         raise UsageError(there[0], "exists", "give another --output, or --overwrite to replace it")

@@ -152,3 +152,14 @@ def test_a_run_that_was_not_trained_in_integers_makes_no_integers(
     result = CliRunner().invoke(group, ["export", "quick", *options])
     assert isinstance(result.exception, KerasDenoiseError)
     assert "was not trained in integers; give the run of a recipe" in str(result.exception)
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_before_the_work(
+    saved_models: Path, tmp_path: Path
+):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/quick").write_text("mine", "utf-8")
+    result = CliRunner().invoke(group, ["export", "quick", "-o", str(tmp_path / "out")])
+    assert isinstance(result.exception, KerasDenoiseError)
+    assert "quick: is a file, not a folder; give another --output" in str(result.exception)
+    assert (tmp_path / "out/quick").read_text("utf-8") == "mine"
