@@ -23,7 +23,8 @@ class ReactionDiffusionStep(keras.layers.Layer):
 
     Each k_i has the mean zero, so that brightness does not count and a flat image stays as it
     is, and k_i^T is its adjoint: the same kernel turned by half a turn. Borders are replicated
-    and nothing flows over them, as in `DiffusionStep`. The paper mirrors its borders, makes its
+    for the responses, and fluxes beyond them are left out, so that, unlike in `DiffusionStep`, a
+    little may flow over a border. The paper mirrors its borders, makes its
     filters of unit length, and has no contrast.
 
     Filters start as those of the discrete cosine transform, of length 1, the lowest frequencies
