@@ -46,8 +46,8 @@ def denoise_stream(
         photo = treatment.read(Path(source), to_write=True)
     denoised = treatment.denoise(photo, name=name)
     if output is None:
-        _print(treatment.encode(denoised))
-        notes = denoised.notes
+        content, notes = treatment.encode(denoised)
+        _print(content)
     else:
         notes = treatment.write(denoised, Path(output))
     for note in () if quiet else notes:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kerasdenoise.images.formats import FORMATS, format_of_suffix
+from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.image import Image
+from kerasdenoise.images.metadata_loss import lost_metadata
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import (
     Quality,
     check_writable,
     encode_image,
-    lost_metadata,
     write_image,
 )
 from kerasdenoise.inference.blend import check_strength
@@ -90,14 +90,19 @@ class Treatment:
         """Refuses a photo that cannot be written; see `images.write.check_writable`."""
         check_writable(photo, target, bit_depth=self.bit_depth)
 
-    def encode(self, denoised: Image) -> bytes:
-        """Makes a file's content of a photo; see `images.write.encode_image`."""
-        return encode_image(
+    def encode(self, denoised: Image) -> tuple[bytes, tuple[str, ...]]:
+        """Makes a file's content of a photo; see `images.write.encode_image`.
+
+        Returns:
+            The content, and all that it lacks of the photo's or has otherwise, in words.
+        """
+        content = encode_image(
             denoised,
             quality=self.quality,
             metadata=self.metadata,
             bit_depth=self.bit_depth,
         )
+        return content, self._notes(denoised, FORMATS[denoised.format])
 
     def write(self, denoised: Image, target: Path) -> tuple[str, ...]:
         """Writes a photo to a file; see `images.write.write_image`.
@@ -113,11 +118,13 @@ class Treatment:
             metadata=self.metadata,
             bit_depth=self.bit_depth,
         )
-        row = format_of_suffix(target) or FORMATS[denoised.format]
-        wanted = replace(denoised, metadata=apply_policy(denoised.metadata, self.metadata))
-        lost = ", ".join(lost_metadata(wanted, row.name))
-        return (*denoised.notes, *([f"loses {lost}: {row.title} has no place for it"] * bool(lost)))
+        return self._notes(denoised, format_of_suffix(target) or FORMATS[denoised.format])
 
     def write_picture(self, picture: Image, target: Path) -> None:
         """Writes a picture that shows photos, rather than one; it is coded as usual."""
         write_image(picture, target, overwrite=self.overwrite)
+
+    def _notes(self, denoised: Image, row: Format) -> tuple[str, ...]:
+        wanted = replace(denoised, metadata=apply_policy(denoised.metadata, self.metadata))
+        lost = ", ".join(lost_metadata(wanted, row.name))
+        return (*denoised.notes, *([f"loses {lost}: {row.title} has no place for it"] * bool(lost)))

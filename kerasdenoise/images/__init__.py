@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix, suffix_of_result
 from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.metadata_loss import lost_metadata
 from kerasdenoise.images.plan import Job, Plan, plan_jobs
 from kerasdenoise.images.policy import MetadataPolicy
 from kerasdenoise.images.read import read_image
-from kerasdenoise.images.write import encode_image, lost_metadata, write_image
+from kerasdenoise.images.write import encode_image, write_image
 
 __all__ = [
     "FORMATS",

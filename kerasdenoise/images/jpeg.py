@@ -10,6 +10,7 @@ from PIL import JpegImagePlugin
 
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.pillow_pixels import decode, metadata_of, open_picture
+from kerasdenoise.images.pixel_aspect import note_pixel_aspect
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 
 # A segment's length is a 16-bit number that counts itself.
@@ -45,6 +46,8 @@ def read_jpeg(data: bytes, reading: Reading) -> Image:
     # Where a JPEG header states none, Pillow makes one up from EXIF, which travels anyway.
     if picture.info.get("jfif_unit") not in (1, 2):
         metadata = replace(metadata, dpi=None)
+    if picture.info.get("jfif_unit") == 0:
+        note_pixel_aspect(picture.info["jfif_density"], reading)
     if segments.more_pictures and _GAIN_MAP in (metadata.xmp or b""):
         reading.leave_out(
             "holds a gain map (Ultra HDR), which would be lost",
@@ -59,7 +62,11 @@ def _coding(picture: object) -> dict[str, object]:
     """Returns the tables with which the file was coded, if Pillow can write such files."""
     if not isinstance(picture, JpegImagePlugin.JpegImageFile):
         return {}
-    coding: dict[str, object] = {"qtables": dict(picture.quantization)}
+    # Pillow gives each component the table at its own place, and those beyond the end the last.
+    used = [table for *_, table in picture.layer]
+    while len(used) > 1 and used[-1] == used[-2]:
+        used.pop()
+    coding: dict[str, object] = {"qtables": [picture.quantization[table] for table in used]}
     subsampling = _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(picture))
     return coding | ({"subsampling": subsampling} if subsampling else {})
 

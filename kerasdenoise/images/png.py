@@ -14,6 +14,8 @@ from PIL import Image as PillowImage
 from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.pillow_pixels import bare_exif, decode, open_picture
+from kerasdenoise.images.pixel_aspect import note_pixel_aspect
+from kerasdenoise.images.png_text import TEXT_CHUNKS, XMP_KEYWORD, sort_texts
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, check_size, inflate
 from kerasdenoise.runtime import quiet_stderr
 
@@ -25,9 +27,6 @@ _MANY_PIXELS = 64_000_000
 _PIXELS = (b"IHDR", b"IDAT", b"IEND")
 _PALETTE = (b"PLTE", b"tRNS")
 _COLOR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
-_TEXT = (b"tEXt", b"zTXt", b"iTXt")
-_XMP = b"XML:com.adobe.xmp"
-_EXIF_TEXTS = (b"Raw profile type exif", b"Raw profile type APP1")
 _INCH = 0.0254
 
 _Chunk = tuple[bytes, memoryview]
@@ -72,7 +71,7 @@ def read_png(data: bytes, reading: Reading) -> Image:
         alpha,
         bit_depth=16 if bits == 16 else 8,
         format="PNG",
-        metadata=_metadata(chunks),
+        metadata=_metadata(chunks, reading),
         lossless=True,
     )
 
@@ -174,36 +173,32 @@ def _decode_by_libpng(bare: bytes, samples: int, bits: int) -> np.ndarray:
     return decoded
 
 
-def _metadata(chunks: list[_Chunk]) -> Metadata:
+def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
     first: dict[bytes, bytes] = {}
     texts: list[tuple[bytes, bytes]] = []
-    xmp = exif = None
     for kind, view in chunks:
-        if kind in _TEXT:
-            body = bytes(view)
-            keyword = body.partition(b"\x00")[0]
-            if keyword == _XMP:
-                xmp = _text(kind, body) or xmp
-            elif keyword in _EXIF_TEXTS:
-                exif = _raw_profile(_text(kind, body)) or exif
-            else:
-                texts.append((kind, body))
+        if kind in TEXT_CHUNKS:
+            texts.append((kind, bytes(view)))
         elif kind != b"IDAT":
             first.setdefault(kind, bytes(view))
+    blocks = sort_texts(texts)
     return Metadata(
         icc=_profile(first.get(b"iCCP")),
-        exif=bare_exif(first.get(b"eXIf") or exif),
-        xmp=xmp,
+        exif=bare_exif(first.get(b"eXIf")) or blocks.exif,
+        xmp=blocks.xmp,
         color=tuple((kind, first[kind]) for kind in _COLOR if kind in first),
-        texts=tuple(texts),
-        dpi=_dpi(first.get(b"pHYs", b"")),
+        texts=blocks.texts,
+        dpi=_dpi(first.get(b"pHYs", b""), reading),
     )
 
 
-def _dpi(body: bytes) -> tuple[float, float] | None:
-    if len(body) != 9 or body[8] != 1:
+def _dpi(body: bytes, reading: Reading) -> tuple[float, float] | None:
+    if len(body) != 9:
         return None
-    across, down = struct.unpack_from(">II", body)
+    across, down, unit = struct.unpack(">IIB", body)
+    if unit != 1:
+        note_pixel_aspect((across, down), reading)
+        return None
     return across * _INCH, down * _INCH
 
 
@@ -213,29 +208,6 @@ def _profile(body: bytes | None) -> bytes | None:
         return None
     try:
         return inflate(body.partition(b"\x00")[2][1:]) or None
-    except ValueError:
-        return None
-
-
-def _text(kind: bytes, body: bytes) -> bytes | None:
-    """Returns the text of a text chunk, as its bytes; None where it is damaged."""
-    rest = body.partition(b"\x00")[2]
-    packed = kind == b"zTXt"
-    if kind == b"iTXt":
-        packed = rest[:1] == b"\x01"
-        rest = rest[2:].partition(b"\x00")[2].partition(b"\x00")[2]
-    elif packed:
-        rest = rest[1:]
-    try:
-        return inflate(rest) if packed else rest
-    except ValueError:
-        return None
-
-
-def _raw_profile(text: bytes | None) -> bytes | None:
-    """Returns the bytes of a profile that ImageMagick wrote into a PNG as hexadecimal text."""
-    try:
-        return bytes.fromhex("".join((text or b"").decode("ascii").split("\n")[3:]))
     except ValueError:
         return None
 
@@ -270,7 +242,7 @@ def _metadata_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
     if metadata.exif:
         yield b"eXIf", metadata.exif
     if metadata.xmp:
-        yield b"iTXt", _XMP + b"\x00\x00\x00\x00\x00" + metadata.xmp
+        yield b"iTXt", XMP_KEYWORD + b"\x00\x00\x00\x00\x00" + metadata.xmp
     yield from metadata.texts
 
 

@@ -85,7 +85,7 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
         alpha,
         bit_depth=np.iinfo(decoded.dtype).bits if decoded.dtype.kind == "u" else 32,
         format="TIFF",
-        metadata=metadata_of_tags(tags, order),
+        metadata=metadata_of_tags(tags, order, reading),
         lossless=True,
         coding={
             "compression": compression,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 from kerasdenoise.images.image import Metadata
 from kerasdenoise.images.photoshop import iptc_of, resources_of
+from kerasdenoise.images.pixel_aspect import note_pixel_aspect
+from kerasdenoise.images.refusal import Reading
 from kerasdenoise.images.tags import (
     ORIENTATION,
     ByteOrder,
@@ -39,7 +42,10 @@ _STRUCTURE = {
 _RAW_TAGS = {33421, 33422, *range(_DNG_VERSION, 53000)}
 _RAW_COLORS = (32803, 34892)
 
-_CENTIMETER = 2.54
+# How many of a unit, which goes by its number, an inch has.
+_UNITS = {2: 1.0, 3: 2.54}
+# The last of the types of values that files of less than 4 GB have.
+_LAST_CLASSIC = 13
 # A file of more directories than this holds no photo.
 _MOST_DIRECTORIES = 1000
 
@@ -70,10 +76,19 @@ def exif_of_tags(tags: Directory, order: ByteOrder, *, upright: bool = False) ->
         number: tag
         for number, tag in tags.items()
         if number not in _STRUCTURE
-        and tag.kind < 14
         and not (upright and (number == ORIENTATION or number in _RAW_TAGS))
     }
-    return pack_block(kept, order) if kept else None
+    classic = _classic(kept)
+    return pack_block(classic, order) if classic else None
+
+
+def _classic(tags: Directory) -> Directory:
+    """Leaves out values of BigTIFF's types, which EXIF has not; what leads to directories stays."""
+    return {
+        number: replace(tag, directory=tag.directory and _classic(tag.directory))
+        for number, tag in tags.items()
+        if tag.kind <= _LAST_CLASSIC or tag.directory is not None
+    }
 
 
 def directories(data: bytes, *, below: bool = False, whole: bool = False) -> Iterator[Directory]:
@@ -112,12 +127,13 @@ def first_number(tags: Directory, number: int, order: str, default: int = 0) -> 
     return [*(tag.numbers(order) if tag else []), default][0]
 
 
-def metadata_of_tags(tags: Directory, order: ByteOrder) -> Metadata:
+def metadata_of_tags(tags: Directory, order: ByteOrder, reading: Reading) -> Metadata:
     """Returns what travels untouched of a page's directory.
 
     Args:
         tags: The page's directory.
         order: The file's order of bytes.
+        reading: Notes that pixels are not square, which is not kept.
     """
 
     def block(number: int) -> bytes | None:
@@ -132,19 +148,22 @@ def metadata_of_tags(tags: Directory, order: ByteOrder) -> Metadata:
         exif=exif_of_tags(tags, order),
         xmp=block(_XMP),
         photoshop=photoshop,
-        dpi=_dpi(tags, order),
+        dpi=_dpi(tags, order, reading),
     )
 
 
-def _dpi(tags: Directory, order: str) -> tuple[float, float] | None:
-    unit = {2: 1.0, 3: _CENTIMETER}.get(first_number(tags, _UNIT, order, 2))
+def _dpi(tags: Directory, order: str, reading: Reading) -> tuple[float, float] | None:
     values = [tags[number].numbers(order) for number in (_ACROSS, _DOWN) if number in tags]
-    if unit is None or [len(value) for value in values] != [2, 2]:
+    if [len(value) for value in values] != [2, 2]:
         return None
     if any(part == 0 for value in values for part in value):
         return None
-    across, down = (value[0] / value[1] * unit for value in values)
-    return across, down
+    across, down = (value[0] / value[1] for value in values)
+    unit = _UNITS.get(first_number(tags, _UNIT, order, 2))
+    if unit is None:
+        note_pixel_aspect((across, down), reading)
+        return None
+    return across * unit, down * unit
 
 
 def _tags_of(metadata: Metadata, order: str) -> Directory:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.heif import encode_heif
 from kerasdenoise.images.image import Image, Metadata, sample_type
 from kerasdenoise.images.jpeg import jpeg_metadata
+from kerasdenoise.images.metadata_loss import kept_metadata
 from kerasdenoise.images.orientation import turn_upright
 from kerasdenoise.images.png import encode_png
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
@@ -27,19 +29,6 @@ from kerasdenoise.images.tiff import encode_tiff
 
 Quality = int | Literal["keep"] | None
 """1 to 100 for formats with loss, `keep` for that of a JPEG file itself, None for the usual."""
-
-# What metadata is called to people.
-_NAMES = {
-    "icc": "color profile",
-    "exif": "EXIF",
-    "xmp": "XMP",
-    "xmp_extension": "the second part of XMP",
-    "photoshop": "IPTC",
-    "comments": "comments",
-    "color": "PNG's color chunks",
-    "texts": "PNG's texts",
-    "dpi": "dots per inch",
-}
 
 
 def encode_image(
@@ -118,18 +107,6 @@ def check_writable(image: Image, target: Path, *, bit_depth: int | None = None) 
     _check(image, row, bit_depth or image.bit_depth, str(target))
 
 
-def lost_metadata(image: Image, file_format: str) -> tuple[str, ...]:
-    """Returns what of a picture's metadata a format cannot keep, in words.
-
-    Args:
-        image: The picture.
-        file_format: A key of `formats.FORMATS`.
-    """
-    kept = FORMATS[file_format].metadata
-    held = [field.name for field in fields(Metadata) if getattr(image.metadata, field.name)]
-    return tuple(_NAMES[name] for name in held if name not in kept)
-
-
 def _encode(
     image: Image,
     subject: str,
@@ -140,8 +117,9 @@ def _encode(
     row = FORMATS[image.format]
     _check_choices(quality, bit_depth)
     image = replace(image, metadata=apply_policy(image.metadata, policy))
-    if "exif" not in row.metadata:  # nor a place for the tag that says how it is turned
+    if kept_metadata(image.metadata, row).exif is None:  # nor the tag of how it is turned
         image = turn_upright(image)
+    image = replace(image, metadata=kept_metadata(image.metadata, row))
     depth = bit_depth or image.bit_depth
     _check(image, row, depth, subject)
     samples = _to_samples(image, row, depth, subject)
@@ -149,7 +127,9 @@ def _encode(
         return _ENCODERS.get(row.name, _encode_by_pillow)(samples, image, quality)
     except RefusedError as refused:
         raise OutputError(subject, refused.cause, refused.remedy) from refused
-    except (OSError, ValueError, RuntimeError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a coder fed with foreign metadata may raise anything
         raise OutputError(
             subject, f"cannot be coded as {row.title} ({error})", "write a PNG file instead"
         ) from error
@@ -282,7 +262,8 @@ def _encode_by_pillow(samples: np.ndarray, image: Image, quality: Quality) -> by
     picture = PillowImage.fromarray(samples)
     del samples
     stream = io.BytesIO()
-    picture.save(stream, format=row.name, **options)
+    with warnings.catch_warnings(action="ignore"):  # of odd EXIF, of which it keeps what it can
+        picture.save(stream, format=row.name, **options)
     return stream.getvalue()
 
 

@@ -33,6 +33,22 @@ def test_quality_can_be_kept(encoded: Encoded, mode: str, sampling: int) -> None
     assert JpegImagePlugin.get_sampling(after) == JpegImagePlugin.get_sampling(before)
 
 
+@pytest.mark.parametrize("ids", [(0, 2, 2), (1, 0, 0), (2, 2, 2), (0, 1, 2), (1, 0, 1)])
+def test_tables_of_any_numbers_are_kept(encoded: Encoded, ids: tuple[int, ...]) -> None:
+    data = encoded(
+        "RGB", "JPEG", qtables=[[1 + at + 9 * table for at in range(64)] for table in range(3)]
+    )
+    # The frame says which component is coded by which table.
+    start = data.index(b"\xff\xc0") + 10
+    frame = bytearray(data[start : start + 9])
+    frame[2::3] = bytes(ids)
+    data = data[:start] + frame + data[start + 9 :]
+    before, after = shown(data), shown(encode_image(read_image(data), quality="keep"))
+    assert [before.quantization[table] for table in ids] == [
+        after.quantization[table] for *_, table in after.layer
+    ]
+
+
 def test_quality_of_another_format_is_the_usual_one(encoded: Encoded, tmp_path: Path) -> None:
     write_image(read_image(encoded("RGB", "PNG")), tmp_path / "kept.jpg", quality="keep")
     write_image(read_image(encoded("RGB", "PNG")), tmp_path / "usual.jpg")

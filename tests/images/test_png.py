@@ -97,6 +97,33 @@ def with_chunk(kind: bytes, body: bytes) -> bytes:
     return data[:33] + chunk(kind, body) + data[33:]
 
 
+def raw_profile(name: bytes, content: bytes) -> bytes:
+    return b"Raw profile type %s\x00\n%s\n%8d\n%s\n" % (
+        *(name, name, len(content)),
+        content.hex().encode(),
+    )
+
+
+@pytest.mark.parametrize("name", [b"APP1", b"exif", b"xmp"])
+def test_a_raw_profile_is_what_its_content_says(name: bytes) -> None:
+    exif, xmp = b"MM\x00*\x00\x00\x00\x08\x00\x00", b"<x:xmpmeta/>"
+    marker = b"http://ns.adobe.com/xap/1.0/\x00"
+    for content, expected in [
+        (exif, Metadata(exif=exif)),
+        (b"Exif\x00\x00" + exif, Metadata(exif=exif)),
+        (xmp, Metadata(xmp=xmp)),
+        (marker + xmp, Metadata(xmp=xmp)),
+    ]:
+        body = raw_profile(name, content)
+        assert read_image(with_chunk(b"tEXt", body)).metadata == expected
+
+
+def test_a_raw_profile_of_something_else_stays_a_text() -> None:
+    for content in (b"8BIM", b"", b"http://ns.adobe.com/xmp/extension/\x00"):
+        body = raw_profile(b"APP1", content)
+        assert read_image(with_chunk(b"tEXt", body)).metadata == Metadata(texts=((b"tEXt", body),))
+
+
 @pytest.mark.parametrize(
     ("kind", "body"),
     [

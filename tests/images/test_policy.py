@@ -14,6 +14,7 @@ from kerasdenoise.images.read import read_image
 from kerasdenoise.images.tags import (
     EXIF,
     GPS,
+    INTEROPERABILITY,
     ORIENTATION,
     Tag,
     first_directory,
@@ -46,13 +47,18 @@ FULL = Metadata(
     icc=b"profile",
     exif=exif_of(),
     xmp=XMP,
-    xmp_extension=(b"0" * 40 + b"GPS",),
+    xmp_extension=(b"0" * 40 + b"<exif:GPSLatitude>",),
     photoshop=b"8BIM",
     comments=(b"hello",),
     color=((b"gAMA", b"\x00\x00\xb1\x8f"),),
     texts=((b"tEXt", b"Author\x00me"), (b"tEXt", b"exif:GPSInfo\x00123")),
     dpi=(72.0, 72.0),
 )
+
+
+PICTURE = Image(np.full((9, 8, 3), 0.5, np.float32), format="JPEG")
+COLOR_SPACE = Tag(3, 1, b"\xff\xff")
+ADOBE_RGB = {1: Tag(2, 4, b"R03\x00"), 2: Tag(7, 4, b"0100")}
 
 
 def test_keep_keeps_all() -> None:
@@ -91,6 +97,32 @@ def test_none_keeps_what_decides_how_it_looks() -> None:
     assert {number: tag.numbers(">") for number, tag in tags.items()} == {ORIENTATION: [6]}
 
 
+def test_none_keeps_the_color_space_and_the_resolution_of_exif() -> None:
+    looks = {
+        282: Tag(5, 1, struct.pack(">LL", 300, 1)),
+        283: Tag(5, 1, struct.pack(">LL", 240, 1)),
+        296: Tag(3, 1, b"\x00\x02"),
+    }
+    below = {0xA001: COLOR_SPACE, INTEROPERABILITY: Tag(4, 1, b"", ADOBE_RGB)}
+    exif = pack_block(
+        {
+            **looks,
+            0x010F: Tag(2, 6, b"Maker\x00"),
+            EXIF: Tag(4, 1, b"", {**below, 0x927C: Tag(7, len(NOTE), NOTE)}),
+            GPS: Tag(4, 1, b"", {2: Tag(5, 3, PLACE)}),
+        },
+        ">",
+    )
+    left = apply_policy(Metadata(exif=exif), "none").exif
+    assert left == pack_block({**looks, EXIF: Tag(4, 1, b"", below)}, ">")
+    picture = read_image(encode_image(replace(PICTURE, metadata=Metadata(exif=left))))
+    block = PillowImage.Exif()
+    block.load(picture.metadata.exif or b"")
+    assert block[282] == 300
+    assert block.get_ifd(EXIF)[0xA001] == 65535
+    assert block.get_ifd(INTEROPERABILITY)[1] == "R03"
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
 def test_files_come_without_the_place(name: str, order: str) -> None:
@@ -107,13 +139,6 @@ def test_files_come_without_the_place(name: str, order: str) -> None:
         blocks.append(block)
     assert blocks[0].get_ifd(GPS)
     assert not blocks[1].get_ifd(GPS)
-
-
-def test_a_packet_that_still_speaks_of_the_place_is_dropped() -> None:
-    other = XMP.replace(b"exif:", b"e:")
-    assert apply_policy(Metadata(xmp=other), "no-gps").xmp is None
-    wide = XMP.decode().encode("utf-16")
-    assert apply_policy(Metadata(xmp=wide), "no-gps").xmp is None
 
 
 @pytest.mark.parametrize("exif", [b"nonsense", b"MM\x00*\xff\xff\xff\xff", b"II"])

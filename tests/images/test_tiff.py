@@ -290,3 +290,20 @@ def test_a_pillow_reader_sees_16_bits_of_gray() -> None:
     samples = RNG.integers(0, 65536, (9, 8), dtype=np.uint16)
     shown = PillowImage.open(io.BytesIO(encode_image(read_image(tiff(samples)))))
     np.testing.assert_array_equal(np.asarray(shown), samples)
+
+
+@pytest.mark.parametrize("kind", [4, 13, 16, 18])
+def test_exif_of_a_big_file_is_kept(kind: int) -> None:
+    # Put where the software is named, which comes before the tags of EXIF.
+    data = bytearray(tiff(RGB, photometric="rgb", big=True, software="x"))
+    place = data.index(struct.pack("<HHQ", 305, 2, 2))
+    struct.pack_into("<HHQQ", data, place, EXIF, kind, 1, len(data))
+    below = [(0x8827, 3, 1, 400), (0xFDE8, 16, 1, 5)]
+    data += struct.pack("<Q", 2) + b"".join(struct.pack("<HHQQ", *tag) for tag in below) + bytes(8)
+    image = read_image(bytes(data))
+    exif = image.metadata.exif or b""
+    found = read_directory(exif, first_directory(exif))[EXIF].directory or {}
+    # The second is of a type that EXIF has not.
+    assert {number: tag.numbers("<") for number, tag in found.items()} == {0x8827: [400]}
+    with tifffile.TiffFile(io.BytesIO(encode_image(image))) as file:
+        assert file.pages.first.tags["ExifTag"].value["ISOSpeedRatings"] == 400

@@ -1,0 +1,174 @@
+"""Where a photo was taken: how each kind of metadata loses it, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from kerasdenoise.images.photoshop import EXIF_RESOURCES, XMP_RESOURCE, change_resources
+from kerasdenoise.images.png_text import read_text
+from kerasdenoise.images.tags import (
+    GPS,
+    ByteOrder,
+    Directory,
+    Tag,
+    byte_order,
+    first_directory,
+    read_directory,
+)
+
+_MAKER_NOTE = 0x927C
+# What puts a picture on a map: GeoTIFF's tags, their forerunner, and coefficients of a sensor.
+_GEO_TIFF = (33550, 33920, 33922, 34264, 34735, 34736, 34737, 50844)
+_ENTRY = 12
+
+# A property's name with any prefix, as XMP, drones and others have it. Names are looked for
+# only where one can begin, so that long runs of letters, as pictures in XMP are, take no time.
+_LETTER = rb"[\w.\x80-\xff-]"
+_WORD = rb"(?:gps|latitude|longitude)"
+_NAME = rb"(?!xmlns:)(?=" + _LETTER + rb"+:)(?:" + _LETTER + rb"|:)*" + _WORD
+_NAME += rb"(?:" + _LETTER + rb"|:)*"
+# XMP has properties as attributes or as elements.
+_XMP_PLACE = re.compile(
+    rb"\s" + _NAME + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+    rb"|<(" + _NAME + rb")(?=[\s/>])[^>]*?(?:/>|>.*?</\1\s*>)",
+    re.DOTALL | re.IGNORECASE,
+)
+_XMP_MENTION = re.compile(rb"[\s\"'</]" + _NAME + rb"|</?" + _WORD, re.IGNORECASE)
+# A segment of extended XMP begins with an identifier, the whole length, and its own place in it.
+_EXTENSION_HEAD = 40
+
+
+def exif_without_place(exif: bytes | None) -> bytes | None:
+    """Takes the place out of an EXIF block where it stands: makers' notes point into the block.
+
+    Args:
+        exif: The block, from its TIFF header on.
+
+    Returns:
+        A block of the same length; None where it, or the place in it, cannot be followed, as
+        nobody knows what it says.
+    """
+    if not exif:
+        return None
+    block = bytearray(exif)
+    try:
+        order = byte_order(exif)
+        start = first_directory(exif)
+        behind = _take_out(block, start, read_directory(exif, start), order)
+    except (ValueError, struct.error):
+        return None
+    try:  # the directory of the preview
+        (start,) = struct.unpack_from(f"{order}L", block, behind)
+        if start:
+            _take_out(block, start, read_directory(exif, start), order)
+    except (ValueError, struct.error):
+        block[behind : behind + 4] = bytes(len(block[behind : behind + 4]))
+    return bytes(block)
+
+
+def _take_out(block: bytearray, at: int, tags: Directory, order: ByteOrder) -> int:
+    """Removes a directory's entries on the place, and what they lead to.
+
+    Returns:
+        Where the pointer to the next directory now stands.
+
+    Raises:
+        ValueError: An entry leads to a place that cannot be found.
+        struct.error: The block ends before the directory does.
+    """
+    (count,) = struct.unpack_from(f"{order}H", block, at)
+    kept = []
+    for start in range(at + 2, at + 2 + _ENTRY * count, _ENTRY):
+        (number,) = struct.unpack_from(f"{order}H", block, start)
+        tag = tags.get(number)
+        if _is_place(number, tag):
+            _erase(block, tag, order)
+            continue
+        kept.append(block[start : start + _ENTRY])
+        if tag is not None and tag.directory is not None:
+            _take_out(block, tag.numbers(order)[0], tag.directory, order)
+    end = at + 2 + _ENTRY * count
+    behind = at + 2 + _ENTRY * len(kept)
+    table = struct.pack(f"{order}H", len(kept)) + b"".join(kept) + block[end : end + 4]
+    block[at : end + 4] = table.ljust(len(block[at : end + 4]), b"\x00")
+    return behind
+
+
+def _is_place(number: int, tag: Tag | None) -> bool:
+    if number == GPS and (tag is None or tag.directory is None):
+        raise ValueError("its place cannot be found")
+    if number == GPS or number in _GEO_TIFF:
+        return True
+    # By chance a maker's note, which is no text, may have these letters.
+    return tag is not None and number != _MAKER_NOTE and _is_mentioned(tag.value)
+
+
+def _erase(block: bytearray, tag: Tag | None, order: ByteOrder) -> None:
+    if tag is None:
+        return
+    if tag.directory is not None:
+        (start,) = tag.numbers(order)[:1]
+        (count,) = struct.unpack_from(f"{order}H", block, start)
+        for entry in tag.directory.values():
+            _erase(block, entry, order)
+        end = min(len(block), start + 2 + _ENTRY * count)
+        block[start:end] = bytes(end - start)
+    block[tag.place : tag.place + len(tag.value)] = bytes(len(tag.value))
+
+
+def xmp_without_place(xmp: bytes | None) -> bytes | None:
+    """Cuts the place out of an XMP packet.
+
+    Returns:
+        The rest; None where it still speaks of the place, as in UTF-16.
+    """
+    if xmp is None:
+        return None
+    cut = _XMP_PLACE.sub(b"", xmp)
+    return None if _XMP_MENTION.search(cut.replace(b"\x00", b"")) else cut
+
+
+def extension_without_place(parts: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Returns the segments of extended XMP, or none where they speak of the place.
+
+    They are joined to be searched, as a name may begin in one and end in the next.
+    """
+    ordered = sorted(parts, key=lambda part: part[:_EXTENSION_HEAD])
+    packet = b"".join(part[_EXTENSION_HEAD:] for part in ordered)
+    return () if _XMP_MENTION.search(packet.replace(b"\x00", b"")) else parts
+
+
+def resources_without_place(block: bytes | None) -> bytes | None:
+    """Takes the place out of Photoshop's resources; those that speak of it still are left out."""
+    return change_resources(block, _change_resource) if block else block
+
+
+def _change_resource(number: int | None, data: bytes) -> bytes | None:
+    if number in EXIF_RESOURCES:
+        return exif_without_place(data)
+    if number == XMP_RESOURCE:
+        return xmp_without_place(data)
+    return None if _is_mentioned(data) else data
+
+
+def texts_without_place(
+    texts: tuple[tuple[bytes, bytes], ...],
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Returns PNG's text chunks but for those that speak of the place, or cannot be read."""
+    kept = []
+    for kind, body in texts:
+        text = read_text(kind, body)
+        if text is not None and not _is_mentioned(body) and not _is_mentioned(text):
+            kept.append((kind, body))
+    return tuple(kept)
+
+
+def comments_without_place(comments: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Returns JPEG's comments but for those that speak of the place."""
+    return tuple(comment for comment in comments if not _is_mentioned(comment))
+
+
+def _is_mentioned(data: bytes) -> bool:
+    # Without zeros, so that text in UTF-16 is found as well.
+    return b"gps" in data.replace(b"\x00", b"").lower()

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import io
+import struct
+import time
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image as PillowImage
+
+from kerasdenoise.images.geotags import exif_without_place
+from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.photoshop import iptc_of, resources, resources_of
+from kerasdenoise.images.policy import apply_policy
+from kerasdenoise.images.read import read_image
+from kerasdenoise.images.tags import (
+    EXIF,
+    GPS,
+    ORIENTATION,
+    Tag,
+    pack_block,
+    pack_directory,
+    read_directory,
+)
+from kerasdenoise.images.write import encode_image
+
+PICTURE = Image(np.full((9, 8, 3), 0.5, np.float32))
+PLACE = struct.pack("<6L", 52, 1, 31, 1, 4661, 100)
+LATITUDE = b'<x:xmpmeta><rdf:Description exif:GPSLatitude="47,22.2N"/></x:xmpmeta>'
+MAKER = Tag(2, 6, b"Maker\x00")
+
+
+def without_place(metadata: Metadata) -> Metadata:
+    return apply_policy(metadata, "no-gps")
+
+
+def resource(number: int, data: bytes) -> bytes:
+    return b"8BIM" + struct.pack(">HHL", number, 0, len(data)) + data + b"\x00" * (len(data) % 2)
+
+
+def raw_profile(name: str, content: bytes) -> bytes:
+    return f"\n{name}\n{len(content):8}\n{content.hex()}\n".encode()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        b' drone-dji:GpsLatitude="+47.37" drone-dji:GpsLongtitude="+8.54"',
+        b' drone-dji:Latitude = "+47.37"',
+        b"\te:GPSLatitude='+47.37'",
+        b' Camera:RtkGpsFix="+47.37"',
+    ],
+)
+def test_xmp_has_the_place_under_any_prefix(place: bytes) -> None:
+    xmp = b'<rdf:Description xmlns:gpsx="http://gps.example/"%s exif:ISO="100"/>'
+    left = without_place(Metadata(xmp=xmp % place)).xmp
+    assert left == xmp % b""
+
+
+def test_xmp_has_the_place_in_elements() -> None:
+    xmp = b"<a>%s<e:ISO>100</e:ISO></a>"
+    place = b"<e:gpsLatitude rdf:parseType='x'>47.37</e:gpsLatitude><drone-dji:GpsStatus/>"
+    assert without_place(Metadata(xmp=xmp % place)).xmp == xmp % b""
+
+
+@pytest.mark.parametrize(
+    "xmp",
+    [
+        LATITUDE.decode().encode("utf-16"),
+        b'<GPSLatitude xmlns="http://ns.adobe.com/exif/1.0/">47.37</GPSLatitude>',
+        b'<!-- exif:GPSLatitude="47.37 -->',
+    ],
+)
+def test_a_packet_that_still_speaks_of_the_place_is_dropped(xmp: bytes) -> None:
+    assert without_place(Metadata(xmp=xmp)).xmp is None
+
+
+def test_a_title_may_speak_of_gps() -> None:
+    xmp = b"<dc:title>my GPS track</dc:title>"
+    assert without_place(Metadata(xmp=xmp)).xmp == xmp
+
+
+def test_long_packets_take_no_time() -> None:
+    xmp = b"<a:image>" + b"A" * 2_000_000 + b" " * 2_000_000 + b"</a:image>"
+    start = time.perf_counter()
+    assert without_place(Metadata(xmp=xmp)).xmp == xmp
+    assert time.perf_counter() - start < 5
+
+
+def test_a_name_over_two_segments_of_extended_xmp_is_found() -> None:
+    head = b"0" * 32 + struct.pack(">L", 40)
+    first = head + struct.pack(">L", 0) + b"<a drone-dji:Gps"
+    second = head + struct.pack(">L", 16) + b'Latitude="+47.37"/>'
+    for parts in ((first, second), (second, first)):
+        assert without_place(Metadata(xmp_extension=parts)).xmp_extension == ()
+    # Letters by chance in what is coded as text are no name.
+    other = (head + struct.pack(">L", 0) + b'<a GDepth:Data="xxGPSxx"/>',)
+    assert without_place(Metadata(xmp_extension=other)).xmp_extension == other
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (b"zTXt", b"Comment\x00\x00" + zlib.compress(b"GPS 47.37,8.54")),
+        (b"iTXt", b"Comment\x00\x01\x00\x00\x00" + zlib.compress(b"gps 47.37,8.54")),
+        (b"tEXt", b"exif:GPSLatitude\x0047.37"),
+        (b"tEXt", b"Raw profile type xmp\x00" + raw_profile("xmp", LATITUDE)),
+        (b"zTXt", b"Raw profile type iptc\x00\x00" + zlib.compress(raw_profile("iptc", b"GPS"))),
+        (b"zTXt", b"Comment\x00\x00" + zlib.compress(b"GPS 47.37,8.54")[:-5]),
+    ],
+)
+def test_texts_of_png_are_searched_as_they_read(kind: bytes, body: bytes) -> None:
+    kept = (b"zTXt", b"Author\x00\x00" + zlib.compress(b"me"))
+    metadata = Metadata(texts=(kept, (kind, body)))
+    assert without_place(metadata).texts == (kept,)
+
+
+@pytest.mark.parametrize("name", ["xmp", "APP1"])
+def test_a_raw_profile_of_xmp_loses_the_place(name: str) -> None:
+    marker = b"http://ns.adobe.com/xap/1.0/\x00" if name == "APP1" else b""
+    text = f"Raw profile type {name}\x00".encode() + raw_profile(name, marker + LATITUDE)
+    data = encode_image(replace(PICTURE, metadata=Metadata(texts=((b"tEXt", text),))))
+    image = read_image(data)
+    assert image.metadata.xmp == LATITUDE
+    left = read_image(encode_image(image, metadata="no-gps")).metadata
+    assert left == Metadata(xmp=LATITUDE.replace(b' exif:GPSLatitude="47,22.2N"', b""))
+
+
+def test_resources_of_photoshop_lose_the_place() -> None:
+    exif = pack_block({0x010F: MAKER, GPS: Tag(4, 1, b"", {2: Tag(5, 3, PLACE)})}, "<")
+    iptc = resources_of(b"\x1c\x02\x05\x00\x05title")
+    block = b"".join(
+        [
+            resource(0x0424, LATITUDE),
+            iptc,
+            resource(0x0422, exif),
+            resource(0x0425, b"a note on GPS"),
+        ]
+    )
+    left = without_place(Metadata(photoshop=block)).photoshop or b""
+    assert iptc_of(left) == iptc_of(iptc)
+    assert [number for number, _ in resources(left)] == [0x0424, 0x0404, 0x0422]
+    assert b"GPS" not in left
+    assert PLACE not in left
+    assert b"Maker" in left
+    assert without_place(Metadata(photoshop=iptc)).photoshop == iptc
+    assert without_place(Metadata(photoshop=resource(0x0425, b"GPS"))).photoshop is None
+    assert without_place(Metadata(photoshop=iptc + b"8BIMGPS 47.37")).photoshop == iptc
+
+
+def test_comments_of_jpeg_that_speak_of_the_place_are_dropped() -> None:
+    comments = (b"hello", b"GPS 47.37,8.54")
+    assert without_place(Metadata(comments=comments)).comments == (b"hello",)
+
+
+def test_geotiff_loses_the_place() -> None:
+    stream = io.BytesIO()
+    tifffile.imwrite(
+        stream,
+        np.zeros((9, 8, 3), np.uint8),
+        photometric="rgb",
+        metadata=None,
+        software="Scanner",
+        extratags=[
+            (33550, 12, 3, (0.5, 0.5, 0.0), True),
+            (33922, 12, 6, (0.0, 0.0, 0.0, 8.54, 47.37, 0.0), True),
+            (34735, 3, 4, (1, 1, 0, 0), True),
+            (34737, 2, 0, "WGS 84", True),
+        ],
+    )
+    written = encode_image(read_image(stream.getvalue()), metadata="no-gps")
+    assert struct.pack("<d", 47.37) not in written
+    with tifffile.TiffFile(io.BytesIO(written)) as file:
+        found = file.pages.first.tags
+        assert found["Software"].value == "Scanner"
+        assert not {33550, 33922, 34735, 34737} & {tag.code for tag in found}
+
+
+def test_a_place_that_cannot_be_followed_takes_all_with_it() -> None:
+    turned = {ORIENTATION: Tag(3, 1, b"\x06\x00")}
+    place = Tag(4, 1, b"", {2: Tag(5, 3, PLACE)})
+    exif = bytearray(pack_block({0x010F: MAKER, **turned, GPS: place}, "<"))
+    (start,) = read_directory(bytes(exif), 8)[GPS].numbers("<")
+    struct.pack_into("<H", exif, start, 99)
+    block = PillowImage.Exif()
+    block.load(bytes(exif))
+    with pytest.warns(UserWarning, match="Corrupt EXIF"):
+        assert block.get_ifd(GPS)[2] == (52, 31, pytest.approx(46.61))
+    # But for what decides how the picture looks.
+    assert without_place(Metadata(exif=bytes(exif))).exif == pack_block(turned, "<")
+
+
+def test_texts_in_exif_that_speak_of_the_place_are_taken_out() -> None:
+    comment = b"UNICODE\x00" + "GPS 47.37".encode("utf-16-le")
+    exif = pack_block(
+        {
+            0x010E: Tag(2, 10, b"GPS 47.37\x00"),
+            0x010F: MAKER,
+            EXIF: Tag(4, 1, b"", {0x9286: Tag(7, len(comment), comment), 0xA001: MAKER}),
+        },
+        "<",
+    )
+    left = without_place(Metadata(exif=exif)).exif or b""
+    assert len(left) == len(exif)
+    assert b"47.37" not in left.replace(b"\x00", b"")
+    tags = read_directory(left, 8)
+    assert set(tags) == {0x010F, EXIF}
+    assert set(tags[EXIF].directory or {}) == {0xA001}
+
+
+def test_the_preview_stays_but_for_its_place() -> None:
+    first = pack_block({0x010F: MAKER}, "<")
+    at = len(first)
+    place = Tag(4, 1, b"", {2: Tag(5, 3, PLACE)})
+    preview = pack_directory({0x010F: MAKER, GPS: place}, "<", at)
+    # Behind the first directory's one entry stands where the next is.
+    exif = first[:22] + struct.pack("<L", at) + first[26:] + preview
+    left = exif_without_place(exif) or b""
+    assert PLACE not in left
+    assert set(read_directory(left, at)) == {0x010F}
+    # One that cannot be followed is led to no more.
+    cut = exif_without_place(exif[: at + 5]) or b""
+    assert cut == first + exif[at : at + 5]
+
+
+@given(st.binary(max_size=200))
+def test_any_block_keeps_its_length_or_is_dropped(noise: bytes) -> None:
+    block = b"MM\x00*\x00\x00\x00\x08" + noise
+    left = exif_without_place(block)
+    assert left is None or len(left) == len(block)
