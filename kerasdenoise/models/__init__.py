@@ -133,7 +133,7 @@ def make_config(architecture: str, values: dict[str, Any]) -> Config:
     module = get_architecture(architecture)
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     preset = values.pop("preset", None)
-    if preset is not None and preset not in module.PRESETS:
+    if preset is not None and preset not in list(module.PRESETS):  # it may be no key at all
         raise ModelError(
             f"{architecture} preset {preset!r}", "is unknown", f"known: {', '.join(module.PRESETS)}"
         )

@@ -32,12 +32,15 @@ class Mixture(Noise):
 
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Draws the noise of each part; the batch size is static. See `Noise.__call__`."""
-        batch = clean.shape[0]
-        stops = np.round(np.cumsum(self.shares) / np.sum(self.shares) * batch).astype(int)
-        starts = [0, *stops[:-1]]
+        counts = self.counts(clean.shape[0])
         parts = [
-            noise(clean[start:stop], seed)
-            for noise, start, stop in zip(self.noises, starts, stops, strict=True)
-            if stop > start
+            noise(clean[stop - count : stop], seed)
+            for noise, count, stop in zip(self.noises, counts, np.cumsum(counts), strict=True)
+            if count
         ]
         return keras.ops.concatenate(parts, axis=0)
+
+    def counts(self, batch: int) -> list[int]:
+        """How many images of a batch get each corruption; a small share of few may be none."""
+        stops = np.round(np.cumsum(self.shares) / np.sum(self.shares) * batch).astype(int)
+        return np.diff(stops, prepend=0).tolist()

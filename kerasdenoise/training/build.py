@@ -25,13 +25,19 @@ from kerasdenoise.training.recipe import ModelSection, Recipe
 from kerasdenoise.training.task import DenoisingTask
 from kerasdenoise.training.teacher import Teacher
 
+# Keras' policies of which the weights are float32.
+_DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
+
 
 def build_network(model: ModelSection) -> keras.Model:
     """Builds a network, its weights new, that computes in its own precision.
 
     Raises:
         ModelError: If there is no such network.
+        RecipeError: If there is no such precision.
     """
+    if model.dtype not in _DTYPES:
+        raise RecipeError(f"dtype {model.dtype!r}", "is unknown", f"known: {', '.join(_DTYPES)}")
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(model.dtype)
     try:
@@ -58,7 +64,9 @@ def build_task(recipe: Recipe, teacher: Teacher | None = None) -> DenoisingTask:
     denoiser = build_network(recipe.model)
     noises = [parse_noise(section.kind) for section in recipe.noise]
     _check_sides(recipe, config.stride, noises)
+    _check_colors(recipe, config.channels, noises)
     noise = Mixture(noises, [section.share for section in recipe.noise])
+    _check_shares(recipe, noise)
     plan = recipe.optimization
     check_objective(plan.objective, noise, plan.loss)
     kind = DenoisingTask
@@ -190,4 +198,28 @@ def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:
                 f"{name} {side}",
                 f"is no multiple of {multiple}, which the model or the noise needs",
                 f"write {side + -side % multiple}",
+            )
+
+
+def _check_colors(recipe: Recipe, channels: int, noises: Sequence[Noise]) -> None:
+    """Refuses noises that have no meaning for the network's channels."""
+    kinds = [section.kind for section in recipe.noise] + [*recipe.report.noises]
+    measured = [parse_noise(kind) for kind in recipe.report.noises]
+    for kind, noise in zip(kinds, [*noises, *measured], strict=True):
+        if noise.color_only and channels != 3:
+            raise RecipeError(
+                f"noise {kind!r}",
+                f"is of colors, of which a network of {channels} channel(s) has none",
+                "give another noise, or a network of 3 channels",
+            )
+
+
+def _check_shares(recipe: Recipe, noise: Mixture) -> None:
+    """Refuses shares of which no image of a batch is left."""
+    for section, count in zip(recipe.noise, noise.counts(recipe.data.batch), strict=True):
+        if not count:
+            raise RecipeError(
+                f"noise {section.kind!r}",
+                f"is given to no image: its share of {recipe.data.batch} is too small",
+                "write a larger batch or share",
             )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.training.ranges import check_ranges
 
 # By how an entry is annotated: what TOML may give for it, and how that is called.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -248,8 +249,11 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
                 "needs a trained network to begin with",
                 'name its run or saved model: start = "runs/NAME"',
             )
-    if recipe.optimization.steps < 1 or recipe.report.interval < 1:
-        raise RecipeError(name, "has steps or interval below 1", "give positive numbers")
+    if not recipe.report.noises:
+        raise RecipeError(
+            f"{name} [report] noises", "are none", "leave it out, or give one to measure with"
+        )
+    check_ranges(recipe, name)
     return recipe
 
 
@@ -270,8 +274,16 @@ def _make(kind: Any, values: Any, where: str) -> Any:
     if missing:
         raise RecipeError(f"{where} {missing[0]}", "is missing", "see recipes/photo.toml")
     for name, value in values.items():
-        known, called = _KINDS.get(str(fields[name].type).partition("[")[0], ((object,), ""))
-        # In Python true and false are numbers as well.
-        if not isinstance(value, known) or (isinstance(value, bool) and int in known):
-            raise RecipeError(f"{where} {name} = {value!r}", f"is not {called}", "give one")
+        kind_of, _, inner = str(fields[name].type).partition("[")
+        _check_kind(f"{where} {name} = {value!r}", kind_of, value)
+        if kind_of == "tuple":
+            for each in value:
+                _check_kind(f"{where} {name}: {each!r}", inner.partition(",")[0], each)
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _check_kind(subject: str, annotated: str, value: Any) -> None:
+    known, called = _KINDS.get(annotated, ((object,), ""))
+    # In Python true and false are numbers as well.
+    if not isinstance(value, known) or (isinstance(value, bool) and int in known):
+        raise RecipeError(subject, f"is not {called}", "give one")

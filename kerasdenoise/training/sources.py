@@ -63,7 +63,7 @@ def load_teacher(recipe: Recipe) -> Teacher | None:
     """Loads what a recipe's network learns from, to compute in the same precision; None if none.
 
     Raises:
-        RecipeError: If it is a run that cannot be read, or takes other inputs.
+        RecipeError: If it is a run that cannot be read, of integers, or takes other inputs.
         ModelError: If it is neither run nor model, or one that is damaged.
     """
     source = recipe.model.teacher
@@ -77,7 +77,12 @@ def load_teacher(recipe: Recipe) -> Teacher | None:
             "does not take a noisy image alone, of as many channels as this network",
             "name a network that does",
         )
-    network = build_network(dataclasses.replace(_read(source).model, dtype=recipe.model.dtype))
+    taught_by = _read(source).model
+    if taught_by.integers:
+        raise RecipeError(
+            f"teacher {source!r}", "was trained in integers", "name the one that it imitates"
+        )
+    network = build_network(dataclasses.replace(taught_by, dtype=recipe.model.dtype))
     network.set_weights(given.get_weights())
     if getattr(config, "estimates_level", False):
         parts = split_noise_level(network)

@@ -130,3 +130,15 @@ def test_weights_decay_with_a_teacher_too(text: Callable[..., str]):
     squares = sum(float(np.square(w).sum()) for w in decaying.trainable_variables)
     added = decaying.compute_loss(None, None, seen) - plain.compute_loss(None, None, seen)
     assert float(added) == pytest.approx(squares, rel=1e-3)
+
+
+def test_a_teacher_in_integers_is_refused(
+    recipe_text: Callable[..., str], text: Callable[..., str], teacher: Path, tmp_path: Path
+):
+    model = f"{CONFIG}\nintegers = true\nstart = '{teacher.as_posix()}'"
+    rounded = recipe_text(config=model).replace("steps =", 'loss = "psnr"\nsteps =')
+    rounded = parse_recipe(rounded)
+    train(rounded, tmp_path / "integers", Path(rounded.data.root))
+    recipe = parse_recipe(text().replace(teacher.as_posix(), (tmp_path / "integers").as_posix()))
+    with pytest.raises(RecipeError, match="was trained in integers; name the one that it imitates"):
+        load_teacher(recipe)

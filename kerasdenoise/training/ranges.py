@@ -1,0 +1,69 @@
+"""Which numbers a recipe may have."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from kerasdenoise.errors import RecipeError
+
+if TYPE_CHECKING:
+    from kerasdenoise.training.recipe import Recipe
+
+_TINY = math.ulp(0.0)
+_BELOW_ONE = math.nextafter(1.0, 0.0)
+
+# The least and the greatest of each, by section; the entries of no section have none.
+_RANGES: dict[str, dict[str, tuple[float, float]]] = {
+    "": {"seed": (0, 2**32 - 1)},
+    "data": {"patch": (1, math.inf), "margin": (0, math.inf), "batch": (1, math.inf)},
+    "optimization": {
+        "steps": (1, math.inf),
+        "peak": (_TINY, math.inf),
+        "warmup": (0, math.inf),
+        "decay": (0, 1),
+        "factor": (_TINY, math.inf),
+        "beta_2": (0, _BELOW_ONE),
+        "momentum": (0, 1),
+        "weight_decay": (0, math.inf),
+        "average": (0, _BELOW_ONE),
+        "clip": (0, math.inf),
+    },
+    "report": {"interval": (1, math.inf), "images": (1, math.inf), "crop": (1, math.inf)},
+}
+_SHARE = (_TINY, math.inf)
+
+
+def check_ranges(recipe: Recipe, name: str) -> None:
+    """Refuses numbers of a recipe with which nothing could be trained.
+
+    Args:
+        recipe: The recipe, whose entries are of the right types.
+        name: What errors call it.
+
+    Raises:
+        RecipeError: There is one.
+    """
+    for section, ranges in _RANGES.items():
+        where = f"{name} [{section}]" if section else name
+        for entry, bounds in ranges.items():
+            value = getattr(getattr(recipe, section) if section else recipe, entry)
+            _check(f"{where} {entry}", value, *bounds)
+    for noise in recipe.noise:
+        _check(f"{name} [[noise]] share", noise.share, *_SHARE)
+    for scale in recipe.data.scales:
+        _check(f"{name} [data] scales", scale, _TINY, math.inf)
+
+
+def _check(subject: str, value: float, least: float, greatest: float) -> None:
+    # Not the other way round, which would let through what is not a number, or infinite.
+    if least <= value <= greatest and math.isfinite(value):
+        return
+    low = "above 0" if least == _TINY else f"{least:,} or more"
+    if greatest == math.inf:
+        remedy = f"give {low}"
+    elif greatest == _BELOW_ONE:
+        remedy = f"give {low}, and less than 1"
+    else:
+        remedy = f"give {low}, and no more than {greatest:,}"
+    raise RecipeError(f"{subject} = {value!r}", "is out of range", remedy)
