@@ -1,4 +1,4 @@
-"""Which numbers a recipe may have."""
+"""Which numbers a recipe may have, and which lists need an entry."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "peak": (_TINY, math.inf),
         "warmup": (0, math.inf),
         "decay": (0, 1),
+        "epoch": (0, math.inf),
         "factor": (_TINY, math.inf),
         "beta_2": (0, _BELOW_ONE),
-        "momentum": (0, 1),
+        "momentum": (0, _BELOW_ONE),
         "weight_decay": (0, math.inf),
         "average": (0, _BELOW_ONE),
         "clip": (0, math.inf),
@@ -33,9 +34,12 @@ _RANGES: dict[str, dict[str, tuple[float, float]]] = {
 }
 _SHARE = (_TINY, math.inf)
 
+# Lists without which there is nothing to train on or to measure with, by section.
+_NEEDED = {"data": ("train", "validation", "scales"), "report": ("noises",)}
+
 
 def check_ranges(recipe: Recipe, name: str) -> None:
-    """Refuses numbers of a recipe with which nothing could be trained.
+    """Refuses numbers and empty lists of a recipe with which nothing could be trained.
 
     Args:
         recipe: The recipe, whose entries are of the right types.
@@ -49,6 +53,10 @@ def check_ranges(recipe: Recipe, name: str) -> None:
         for entry, bounds in ranges.items():
             value = getattr(getattr(recipe, section) if section else recipe, entry)
             _check(f"{where} {entry}", value, *bounds)
+    for section, entries in _NEEDED.items():
+        for entry in entries:
+            if not getattr(getattr(recipe, section), entry):
+                raise RecipeError(f"{name} [{section}] {entry}", "is empty", "give at least one")
     for noise in recipe.noise:
         _check(f"{name} [[noise]] share", noise.share, *_SHARE)
     for scale in recipe.data.scales:

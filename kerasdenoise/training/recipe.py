@@ -234,14 +234,12 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
         values[section] = _make(kind, values.get(section, {}), f"{name} [{section}]")
     for table, kind in (("noise", NoiseSection), ("benchmark", BenchmarkSection)):
         rows = values.get(table, [])
+        if not isinstance(rows, list):
+            raise RecipeError(f"{name} [[{table}]]", "is not a table", "see recipes/photo.toml")
         values[table] = tuple(_make(kind, row, f"{name} [[{table}]]") for row in rows)
     recipe: Recipe = _make(Recipe, values | {"source": text}, name)
     if not recipe.noise:
         raise RecipeError(f"{name} [[noise]]", "is missing", "give at least one kind of noise")
-    if not isinstance(recipe.model.parts, dict):
-        raise RecipeError(
-            f"{name} [model] parts", "is no table", 'write { border = "runs/border" }'
-        )
     for option in ("grow", "revive"):
         if getattr(recipe.model, option) and not recipe.model.start:
             raise RecipeError(
@@ -249,10 +247,6 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
                 "needs a trained network to begin with",
                 'name its run or saved model: start = "runs/NAME"',
             )
-    if not recipe.report.noises:
-        raise RecipeError(
-            f"{name} [report] noises", "are none", "leave it out, or give one to measure with"
-        )
     check_ranges(recipe, name)
     return recipe
 
@@ -276,9 +270,13 @@ def _make(kind: Any, values: Any, where: str) -> Any:
     for name, value in values.items():
         kind_of, _, inner = str(fields[name].type).partition("[")
         _check_kind(f"{where} {name} = {value!r}", kind_of, value)
+        # Of `tuple[str, ...]` all entries are texts, of `dict[str, str]` all values.
         if kind_of == "tuple":
             for each in value:
                 _check_kind(f"{where} {name}: {each!r}", inner.partition(",")[0], each)
+        elif kind_of == "dict":
+            for key, each in value.items():
+                _check_kind(f"{where} {name}.{key} = {each!r}", inner.split(", ")[1][:-1], each)
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 

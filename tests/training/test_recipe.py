@@ -99,6 +99,7 @@ def test_a_missing_entry_is_named(recipe_text: Callable[..., str], line: str, sa
         ({"kind": "25"}, "a.toml [[noise]] kind = 25: is not a text"),
         ({"train": "[1]"}, "a.toml [data] train: 1: is not a text"),
         ({"batch": '4\nscales = [1.0, "a"]'}, "a.toml [data] scales: 'a': is not a number"),
+        ({"architecture": '"unet"\nparts.border = 3'}, "[model] parts.border = 3: is not a text"),
         ({"crop": "64\nnoises = [25]"}, "a.toml [report] noises: 25: is not a text"),
     ],
 )
@@ -144,7 +145,10 @@ def test_an_unknown_entry_is_named(recipe_text: Callable[..., str], line: str, s
         ({"interval": "0"}, "a.toml [report] interval = 0: is out of range; give 1 or more"),
         ({"images": "0"}, "images = 0: is out of range"),
         ({"crop": "0"}, "crop = 0: is out of range"),
-        ({"crop": "64\nnoises = []"}, "a.toml [report] noises: are none; leave it out"),
+        ({"crop": "64\nnoises = []"}, "a.toml [report] noises: is empty; give at least one"),
+        ({"train": "[]"}, "a.toml [data] train: is empty"),
+        ({"validation": "[]"}, "a.toml [data] validation: is empty"),
+        ({"batch": "4\nscales = []"}, "a.toml [data] scales: is empty"),
         ({"batch": "0"}, "a.toml [data] batch = 0: is out of range"),
         ({"patch": "-16"}, "patch = -16: is out of range"),
         ({"margin": "-8"}, "margin = -8: is out of range; give 0 or more"),
@@ -156,6 +160,8 @@ def test_an_unknown_entry_is_named(recipe_text: Callable[..., str], line: str, s
         ({"warmup": "3\npeak = -1.0"}, "peak = -1.0: is out of range; give above 0"),
         ({"warmup": "3\npeak = inf"}, "peak = inf: is out of range"),
         ({"warmup": "3\nmomentum = 3"}, "momentum = 3: is out of range"),
+        ({"warmup": "3\nmomentum = 1.0"}, "momentum = 1.0: is out of range"),
+        ({"warmup": "3\nepoch = -1"}, "epoch = -1: is out of range"),
         ({"warmup": "3\nweight_decay = -1"}, "weight_decay = -1: is out of range"),
         ({"kind": '"gaussian:5"\nshare = 0'}, "a.toml [[noise]] share = 0: is out of range"),
         ({"kind": '"gaussian:5"\nshare = nan'}, "share = nan: is out of range"),
@@ -176,6 +182,14 @@ def test_a_section_that_is_no_table_is_refused(recipe_text: Callable[..., str]):
         recipe_text().replace("[report]", "[ignored]").replace("seed = 5", "seed = 5\nreport = 1")
     )
     assert "[report]: is not a table" in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+
+
+@pytest.mark.parametrize("table", ["noise", "benchmark"])
+def test_tables_that_are_none_are_refused(recipe_text: Callable[..., str], table: str):
+    text = recipe_text().replace('[[noise]]\nkind = "gaussian:0-55"\n', "")
+    text = text.replace("seed = 5", f"seed = 5\n{table} = 3")
+    said = f"a.toml [[{table}]]: is not a table"
+    assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"], ids=["gone", "not text"])
