@@ -9,7 +9,9 @@ from kerasdenoise.cli.target import check_target
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import UsageError
 from kerasdenoise.images.find import Found, find_photos
+from kerasdenoise.images.formats import format_of_suffix
 from kerasdenoise.images.naming import NameTemplate, can_be_written
+from kerasdenoise.images.paths import list_names
 from kerasdenoise.images.plan import Plan, plan_jobs, refuse_inputs
 
 
@@ -48,6 +50,7 @@ def make_plan(
         overwrite=treatment.overwrite,
         skip_existing=skip_existing,
     )
+    _check_depth(plan, treatment.bit_depth)
     return plan, _left_out(found, plan, recursive=recursive)
 
 
@@ -66,6 +69,17 @@ def check_compare(target: Path, plan: Plan, *, overwrite: bool) -> None:
         raise UsageError(target, "is no name of a picture", "call it .png or .jpg")
     refuse_inputs(target, plan)
     check_target(target, overwrite=overwrite)
+
+
+def _check_depth(plan: Plan, bit_depth: int | None) -> None:
+    rows = {job.target: format_of_suffix(job.target) for job in plan.jobs if bit_depth}
+    unfit = [path for path, row in rows.items() if row and bit_depth not in row.bit_depths]
+    if unfit:
+        raise UsageError(
+            list_names(unfit),
+            f"cannot have {bit_depth} bits",
+            "leave out --bit-depth, or choose another format by --name",
+        )
 
 
 def _left_out(found: Found, plan: Plan, *, recursive: bool) -> list[str]:
