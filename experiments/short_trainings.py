@@ -1,11 +1,12 @@
-"""Trains every network but reaction diffusion for some minutes on CIFAR-10, and writes docs/short_trainings.md.
+"""Trains every network but one for some minutes on CIFAR-10, and writes docs/short_trainings.md.
 
     python experiments/short_trainings.py --minutes 5 --jobs 2
 
-It shows that each of them learns, not how good it can be: five minutes of one core are little,
-and the more a network computes for a pixel the fewer steps it gets. Each training is a process
-pinned to a core of its own; one whose result is in `--runs` is not done again. Without the data
-folder of this project, `--train tfds:cifar10 --test tfds:cifar10:test` gets all of CIFAR-10.
+Reaction diffusion, which takes longer, is left out. It shows that each of them learns, not how good
+it can be: five minutes of one core are little, and the more a network computes for a pixel the
+fewer steps it gets. Each training is a process pinned to a core of its own; one whose result is in
+`--runs` is not done again. Without the data folder of this project, `--train tfds:cifar10 --test
+tfds:cifar10:test` gets all of CIFAR-10.
 """
 
 from __future__ import annotations
@@ -262,8 +263,9 @@ def write_page(arguments: argparse.Namespace) -> None:
     command = f"experiments/short_trainings.py --minutes {minutes:g} --jobs {arguments.jobs}"
     text = f"""# {minutes:g} minutes of training each
 
-Every network but reaction diffusion, trained on images of CIFAR-10 with Gaussian noise of sigma 25 of 255, and measured
-on others: the mean PSNR of the noisy images, not clipped, and of the denoised ones, clipped. The
+Every network but reaction diffusion, trained on images of CIFAR-10 with Gaussian noise of sigma
+25 of 255, and measured on others: the mean PSNR of the noisy images, not clipped, and of the
+denoised ones, clipped. The
 border U-Net finds borders, so that its figure is F1, and beside it that of borders found in the
 noisy image by the rule that defines them in the clean one.
 

@@ -91,7 +91,7 @@ def _introduction(comparison: Comparison) -> str:
     options = f"{images} --rounds {comparison.rounds} --threads {comparison.threads}"
     return f"""# Speed and memory
 
-`python cli.py benchmark {comparison.model}{options} --page docs/benchmarks.md --overwrite`
+`python cli.py benchmark {comparison.model}{options} --page FILE`
 measures the files of a saved model and the peers that are installed, and writes this page. How
 well they denoise is on [another page](quality.md).
 
