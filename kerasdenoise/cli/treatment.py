@@ -11,12 +11,7 @@ from kerasdenoise.images.image import Image
 from kerasdenoise.images.metadata_loss import lost_metadata
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.read import read_image
-from kerasdenoise.images.write import (
-    Quality,
-    check_writable,
-    encode_image,
-    write_image,
-)
+from kerasdenoise.images.write import Quality, check_writable, encode_image, write_image
 from kerasdenoise.inference.blend import check_strength
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.inference.grain import check_grain

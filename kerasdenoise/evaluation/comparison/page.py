@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import median
 from typing import TextIO
 
+from kerasdenoise import plain_json
 from kerasdenoise.evaluation.comparison.rows import FFDNET, Comparison, Goal, Row, Timing
 from kerasdenoise.evaluation.comparison.speed import median_ratio
 
@@ -60,14 +60,14 @@ def to_json(comparison: Comparison) -> str:
         "rows": [
             {
                 **asdict(row),
-                "tile_speed": _finite(comparison.speed(row, "tile")),
-                "photo_speed": _finite(comparison.speed(row, "photo")),
+                "tile_speed": comparison.speed(row, "tile"),
+                "photo_speed": comparison.speed(row, "photo"),
             }
             for row in comparison.rows
         ],
         "goals": [{**asdict(goal), "met": goal.met} for goal in comparison.goals()],
     }
-    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+    return plain_json.to_json(content, indent=2) + "\n"
 
 
 def render_page(comparison: Comparison) -> str:
@@ -183,10 +183,6 @@ def _number(value: float | None, scale: float, digits: int) -> str:
     if value is None or not math.isfinite(value):
         return _NONE
     return f"{scale * value:,.{digits}f}"
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _asked(goal: Goal) -> str:
