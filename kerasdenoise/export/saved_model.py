@@ -151,6 +151,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
         "summary": recipe.summary,
         "architecture": architecture,
         **runnable,
+        "keeps_tone": _keeps_tone(recipe),
         "parameters": denoiser.count_params(),
         "mac_per_pixel": mac_per_pixel(denoiser, config.stride),
         "license": recipe.model.license,
@@ -168,6 +169,15 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     }
     write_json(folder / "metadata.json", metadata)
     return metadata
+
+
+def _keeps_tone(recipe: Recipe) -> bool:
+    """Whether it denoises, and what it removes has no mean of its own."""
+    from kerasdenoise.noise import parse_noise
+
+    noises = [parse_noise(section.kind) for section in recipe.noise]
+    denoises = recipe.optimization.objective != "border"
+    return denoises and all(noise.keeps_tone for noise in noises)
 
 
 def _halo(runnable: dict[str, Any]) -> int:

@@ -10,13 +10,16 @@ from PIL import Image
 from kerasdenoise.errors import UsageError
 from kerasdenoise.inference.samples import check_type
 
-# From values (H, W, 1 or 3) of any of these types to an array of the same shape and type.
-DenoiseInto = Callable[[np.ndarray, np.ndarray], None]
+# From values (H, W, 1 or 3) of any of these types to an array of the same shape and type; and which
+# pixels are hidden, (H, W) of bool or None.
+DenoiseInto = Callable[[np.ndarray, np.ndarray, np.ndarray | None], None]
 
 _PIL_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
 
 
-def denoise_array(noisy: np.ndarray, denoise: DenoiseInto) -> np.ndarray:
+def denoise_array(
+    noisy: np.ndarray, denoise: DenoiseInto, alpha: np.ndarray | None = None
+) -> np.ndarray:
     """Denoises an array of any supported type.
 
     Only a tile of it is float32 at a time.
@@ -26,6 +29,7 @@ def denoise_array(noisy: np.ndarray, denoise: DenoiseInto) -> np.ndarray:
             which is copied. Of type uint8 or uint16, on their whole range, or float16,
             float32 or float64, nominally on [0, 1].
         denoise: Writes the denoised values of its first argument to its second.
+        alpha: (H, W), where it is not the fourth channel; None for none.
 
     Returns:
         An array of the same shape and type. Integers are rounded and clipped to their
@@ -46,7 +50,9 @@ def denoise_array(noisy: np.ndarray, denoise: DenoiseInto) -> np.ndarray:
         (array[..., np.newaxis] if array.ndim == 2 else array)[..., :3]
         for array in (noisy, denoised)
     )
-    denoise(values, results)
+    if noisy.ndim == 3 and noisy.shape[2] == 4:
+        alpha = noisy[..., 3]
+    denoise(values, results, None if alpha is None else alpha == 0)
     return denoised
 
 
@@ -74,7 +80,7 @@ def denoise_pil(noisy: Image.Image, denoise: DenoiseInto) -> Image.Image:
         )
     pixels = np.asarray(noisy)
     if noisy.mode == "LA":
-        color = denoise_array(pixels[..., 0], denoise)
+        color = denoise_array(pixels[..., 0], denoise, pixels[..., 1])
         denoised = Image.merge(
             "LA", (Image.fromarray(color), Image.fromarray(np.ascontiguousarray(pixels[..., 1])))
         )

@@ -18,10 +18,12 @@ from kerasdenoise.inference.given import denoise_given
 from kerasdenoise.inference.grain import add_grain, check_grain
 from kerasdenoise.inference.level import check_sigma, measure_sigma
 from kerasdenoise.inference.network import Network, Told
+from kerasdenoise.inference.outliers import fill, find_limits, find_missing
 from kerasdenoise.inference.quality import Quality, fit_quality, turns_of
 from kerasdenoise.inference.samples import check_finite, check_pixels
 from kerasdenoise.inference.tiles import Tile
 from kerasdenoise.inference.tiling import Tiling, no_memory
+from kerasdenoise.inference.tone import keep_tone
 from kerasdenoise.zoo import default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
@@ -130,7 +132,12 @@ class Denoiser:
         """
         return noisy.with_pixels(
             self.denoise_pixels(
-                noisy.pixels, strength, keep_grain=keep_grain, on_tile=on_tile, name=name
+                noisy.pixels,
+                strength,
+                keep_grain=keep_grain,
+                hidden=None if noisy.alpha is None else noisy.alpha == 0,
+                on_tile=on_tile,
+                name=name,
             )
         )
 
@@ -140,6 +147,7 @@ class Denoiser:
         strength: float = 1.0,
         *,
         keep_grain: float = 0.0,
+        hidden: np.ndarray | None = None,
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
     ) -> np.ndarray:
@@ -154,6 +162,8 @@ class Denoiser:
                 as if the noise were so many times as strong.
             keep_grain: How much of what is then removed is given back, in [0, 1]: of luma alone,
                 the same to all channels, so that noise in color stays away.
+            hidden: (H, W) of bool: pixels that nobody sees, under full transparency. They stay as
+                they are, and what they hold does not show in others. None for none.
             on_tile: Called after each tile.
             name: What to call the image in errors.
 
@@ -171,7 +181,9 @@ class Denoiser:
             denoised = pixels.copy()
         except MemoryError as error:
             raise no_memory(name) from error
-        self.denoise_into(pixels, denoised, strength, keep_grain, on_tile=on_tile, name=name)
+        self.denoise_into(
+            pixels, denoised, strength, keep_grain, hidden=hidden, on_tile=on_tile, name=name
+        )
         return denoised
 
     def denoise_into(
@@ -181,6 +193,7 @@ class Denoiser:
         strength: float = 1.0,
         keep_grain: float = 0.0,
         *,
+        hidden: np.ndarray | None = None,
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
     ) -> None:
@@ -191,6 +204,7 @@ class Denoiser:
             denoised: A copy of `pixels`, which the result replaces.
             strength: As for `denoise_pixels`.
             keep_grain: As for `denoise_pixels`.
+            hidden: As for `denoise_pixels`.
             on_tile: Called after each tile.
             name: What to call the image in errors.
 
@@ -204,16 +218,30 @@ class Denoiser:
         if strength == 0.0:
             return
         check_finite(pixels, name)
+        limits = find_limits(pixels)
         try:
-            told = Told(self._noise_level(pixels), max(strength, 1.0))
-            contexts = self._network.summarize(pixels, told)
+            missing = _unite(hidden, find_missing(pixels, limits))
+            if missing is not None and missing.all():
+                return
+            seen = pixels if missing is None else fill(pixels, missing)
+            told = Told(self._noise_level(seen), max(strength, 1.0))
+            contexts = self._network.summarize(seen, told)
         except MemoryError as error:
             raise no_memory(name) from error
 
         def run(tile: Tile, noisy: np.ndarray) -> None:
+            beyond = None
+            if limits is not None:
+                within = np.clip(noisy, limits.lowest, limits.highest)
+                noisy, beyond = within, noisy - within
             result = self._network.denoise(noisy, told, contexts)
+            if self.info.keeps_tone:
+                inside = tile.inside(*pixels.shape[:2])
+                result = keep_tone(noisy, result, inside, bounded=limits is None)
             noisy = noisy[tile.keep]
             result = add_grain(noisy, blend(noisy, result[tile.keep], strength), keep_grain)
+            if beyond is not None:
+                result = result + beyond[tile.keep]
             if not np.isfinite(result).all():
                 raise InputError(
                     name,
@@ -222,7 +250,9 @@ class Denoiser:
                 )
             denoised[tile.place] = to_samples(result, denoised.dtype)
 
-        self._tiling.run(pixels, run, name, on_tile)
+        self._tiling.run(seen, run, name, on_tile)
+        if missing is not None:
+            np.copyto(denoised, pixels, where=missing[..., np.newaxis])
         if pixels.nbytes > _LARGE:
             self._network.release()
 
@@ -314,6 +344,13 @@ def denoise(
     check_strength(strength, denoiser.info)
     check_grain(keep_grain)
     return denoise_given(noisy, denoiser, strength, keep_grain, output=output, overwrite=overwrite)
+
+
+def _unite(*masks: np.ndarray | None) -> np.ndarray | None:
+    """Returns where any of the masks is set; None if nowhere."""
+    given = [mask for mask in masks if mask is not None]
+    united = np.logical_or.reduce(given) if given else None
+    return united if united is not None and united.any() else None
 
 
 def _as_denoiser(

@@ -48,8 +48,8 @@ def denoise_given(
         UsageError: The result's file exists, or `noisy` is of a type that is not known.
     """
 
-    def denoise_into(values: np.ndarray, results: np.ndarray) -> None:
-        denoiser.denoise_into(values, results, strength, keep_grain)
+    def denoise_into(values: np.ndarray, results: np.ndarray, hidden: np.ndarray | None) -> None:
+        denoiser.denoise_into(values, results, strength, keep_grain, hidden=hidden)
 
     def denoise_file(source: Path | bytes, name: object = "image") -> Any:
         image = read_image(source, exact=True)

@@ -48,6 +48,14 @@ class Tile:
         """How many pixels are read."""
         return len(self.read[0]) * len(self.read[1])
 
+    def inside(self, height: int, width: int) -> tuple[slice, slice]:
+        """The rows and columns of the tile that lie in the image, of this size."""
+        rows, columns = (
+            slice(max(-axis.start, 0), min(axis.stop, size) - axis.start)
+            for axis, size in zip(self.read, (height, width), strict=True)
+        )
+        return rows, columns
+
 
 @dataclass(frozen=True)
 class TileGrid:

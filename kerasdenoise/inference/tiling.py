@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from typing import Literal
@@ -12,7 +13,11 @@ from kerasdenoise.errors import InputError
 from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.inference.engines import TileError
 from kerasdenoise.inference.tiles import Tile, TileGrid, halve, reflect, tile_grid
+from kerasdenoise.inference.tone import CELL, REACH
 from kerasdenoise.zoo import ModelInfo
+
+# Bytes for each pixel of a tile that are taken beside the model: several float32 pictures.
+_BESIDE = 80
 
 
 class Tiling:
@@ -33,6 +38,9 @@ class Tiling:
         self._info = info
         self._tile: int | Literal["auto"] = tile
         self._max_memory = max_memory
+        # What keeps the tone sees further than the model, and has a grid of its own.
+        self._radius = info.radius + (REACH if info.keeps_tone else 0)
+        self._stride = math.lcm(info.stride, CELL if info.keeps_tone else 1)
         self._too_large = sys.maxsize  # area of a tile for which memory has failed
         self.grid(1, 1)
 
@@ -42,8 +50,8 @@ class Tiling:
             height,
             width,
             tile=self._tile,
-            radius=self._info.radius,
-            stride=self._info.stride,
+            radius=self._radius,
+            stride=self._stride,
             bytes_per_pixel=self._info.bytes_per_pixel,
             max_memory=self._max_memory,
         )
@@ -69,15 +77,18 @@ class Tiling:
             ModelError: The model cannot run even on the smallest tile.
         """
         grid = self.grid(*pixels.shape[:2])
+        largest = 0  # area of a tile of this image for which memory was enough
         for tile in grid.tiles:
             waiting = [tile]
             while waiting:
                 part = waiting.pop()
-                halves = halve(part, grid.halo, self._info.stride)
+                halves = halve(part, grid.halo, self._stride)
                 if halves and part.area >= self._too_large:
                     waiting += halves
                     continue
                 try:
+                    if part.area > largest:
+                        self._reserve(part.area)
                     work(part, to_pixels(_read(pixels, part)))
                 except (MemoryError, TileError) as error:
                     if not halves and isinstance(error, TileError):
@@ -86,8 +97,17 @@ class Tiling:
                         raise no_memory(name) from error
                     self._too_large = part.area
                     waiting += halves
+                else:
+                    largest = max(largest, part.area)
             if on_tile is not None:
                 on_tile()
+
+    def _reserve(self, area: int) -> None:
+        """Asks for the memory that a tile takes, and gives it back.
+
+        LiteRT does not always notice that it got none, and ends the process then.
+        """
+        np.empty((self._info.bytes_per_pixel + _BESIDE) * area, np.uint8)
 
 
 def _read(pixels: np.ndarray, tile: Tile) -> np.ndarray:

@@ -26,11 +26,14 @@ class Noise:
         kind: What the command line and recipes call it.
         multiple: What height and width of the images must be multiples of.
         color_only: Whether images must be RGB.
+        keeps_tone: Whether it leaves the mean of many pixels nearly as it is, so that a denoiser
+            has no reason to change it.
     """
 
     kind: ClassVar[str]
     multiple: ClassVar[int] = 1
     color_only: ClassVar[bool] = False
+    keeps_tone: ClassVar[bool] = False
 
     @classmethod
     def parse(cls, argument: str) -> Self:

@@ -65,6 +65,7 @@ class Camera(Noise):
     kind: ClassVar[str] = "camera"
     multiple: ClassVar[int] = 16  # two blocks of JPEG, for half-resolution chroma
     color_only: ClassVar[bool] = True
+    keeps_tone: ClassVar[bool] = True
 
     shot: tuple[float, float] = (2e-4, 1.2e-2)
     bands: tuple[float, float] = (0.0, 0.25)

@@ -28,6 +28,7 @@ class Compressed(Noise):
     kind: ClassVar[str] = "compressed"
     multiple: ClassVar[int] = 16  # two blocks of JPEG, for half-resolution chroma
     color_only: ClassVar[bool] = True
+    keeps_tone: ClassVar[bool] = True
 
     low: float = 0.0
     high: float = 55 / 255

@@ -30,6 +30,7 @@ class Gaussian(Noise):
     """
 
     kind: ClassVar[str] = "gaussian"
+    keeps_tone: ClassVar[bool] = True
 
     low: float = 0.0
     high: float = 55 / 255

@@ -39,6 +39,7 @@ class Poisson(Noise):
     """
 
     kind: ClassVar[str] = "poisson"
+    keeps_tone: ClassVar[bool] = True
 
     low: float = 5.5
     high: float = 5.5

@@ -23,6 +23,7 @@ class Speckle(Noise):
     """
 
     kind: ClassVar[str] = "speckle"
+    keeps_tone: ClassVar[bool] = True
 
     low: float = 0.1
     high: float = 0.1

@@ -40,6 +40,8 @@ class ModelInfo:
         takes_noise_level: Whether it is told the level of the noise.
         estimates_level: Whether it estimates the level of the noise itself, and may be told
             another.
+        keeps_tone: Whether what it removes has no mean of its own, so that the photo's tone is
+            kept; see `inference.tone`.
         runs_int8: Whether a tile is denoised by its file of 8-bit integers.
         part: Edge of the parts that statistics of the whole image are taken from.
         bytes_per_pixel: What it takes of memory for each pixel of a tile, as far as is known.
@@ -58,6 +60,7 @@ class ModelInfo:
     has_context: bool = False
     takes_noise_level: bool = False
     estimates_level: bool = False
+    keeps_tone: bool = False
     runs_int8: bool = False
     part: int = 1024
     bytes_per_pixel: int = 1
@@ -133,6 +136,7 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
             has_context=bool(metadata.get("global_context", False)),
             takes_noise_level=bool(metadata.get("noise_level", False)),
             estimates_level=bool(metadata.get("estimates_level", False)),
+            keeps_tone=bool(metadata.get("keeps_tone", False)),
             part=metadata.get("part", 1024),
             bytes_per_pixel=metadata.get("bytes_per_pixel", 1),
             files=files,

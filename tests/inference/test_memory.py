@@ -100,9 +100,9 @@ import numpy as np
 from kerasdenoise.inference.denoiser import Denoiser
 
 pixels = np.random.default_rng(0).random((1500, 1500, 3), np.float32)
-denoiser = Denoiser(threads=1, tile=2000)
+denoiser = Denoiser("photo_tiny", threads=1, tile=2000)
 expected = denoiser.denoise_pixels(pixels)
-denoiser = Denoiser(threads=1, tile=2000)
+denoiser = Denoiser("photo_tiny", threads=1, tile=2000)
 held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 limit = held + pixels.nbytes + 40_000_000
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -1,0 +1,93 @@
+"""What a network must not see: hidden and missing pixels, and values far beyond the scene's."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+# Pixels that are looked at, on a grid over the whole image.
+_SAMPLED = 2**18
+
+# Values above so many times the scene's bright parts are lamps, suns and hot pixels.
+_HEADROOM = 8.0
+
+
+class Limits(NamedTuple):
+    """The values that a network may see of an image of floating-point numbers.
+
+    Attributes:
+        lowest: Values below are as noise makes them, down to here.
+        highest: Values above are cut off while a network looks, and given back afterwards.
+        missing: Values below stand for "no data".
+    """
+
+    lowest: float
+    highest: float
+    missing: float
+
+
+def find_limits(pixels: np.ndarray) -> Limits | None:
+    """Finds the values between which the scene of an image lies.
+
+    Noise near a lamp of 20,000 is no stronger than elsewhere, but to a network whose result scales
+    with its input, what surrounds the lamp is nothing beside it.
+
+    Args:
+        pixels: (H, W, C) of any type of `samples.DTYPES`, finite.
+
+    Returns:
+        The limits, or None for integers, which have no such values.
+    """
+    if pixels.dtype.kind == "u":
+        return None
+    step = max(1, int((pixels.shape[0] * pixels.shape[1] / _SAMPLED) ** 0.5))
+    lit = pixels[::step, ::step]
+    lit = lit[lit > 0]
+    bright = float(np.percentile(lit, 75)) if lit.size else 0.0
+    highest = max(1.0, _HEADROOM * bright)
+    return Limits(-highest / 4, highest, -max(1.0, bright / 4))
+
+
+def find_missing(pixels: np.ndarray, limits: Limits | None) -> np.ndarray | None:
+    """Marks the pixels that hold no data: (H, W) of bool, or None if there are none."""
+    if limits is None or float(pixels.min()) >= limits.missing:
+        return None
+    return (pixels < limits.missing).any(axis=2)
+
+
+def fill(pixels: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Gives missing pixels the mean of what lies around them.
+
+    Means are taken over blocks of 2, 4, 8 pixels and so on, of which the smallest that shows any of
+    the image is taken, as pull-push interpolation does (Gortler et al., "The lumigraph",
+    SIGGRAPH 1996, which interpolates between blocks as well).
+
+    Args:
+        pixels: (H, W, C) of any type of `samples.DTYPES`.
+        missing: (H, W) of bool; not all of them.
+
+    Returns:
+        A copy of the same type, in which all other pixels are as they were.
+    """
+    weight = (~missing).astype(np.float32)[..., np.newaxis]
+    total = np.where(missing[..., np.newaxis], 0, pixels).astype(np.float32)
+    filled, unknown, block = pixels.copy(), missing.copy(), 1
+    while unknown.any():
+        total, weight, block = _halve(total), _halve(weight), 2 * block
+        rows, columns = np.nonzero(unknown)
+        found = weight[rows // block, columns // block, 0] > 0
+        rows, columns = rows[found], columns[found]
+        cells = rows // block, columns // block
+        means = total[cells] / weight[cells]
+        if pixels.dtype.kind == "u":
+            means = np.rint(means)
+        filled[rows, columns] = means.astype(pixels.dtype)
+        unknown[rows, columns] = False
+    return filled
+
+
+def _halve(values: np.ndarray) -> np.ndarray:
+    height, width, channels = values.shape
+    padded = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)))
+    return padded.reshape(-(-height // 2), 2, -(-width // 2), 2, channels).sum(axis=(1, 3))

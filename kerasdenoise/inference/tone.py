@@ -1,0 +1,147 @@
+"""Keeps the tone of a photo: what denoising may change at scales where noise averages out.
+
+A network may tint: it may move the mean of many pixels by more than any noise could have moved it.
+Noise of deviation s changes the mean under a Gaussian window of w pixels by s / (2 sqrt(pi) w), so
+what a network changes beyond that is no noise, and is taken back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+# Deviation in pixels of the Gaussian window whose means are kept.
+WINDOW = 12.0
+
+# Means are taken on a grid of cells of so many pixels a side.
+CELL = 8
+
+# Cells on each side that the window reaches: it is cut off at 32 pixels.
+_TAPS = 3
+
+# How far a pixel reaches another's correction, in pixels: a multiple of the cell.
+REACH = CELL * (_TAPS + 2)
+
+# What the mean may change by, in deviations of the mean of white noise. Three quarters of one, so
+# that a change of wider parts stays below three of theirs, which are up to four times as small.
+_SHARE = 0.75
+_MEAN_OF_NOISE = 1.0 / (2.0 * math.sqrt(math.pi) * WINDOW)
+
+# The most that the mean may change by however strong the noise: what was removed from a dither or a
+# screen is large, and no noise.
+_MOST = 0.75 / 255.0
+
+# A picture that is not larger than this reach is seen whole by every tile. In it the window's ends
+# weigh much, and what is taken back once is not enough.
+_ROUNDS = 6
+
+# The cells' own extent and the interpolation between them widen the window; the taps do the rest.
+_SPREAD = math.sqrt(WINDOW**2 - (CELL**2 - 1) / 12 - CELL**2 / 6) / CELL
+_WEIGHTS = np.exp(-0.5 * (np.arange(-_TAPS, _TAPS + 1) / _SPREAD) ** 2).astype(np.float32)
+
+
+def keep_tone(
+    noisy: np.ndarray,
+    denoised: np.ndarray,
+    inside: tuple[slice, slice] = (slice(None),) * 2,
+    *,
+    bounded: bool = False,
+) -> np.ndarray:
+    """Takes back what a network changed of a tile's tone.
+
+    With L the Gaussian mean of 12 pixels, of each channel, and s the deviation of what was
+    removed there, `L(denoised - noisy)` is brought to within 0.75 s / (2 sqrt(pi) 12), and to
+    within 0.75 / 255. What is further than `REACH` from the tile's edge, or beyond which there is
+    no image, does not depend on the tile, if its corner lies on a multiple of `CELL`.
+
+    Args:
+        noisy: Float32 (H, W, C), sides multiples of `CELL`.
+        denoised: What the network made of it, of the same shape.
+        inside: Rows and columns that show the image; around it, it is continued by reflection,
+            which must not count twice.
+        bounded: Whether pixels are to be integers, so that what lies beyond [0, 1] is lost: it is
+            cut off first, and what is taken back leads nowhere beyond.
+
+    Returns:
+        Float32 of the same shape.
+    """
+    seen = [axis.indices(size) for axis, size in zip(inside, noisy.shape, strict=False)]
+    whole = max(stop - start for start, stop, _ in seen) <= REACH
+    for _ in range(_ROUNDS if whole else 1):
+        denoised = _take_back(noisy, denoised, inside, bounded)
+    return denoised
+
+
+def _take_back(
+    noisy: np.ndarray, denoised: np.ndarray, inside: tuple[slice, slice], bounded: bool
+) -> np.ndarray:
+    if bounded:
+        denoised = np.clip(denoised, 0.0, 1.0)
+    change = np.zeros_like(noisy)
+    np.subtract(denoised[inside], noisy[inside], out=change[inside])
+    power = _sum_cells(np.square(change)).sum(axis=2, keepdims=True) / np.float32(noisy.shape[2])
+    pixels = _count(noisy.shape[0], inside[0])[:, None] * _count(noisy.shape[1], inside[1])
+    # A cell so far outside that the window shows it nothing of the image needs no value.
+    pixels = np.maximum(_smooth(pixels[..., None]), np.float32(1e-6))
+    mean, power = _smooth(_sum_cells(change)) / pixels, _smooth(power) / pixels
+    bound = np.minimum(np.float32(_SHARE * _MEAN_OF_NOISE) * np.sqrt(power), np.float32(_MOST))
+    excess = mean - np.clip(mean, -bound, bound)
+    if not bounded:
+        return denoised - _enlarge(excess)
+    change[inside] = denoised[inside]
+    tone = _smooth(_sum_cells(change)) / pixels
+    # Each pixel goes towards black or white by the same share of the way.
+    down, up = np.maximum(excess, 0.0), np.maximum(-excess, 0.0)
+    down = down / np.maximum(tone, np.maximum(down, np.float32(1e-6)))
+    up = up / np.maximum(1.0 - tone, np.maximum(up, np.float32(1e-6)))
+    towards_white = _enlarge(up)
+    return denoised * (1.0 - _enlarge(down) - towards_white) + towards_white
+
+
+def _count(size: int, inside: slice) -> np.ndarray:
+    """The pixels of each cell of an axis that show the image."""
+    seen = np.zeros(size, np.float32)
+    seen[inside] = 1.0
+    return seen.reshape(-1, CELL).sum(axis=1)
+
+
+def _sum_cells(values: np.ndarray) -> np.ndarray:
+    height, width, channels = values.shape
+    rows = values.reshape(height // CELL, CELL, width * channels).sum(axis=1)
+    return rows.reshape(height // CELL, width // CELL, CELL, channels).sum(axis=2)
+
+
+def _smooth(cells: np.ndarray) -> np.ndarray:
+    """Sums neighbors by the window's weights; there is nothing beyond the edges."""
+    for axis in (0, 1):
+        pad = [(0, 0)] * 3
+        pad[axis] = (_TAPS, _TAPS)
+        padded, size = np.pad(cells, pad), cells.shape[axis]
+        # One tap after the other: the order of the sum, and so its last digit, is always the same.
+        cells = sum(
+            weight * padded[(slice(None),) * axis + (slice(tap, tap + size),)]
+            for tap, weight in enumerate(_WEIGHTS)
+        )
+    return cells
+
+
+def _enlarge(cells: np.ndarray) -> np.ndarray:
+    """Interpolates linearly between the centers of cells; beyond the outermost nothing changes."""
+    tall, wide, channels = cells.shape
+    columns = np.stack(list(_interpolate(cells.swapaxes(0, 1))), axis=1)
+    columns = columns.reshape(wide * CELL, tall, channels).swapaxes(0, 1)
+    rows = np.empty((tall, CELL, wide * CELL, channels), np.float32)
+    for place, row in enumerate(_interpolate(np.ascontiguousarray(columns))):
+        rows[:, place] = row
+    return rows.reshape(tall * CELL, wide * CELL, channels)
+
+
+def _interpolate(cells: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields, for each place within a cell along the first axis, the values of all cells."""
+    padded = np.concatenate([cells[:1], cells, cells[-1:]])
+    for place in range(CELL):
+        away = (place + 0.5) / CELL - 0.5  # from the center, in cells
+        neighbor = padded[:-2] if away < 0 else padded[2:]
+        yield cells + np.float32(abs(away)) * (neighbor - cells)
