@@ -70,6 +70,10 @@ class Camera(Noise):
         chroma_width: The same deviation for chroma.
         blotch_smoothing: The same share for what is left of chroma, over a wider window.
         blotch_width: Range of that window's deviation.
+        edge: Range of the slope of luma, per pixel, at which half of a pixel's noise is spared by
+            the camera's noise reduction, as it spares edges and texture; log-uniform.
+        sparing: Range of the share of the noise of flat parts that this takes away beyond what it
+            takes of all; below 0 is none.
         sharpening: Range of the amount of unsharp masking of luma, 1 pixel wide.
         reduction: Range of the factor by which the picture was reduced after demosaicing.
         quality: Range of the JPEG quality.
@@ -101,6 +105,8 @@ class Camera(Noise):
     chroma_width: tuple[float, float] = (1.0, 4.0)
     blotch_smoothing: tuple[float, float] = (0.0, 0.97)
     blotch_width: tuple[float, float] = (4.0, 12.0)
+    edge: tuple[float, float] = (0.01, 0.06)
+    sparing: tuple[float, float] = (-0.4, 0.9)
     sharpening: tuple[float, float] = (0.0, 0.8)
     reduction: tuple[float, float] = (1.0, 1.0)
     quality: tuple[float, float] = (60.0, 99.0)
@@ -171,6 +177,8 @@ class Camera(Noise):
         variance = sum(share * ops.square(added) for share, added in exposures)
         variance = variance - ops.square(shift)
         noise, shift = self._process(expose(noise), shift, seed)
+        spared = self._spare(clean, seed)
+        noise, shift, variance = noise * spared, shift * spared, variance * ops.square(spared)
         left = _mean_square(noise - shift) / ops.maximum(_mean_square(ops.sqrt(variance)), 1e-12)
 
         noisy = self._compress(ops.clip(clean + noise, 0.0, 1.0), seed)
@@ -206,6 +214,17 @@ class Camera(Noise):
         response = ops.concatenate([luma, chroma, chroma], axis=1)
         noise, shift = filter_pair(ops.matmul(noise, _TO_YCC), ops.matmul(shift, _TO_YCC), response)
         return ops.matmul(noise, _TO_RGB), ops.matmul(shift, _TO_RGB)
+
+    def _spare(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """How much of the noise denoising leaves at each pixel: all beside edges and in texture."""
+        ops = keras.ops
+        luma = ops.matmul(clean, _TO_YCC[:, :1])
+        slope = sum(ops.abs(luma - ops.roll(luma, 1, axis=axis)) for axis in (1, 2))
+        slope = ops.average_pool(slope, 5, strides=1, padding="same")
+        low, high = (math.log(value) for value in self.edge)
+        edge = slope / (slope + ops.exp(per_image(clean, low, high, seed)))
+        depth = ops.maximum(per_image(clean, *self.sparing, seed), 0.0)
+        return 1.0 - depth * (1.0 - edge)
 
     def _compress(self, noisy: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Saves as JPEG, perhaps twice, or leaves as it is."""

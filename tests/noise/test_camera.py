@@ -27,6 +27,7 @@ RAW = Camera(
     white=(1, 1),
     softness=(0, 0),
     denoised=0.0,
+    sparing=(0.0, 0.0),
     luma_smoothing=(0, 0),
     chroma_smoothing=(0, 0),
     blotch_smoothing=(0, 0),
@@ -438,3 +439,16 @@ def test_a_compiled_step_of_any_batch_draws_the_same():
     # JPEG rounds; a value in the middle may go either way.
     differences = np.abs(step(clean).numpy() - drawn(noise, clean, 5))
     assert (differences > 1e-5).mean() < 0.01
+
+
+def test_noise_reduction_spares_edges():
+    clean = np.full((8, 64, 64, 3), 0.4, np.float32)
+    clean[:, :, 32:] = 0.6
+    camera = Camera(shot=(0.002, 0.002), sparing=(0.8, 0.8), edge=(0.01, 0.01), compressed=0.0)
+    noisy, expected = camera.draw_pair(clean, keras.random.SeedGenerator(0))
+    noise = keras.ops.convert_to_numpy(noisy - expected)
+    assert noise[:, :, 31:34].std() > 2 * noise[:, :, 8:24].std()
+    even = dataclasses.replace(camera, sparing=(-1.0, 0.0))
+    noisy, expected = even.draw_pair(clean, keras.random.SeedGenerator(0))
+    noise = keras.ops.convert_to_numpy(noisy - expected)
+    assert noise[:, :, 31:34].std() < 1.5 * noise[:, :, 8:24].std()

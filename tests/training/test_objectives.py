@@ -51,6 +51,21 @@ def test_supervised_compares_with_the_clean_image():
     assert not np.array_equal(noisy, clean)
 
 
+def test_exposures_leave_what_many_pixels_have_in_common():
+    clean = np.full((2, 64, 64, 3), 0.5, np.float32)
+    noisy, target = pair("exposures", clean)
+    noise = noisy - clean
+    expected = ndimage.gaussian_filter(noise, (0, 12, 12, 0), mode="wrap")
+    np.testing.assert_allclose(target - clean, expected, atol=1e-4)
+    assert noise.std() > 20 * expected.std()
+
+
+def test_exposures_are_of_what_clipping_leaves():
+    clean = np.full((2, 64, 64, 3), 0.95, np.float32)
+    noisy, target = pair("exposures", clean, "speckle:0.2")
+    assert target.mean() == pytest.approx(noisy.mean(), abs=1e-4)
+
+
 def test_supervised_compares_with_the_mean_of_clipped_noise():
     clean = np.full((2, 64, 64, 3), 0.95, np.float32)
     noisy, target = pair("supervised", clean, "speckle:0.2")
