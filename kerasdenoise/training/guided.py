@@ -15,9 +15,8 @@ from kerasdenoise.training.teacher import Teacher, compare_with_teacher
 # Share of the patches whose true noise level the denoising part is told.
 TOLD = 0.25
 
-# A level is to be right by a share of itself, but for levels below this one, which leave a photo
-# clean enough.
-FAINT = 1 / 255
+# Levels below this one leave a photo clean enough, and need not be told apart.
+FAINT = 0.5 / 255
 
 # What the level's error counts beside the image's.
 SHARE = 0.05
@@ -51,9 +50,9 @@ class GuidedTask(DenoisingTask):
     def call(self, clean: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         """Returns what was compared; besides what `DenoisingTask` returns, both levels."""
         ops = keras.ops
-        noisy, target = self._objective(clean, self._noise, self.seed_generator)
-        noisy, target = self._crop(noisy, target)
-        level = measure_level(noisy, target)
+        noisy, target, mean = self._objective(clean, self._noise, self.seed_generator)
+        noisy, target, mean = self._crop(noisy, target, mean)
+        level = measure_level(noisy, mean)
         estimated = self._estimator(noisy, training=training)
         is_told = keras.random.uniform((noisy.shape[0], 1, 1, 1), seed=self.seed_generator) < TOLD
         guide = ops.where(is_told, level, ops.stop_gradient(estimated))
@@ -69,10 +68,15 @@ class GuidedTask(DenoisingTask):
         return seen
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
-        """Adds the error of the estimated level, relative to the level."""
-        level = y_pred["level"]
-        error = keras.ops.abs(y_pred["estimated"] - level) / (level + FAINT)
-        error = SHARE * keras.ops.mean(error)
+        """Adds the error of the estimated level.
+
+        It is `r - log(r) - 1`, with r the ratio of the true variance to the estimated one: least
+        where the estimate is the mean of all variances that look like this, relative to itself.
+        """
+        faint = FAINT**2
+        ratio = keras.ops.square(y_pred["level"]) + faint
+        ratio = ratio / (keras.ops.square(y_pred["estimated"]) + faint)
+        error = SHARE * keras.ops.mean(ratio - keras.ops.log(ratio) - 1.0)
         if self._teacher is not None:
             return self._penalize(compare_with_teacher(y_pred)) + error
         return super().compute_loss(x, y, y_pred) + error

@@ -43,7 +43,7 @@ class ImitationTask(DenoisingTask):
 
     def call(self, clean: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         """Returns what `DenoisingTask` does, and as `taught` what the floats make of it."""
-        noisy, target = self._objective(clean, self._noise, self.seed_generator)
+        noisy, target, _ = self._objective(clean, self._noise, self.seed_generator)
         noisy, target = self._crop(noisy, target)
         # As pictures have it: integers hold nothing else.
         noisy = keras.ops.round(255 * keras.ops.clip(noisy, 0, 1)) / 255

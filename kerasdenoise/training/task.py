@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -49,8 +50,8 @@ class DenoisingTask(keras.Model):
 
     def call(self, clean: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         """Returns what was compared: `inputs`, `target` and `denoised`, all a patch wide."""
-        noisy, target = self._objective(clean, self._noise, self.seed_generator)
-        level = measure_noise(noisy, clean)
+        noisy, target, mean = self._objective(clean, self._noise, self.seed_generator)
+        level = measure_noise(noisy, mean)
         noisy, target = self._crop(noisy, target)
         inputs = give_inputs(self.denoiser, noisy, level)
         denoised = self.denoiser(inputs, training=training)
@@ -71,17 +72,17 @@ class DenoisingTask(keras.Model):
             loss = loss + self._weight_decay / 2 * sum(squares)
         return loss
 
-    def _crop(self, noisy: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Cuts the same patch at a random place out of both."""
+    def _crop(self, *images: Tensor) -> Sequence[Tensor]:
+        """Cuts the same patch at a random place out of all."""
         ops = keras.ops
-        batch, height, width, channels = noisy.shape
+        batch, height, width, channels = images[0].shape
         if (height, width) == (self._patch, self._patch):
-            return noisy, target
+            return images
         room = min(height, width) - self._patch + 1
         corner = keras.random.randint((2,), 0, room, dtype="int32", seed=self.seed_generator)
         start = ops.concatenate([ops.zeros((1,), "int32"), corner, ops.zeros((1,), "int32")])
         shape = (batch, self._patch, self._patch, channels)
-        return ops.slice(noisy, start, shape), ops.slice(target, start, shape)
+        return [ops.slice(each, start, shape) for each in images]
 
 
 def measure_noise(noisy: Tensor, clean: Tensor) -> Tensor:

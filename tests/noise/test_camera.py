@@ -249,6 +249,7 @@ EQUAL: dict[str, Any] = {
     "chroma_smoothing": (0.7, 0.7),
     "chroma_width": (2.0, 2.0),
     "blotch_smoothing": (0.0, 0.0),
+    "sparing": (0.0, 0.0),
     "sharpening": (0.3, 0.3),
     "compressed": 0.0,
 }
@@ -262,8 +263,9 @@ EQUAL: dict[str, Any] = {
         {"black": (-0.02, -0.02), "white": (1.05, 1.05)},
         {"black": (0.01, 0.01), "white": (0.95, 0.95)},
         {"reduction": (0.7, 0.7)},
+        {"sparing": (0.4, 0.4)},
     ],
-    ids=["processed", "sharpened", "clipped late", "clipped early", "reduced"],
+    ids=["processed", "sharpened", "clipped late", "clipped early", "reduced", "spared"],
 )
 def test_the_mean_of_many_exposures_is_what_is_expected(changes: dict[str, Any]):
     # Dark colors, and bright ones, where the clean picture is not that mean.

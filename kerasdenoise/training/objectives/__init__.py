@@ -11,12 +11,13 @@ from kerasdenoise.losses import MEAN_SEEKING
 from kerasdenoise.noise import Mixture, Noise
 from kerasdenoise.noise.base import Tensor
 from kerasdenoise.training.objectives.border import border, find_borders
+from kerasdenoise.training.objectives.example import Example
 from kerasdenoise.training.objectives.exposures import exposures
 from kerasdenoise.training.objectives.noise2noise import noise2noise
 from kerasdenoise.training.objectives.supervised import supervised
 
-# (clean, noise, seed) -> (input, target)
-Objective = Callable[[Tensor, Noise, keras.random.SeedGenerator], tuple[Tensor, Tensor]]
+# (clean, noise, seed) -> input and target
+Objective = Callable[[Tensor, Noise, keras.random.SeedGenerator], Example]
 
 OBJECTIVES: dict[str, Objective] = {
     "supervised": supervised,

@@ -7,12 +7,13 @@ import keras
 from kerasdenoise.layers._gradient import take_differences
 from kerasdenoise.noise import Noise
 from kerasdenoise.noise.base import Tensor
+from kerasdenoise.training.objectives.example import Example
 
 # The least difference between neighbors that is a border, on the [0, 1] scale.
 THRESHOLD = 0.1
 
 
-def border(clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
+def border(clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator) -> Example:
     """Gives the network a noisy image and compares with the border map of the clean one.
 
     Args:
@@ -21,9 +22,9 @@ def border(clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator) -> tup
         seed: Where its random numbers come from.
 
     Returns:
-        The network's input and its target, shaped as `clean`.
+        Input and target, shaped as `clean`.
     """
-    return noise(clean, seed), find_borders(clean)
+    return Example(noise(clean, seed), find_borders(clean), clean)
 
 
 def find_borders(clean: Tensor) -> Tensor:

@@ -7,14 +7,13 @@ import keras
 from kerasdenoise.noise import Noise
 from kerasdenoise.noise.base import Tensor
 from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
+from kerasdenoise.training.objectives.example import Example
 
 # Deviation, in pixels, of the window below which a change of tone is the camera's, not noise.
 WIDTH = 12.0
 
 
-def exposures(
-    clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator
-) -> tuple[Tensor, Tensor]:
+def exposures(clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator) -> Example:
     """Gives the network a noisy image and compares with the mean of many such images.
 
     A camera clips noise at black and white, so that the mean of its pictures is not the clean
@@ -28,10 +27,10 @@ def exposures(
         seed: Where its random numbers come from.
 
     Returns:
-        The network's input and its target, shaped as `clean`.
+        Input and target, shaped as `clean`.
     """
     noisy, expected = noise.draw_pair(clean, seed)
     width = keras.ops.full((clean.shape[0], 1, 1, 1), WIDTH)
     response = gaussian_response(width, clean.shape[1], clean.shape[2])
     change = noisy - expected
-    return noisy, expected + filter_pair(change, change, response)[0]
+    return Example(noisy, expected + filter_pair(change, change, response)[0], expected)

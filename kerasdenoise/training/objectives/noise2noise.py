@@ -6,11 +6,10 @@ import keras
 
 from kerasdenoise.noise import Noise
 from kerasdenoise.noise.base import Tensor
+from kerasdenoise.training.objectives.example import Example
 
 
-def noise2noise(
-    clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator
-) -> tuple[Tensor, Tensor]:
+def noise2noise(clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator) -> Example:
     """Gives the network a noisy image and compares with another noisy version of it.
 
     The network cannot know the target's noise, so under a loss that seeks the mean it learns
@@ -23,6 +22,6 @@ def noise2noise(
         seed: Where its random numbers come from.
 
     Returns:
-        The network's input and its target, shaped as `clean`.
+        Input and target, shaped as `clean`.
     """
-    return noise(clean, seed), noise(clean, seed)
+    return Example(noise(clean, seed), noise(clean, seed), clean)

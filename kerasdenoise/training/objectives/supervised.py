@@ -6,11 +6,10 @@ import keras
 
 from kerasdenoise.noise import Noise
 from kerasdenoise.noise.base import Tensor
+from kerasdenoise.training.objectives.example import Example
 
 
-def supervised(
-    clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator
-) -> tuple[Tensor, Tensor]:
+def supervised(clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator) -> Example:
     """Gives the network a noisy image and compares with the mean of many such images.
 
     That is the clean image, unless clipping shifts it: see `Noise.draw_pair`.
@@ -21,6 +20,7 @@ def supervised(
         seed: Where its random numbers come from.
 
     Returns:
-        The network's input and its target, shaped as `clean`.
+        Input and target, shaped as `clean`.
     """
-    return noise.draw_pair(clean, seed)
+    noisy, mean = noise.draw_pair(clean, seed)
+    return Example(noisy, mean, mean)
