@@ -8,7 +8,7 @@ what a network changes beyond that is no noise, and is taken back.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -103,27 +103,28 @@ def keep_tone(
 def _take_back(
     noisy: np.ndarray, denoised: np.ndarray, inside: tuple[slice, slice], bounded: bool
 ) -> np.ndarray:
-    if bounded:
-        denoised = np.clip(denoised, 0.0, 1.0)
+    denoised = np.clip(denoised, 0.0, 1.0) if bounded else denoised.copy()
     change = np.zeros_like(noisy)
     np.subtract(denoised[inside], noisy[inside], out=change[inside])
-    power = _sum_cells(np.square(change)).sum(axis=2, keepdims=True) / np.float32(noisy.shape[2])
     pixels = _count(noisy.shape[0], inside[0])[:, None] * _count(noisy.shape[1], inside[1])
     # A cell so far outside that the window shows it nothing of the image needs no value.
     pixels = np.maximum(_smooth(pixels[..., None]), np.float32(1e-6))
-    mean, power = _smooth(_sum_cells(change)) / pixels, _smooth(power) / pixels
-    bound = np.minimum(np.float32(_SHARE * _MEAN_OF_NOISE) * np.sqrt(power), np.float32(_MOST))
+    mean = _smooth(_sum_cells(change)) / pixels
+    power = _sum_cells(np.square(change, out=change)).mean(axis=2, keepdims=True)
+    bound = np.float32(_SHARE * _MEAN_OF_NOISE) * np.sqrt(_smooth(power) / pixels)
+    bound = np.minimum(bound, np.float32(_MOST))
     excess = mean - np.clip(mean, -bound, bound)
     if not bounded:
-        return denoised - _enlarge(excess)
+        _enlarge(denoised, [excess], lambda rows, excess: rows - excess)
+        return denoised
     change[inside] = denoised[inside]
     tone = _smooth(_sum_cells(change)) / pixels
     # Each pixel goes towards black or white by the same share of the way.
     down, up = np.maximum(excess, 0.0), np.maximum(-excess, 0.0)
     down = down / np.maximum(tone, np.maximum(down, np.float32(1e-6)))
     up = up / np.maximum(1.0 - tone, np.maximum(up, np.float32(1e-6)))
-    towards_white = _enlarge(up)
-    return denoised * (1.0 - _enlarge(down) - towards_white) + towards_white
+    _enlarge(denoised, [down, up], lambda rows, down, up: rows * (1.0 - down - up) + up)
+    return denoised
 
 
 def _count(size: int, inside: slice) -> np.ndarray:
@@ -153,15 +154,28 @@ def _smooth(cells: np.ndarray) -> np.ndarray:
     return cells
 
 
-def _enlarge(cells: np.ndarray) -> np.ndarray:
-    """Interpolates linearly between the centers of cells; beyond the outermost nothing changes."""
-    tall, wide, channels = cells.shape
-    columns = np.stack(list(_interpolate(cells.swapaxes(0, 1))), axis=1)
-    columns = columns.reshape(wide * CELL, tall, channels).swapaxes(0, 1)
-    rows = np.empty((tall, CELL, wide * CELL, channels), np.float32)
-    for place, row in enumerate(_interpolate(np.ascontiguousarray(columns))):
-        rows[:, place] = row
-    return rows.reshape(tall * CELL, wide * CELL, channels)
+def _enlarge(
+    pixels: np.ndarray, cells: Sequence[np.ndarray], change: Callable[..., np.ndarray]
+) -> None:
+    """Changes pixels by the values of cells, interpolated linearly between the cells' centers.
+
+    Beyond the outermost centers values stay as they are there.
+
+    Args:
+        pixels: (H, W, C), which is changed.
+        cells: Of each value (H / CELL, W / CELL, C).
+        change: From rows of pixels, and each value there, to the new rows.
+    """
+    height, width, channels = pixels.shape
+    rows = pixels.reshape(height // CELL, CELL, width, channels)
+    columns = [
+        np.stack(list(_interpolate(each.swapaxes(0, 1))), axis=1)
+        .reshape(width, height // CELL, channels)
+        .swapaxes(0, 1)
+        for each in cells
+    ]
+    for place, values in enumerate(zip(*map(_interpolate, columns), strict=True)):
+        rows[:, place] = change(rows[:, place], *values)
 
 
 def _interpolate(cells: np.ndarray) -> Iterator[np.ndarray]:

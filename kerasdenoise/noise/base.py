@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, ClassVar, Self
 
@@ -62,11 +63,46 @@ class Noise:
         """
         raise TypeError(f"{type(self).__name__} does not define how noise is drawn")
 
+    def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
+        """Draws one noisy version of each image, and what it is a noisy version of.
+
+        Noise that is clipped shifts the mean, and nothing in a noisy picture tells by how much.
+        A network that learns to undo the shift guesses, which tints what was clipped otherwise.
+
+        Args:
+            clean: As `__call__` takes it.
+            seed: As there; the first result is what `__call__` draws.
+
+        Returns:
+            The noisy images; and the mean of many exposures with the same parameters, float32 of
+            the same shape. Unless a kind says otherwise, that is `clean`.
+        """
+        return self(clean, seed), clean
+
 
 def per_image(clean: Tensor, low: float, high: float, seed: keras.random.SeedGenerator) -> Tensor:
     """Draws one number in [low, high] for each image, shaped (batch, 1, 1, 1)."""
     batch = keras.ops.shape(clean)[0]
     return keras.random.uniform((batch, 1, 1, 1), low, high, dtype="float32", seed=seed)
+
+
+def clipped_mean(mean: Tensor, deviation: Tensor) -> Tensor:
+    """Returns the mean of Gaussian numbers that were clipped to [0, 1].
+
+    Args:
+        mean: Their mean before, of any shape.
+        deviation: Their standard deviation before; 0 clips the mean itself.
+    """
+    deviation = keras.ops.maximum(deviation, 1e-6)
+    above_black, above_white = mean / deviation, (mean - 1.0) / deviation
+    return deviation * (_mean_excess(above_black) - _mean_excess(above_white))
+
+
+def _mean_excess(mean: Tensor) -> Tensor:
+    """The mean of `max(n, 0)` of Gaussian numbers of deviation 1."""
+    ops = keras.ops
+    density = ops.exp(-0.5 * ops.square(mean)) * (1.0 / math.sqrt(2 * math.pi))
+    return density + mean * (0.5 + 0.5 * ops.erf(mean * math.sqrt(0.5)))
 
 
 def parse_range(kind: str, argument: str, upper: float) -> tuple[float, float]:

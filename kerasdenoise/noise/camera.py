@@ -10,10 +10,11 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.noise.base import Noise, Tensor, per_image
+from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, per_image
 from kerasdenoise.noise.bayer import demosaic, to_mosaic
 from kerasdenoise.noise.jpeg import jpeg
-from kerasdenoise.noise.resample import enlargement, reduction, smooth
+from kerasdenoise.noise.resample import enlargement, reduction
+from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
 
 # Luma in all three channels: one product, where broadcasting a single one is slower.
 _TO_GRAY = np.repeat(np.array([[0.25], [0.6], [0.15]], np.float32), 3, axis=1)
@@ -23,6 +24,11 @@ _TO_YCC = np.array(
 )
 _TO_RGB = np.linalg.inv(_TO_YCC)
 _UNSHARP_WIDTH = 1.0
+# Where the tone curve's slope in black and in white is measured, on the linear scale.
+_NEAR_BLACK, _NEAR_WHITE = 0.01, 0.99
+# Shares and sizes of noise of either sign that, beside none, stand for a Gaussian's of deviation
+# 1: so chosen that its mean is right to 0.02 wherever it is clipped.
+_EXPOSURES = ((0.2504, 0.7885), (0.0988, 1.8644))
 
 
 @dataclass(frozen=True)
@@ -40,26 +46,40 @@ class Camera(Noise):
     color matrix and tone curve lead back. Then the camera denoises, color more than luma, and
     sharpens; both act on the noise alone, too, and JPEG on everything.
 
-    All parameters are drawn anew for each image, uniformly unless said otherwise.
+    All parameters are drawn anew for each image, uniformly unless said otherwise. Of a range of
+    shares large ones are likelier, as the square root of a uniform number is drawn.
 
     Attributes:
         shot: Range of the shot noise factor; log-uniform.
+        scatter: Deviation of the logarithm of read noise's variance around its line.
         bands: Range of the deviation of a row's or column's own noise, in that of read noise.
         gamma: Range of the tone curve's exponent.
         toe: Range of its offset, which bounds its slope in black; 0 is a pure power law.
         contrast: Range of the tone curve's S shape; 1 is none.
+        black: Range of the linear value below which a sensor clips; a file clips at 0 anyway,
+            but after smoothing.
+        white: Range of the one above which it clips; a file clips at 1 anyway.
         gain: Range of the white balance gains of red and blue.
         saturation: Range of the color matrix's boost of saturation; 1 is none.
+        softness: Range of the deviation, in pixels, of a Gaussian window that smooths all of the
+            noise, as demosaics along edges and corrections of the lens do.
+        denoised: Share of the images whose noise is reduced by the camera.
         luma_smoothing: Range of the share of luma's noise that is replaced by its local mean.
         luma_width: Range of the deviation, in pixels, of that mean's Gaussian window.
-        chroma_smoothing: The same share for chroma; strong ones are likelier, as the square
-            root of a uniform number is drawn.
+        chroma_smoothing: The same share for chroma.
         chroma_width: The same deviation for chroma.
+        blotch_smoothing: The same share for what is left of chroma, over a wider window.
+        blotch_width: Range of that window's deviation.
+        edge: Range of the slope of luma, per pixel, at which half of a pixel's noise is spared by
+            the camera's noise reduction, as it spares edges and texture; log-uniform.
+        sparing: Range of the share of the noise of flat parts that this takes away beyond what it
+            takes of all; below 0 is none.
         sharpening: Range of the amount of unsharp masking of luma, 1 pixel wide.
         reduction: Range of the factor by which the picture was reduced after demosaicing.
         quality: Range of the JPEG quality.
-        compressed: Share of the images that are compressed at all.
-        subsampled: Share of the compressed ones with half-resolution chroma.
+        compressed: Share of the images that are compressed at all, each third of them with
+            chroma of full resolution, of half across, and of half in both directions.
+        resaved: Share of the compressed ones that are saved again with another quality.
     """
 
     kind: ClassVar[str] = "camera"
@@ -67,22 +87,31 @@ class Camera(Noise):
     color_only: ClassVar[bool] = True
     keeps_tone: ClassVar[bool] = True
 
-    shot: tuple[float, float] = (2e-4, 1.2e-2)
+    shot: tuple[float, float] = (1.5e-4, 2e-2)
+    scatter: float = 1.0
     bands: tuple[float, float] = (0.0, 0.25)
     gamma: tuple[float, float] = (2.0, 2.8)
     toe: tuple[float, float] = (0.03, 0.16)
     contrast: tuple[float, float] = (1.0, 1.6)
+    black: tuple[float, float] = (-0.02, 0.01)
+    white: tuple[float, float] = (0.92, 1.08)
     gain: tuple[float, float] = (1.2, 2.4)
     saturation: tuple[float, float] = (1.2, 2.2)
-    luma_smoothing: tuple[float, float] = (0.0, 0.9)
-    luma_width: tuple[float, float] = (0.5, 2.0)
-    chroma_smoothing: tuple[float, float] = (0.0, 1.0)
+    softness: tuple[float, float] = (0.0, 1.0)
+    denoised: float = 0.75
+    luma_smoothing: tuple[float, float] = (0.2, 0.99)
+    luma_width: tuple[float, float] = (1.0, 8.0)
+    chroma_smoothing: tuple[float, float] = (0.2, 1.0)
     chroma_width: tuple[float, float] = (1.0, 4.0)
+    blotch_smoothing: tuple[float, float] = (0.0, 0.97)
+    blotch_width: tuple[float, float] = (4.0, 12.0)
+    edge: tuple[float, float] = (0.01, 0.06)
+    sparing: tuple[float, float] = (-0.4, 0.9)
     sharpening: tuple[float, float] = (0.0, 0.8)
     reduction: tuple[float, float] = (1.0, 1.0)
-    quality: tuple[float, float] = (60.0, 98.0)
-    compressed: float = 0.6
-    subsampled: float = 0.5
+    quality: tuple[float, float] = (60.0, 99.0)
+    compressed: float = 0.7
+    resaved: float = 0.3
 
     @classmethod
     def parse(cls, argument: str) -> Self:
@@ -108,6 +137,13 @@ class Camera(Noise):
 
         The result is clipped to [0, 1], as a camera's file is.
         """
+        return self.draw_pair(clean, seed)[0]
+
+    def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
+        """Takes a noisy picture of each image, and the mean of many; see `Noise.draw_pair`.
+
+        What compression alone takes from a picture is not part of that mean.
+        """
         ops = keras.ops
         curve = _ToneCurve(
             per_image(clean, *self.gamma, seed),
@@ -120,34 +156,100 @@ class Camera(Noise):
 
         linear = curve.to_linear(clean)
         sensor = ops.maximum(_saturate(linear, 1.0 / saturation), 0.0) / gains
-        noise = _saturate(self._sensor_noise(sensor, seed) * gains, saturation)
-        noisy = curve.to_tone(ops.clip(linear + noise, 0.0, 1.0))
-        noisy = ops.clip(clean + self._processed(noisy - clean, seed), 0.0, 1.0)
+        shot, read = self._sensitivity(clean, seed)
+        noise = _saturate(self._sensor_noise(sensor, shot, read, seed) * gains, saturation)
+        variance = _saturate_variance((shot * sensor + read) * gains * gains, saturation)
+        # What demosaic and reduction leave of it, as this draw shows.
+        deviation = ops.sqrt(variance * _mean_square(noise) / _mean_square(ops.sqrt(variance)))
 
-        quality = per_image(clean, *self.quality, seed)
-        half_chroma = per_image(clean, 0.0, 1.0, seed) < self.subsampled
-        packed = jpeg(noisy, quality, ops.cast(half_chroma, "float32"))
-        return ops.where(per_image(clean, 0.0, 1.0, seed) < self.compressed, packed, noisy)
+        black, white = per_image(clean, *self.black, seed), per_image(clean, *self.white, seed)
+        seen = ops.clip(clean, curve.to_tone(black), curve.to_tone(white))
 
-    def _processed(self, noise: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-        """Denoises and sharpens noise (batch, height, width, 3) as cameras do."""
+        def expose(noise: Tensor) -> Tensor:
+            return curve.to_tone(ops.clip(linear + noise, black, white)) - seen
+
+        exposures = [
+            (share, expose(sign * place * deviation))
+            for share, place in _EXPOSURES
+            for sign in (-1, 1)
+        ]
+        shift = sum(share * added for share, added in exposures)
+        variance = sum(share * ops.square(added) for share, added in exposures)
+        variance = variance - ops.square(shift)
+        noise, shift = self._process(expose(noise), shift, seed)
+        spared = self._spare(clean, seed)
+        noise, shift, variance = noise * spared, shift * spared, variance * ops.square(spared)
+        left = _mean_square(noise - shift) / ops.maximum(_mean_square(ops.sqrt(variance)), 1e-12)
+
+        noisy = self._compress(ops.clip(clean + noise, 0.0, 1.0), seed)
+        return noisy, clipped_mean(clean + shift, ops.sqrt(variance * left))
+
+    def _process(
+        self, noise: Tensor, shift: Tensor, seed: keras.random.SeedGenerator
+    ) -> tuple[Tensor, Tensor]:
+        """Denoises and sharpens noise (batch, height, width, 3), and its mean likewise."""
         ops = keras.ops
-        ycc = ops.matmul(noise, _TO_YCC)
-        luma, chroma = ycc[..., :1], ycc[..., 1:]
+        _, height, width, _ = ops.shape(noise)
 
-        share = per_image(noise, *self.luma_smoothing, seed)
-        mean = smooth(luma, per_image(noise, *self.luma_width, seed))
-        luma = luma + share * (mean - luma)
+        def removed(share: Tensor, window: Tensor) -> Tensor:
+            """What is left where a share of what a window smooths away is removed."""
+            return 1.0 - share * (1.0 - gaussian_response(window, height, width))
+
+        def strong(shares: tuple[float, float]) -> Tensor:
+            low, high = shares
+            return low + (high - low) * ops.sqrt(per_image(noise, 0.0, 1.0, seed))
+
+        softness = gaussian_response(per_image(noise, *self.softness, seed), height, width)
+        is_denoised = ops.cast(per_image(noise, 0.0, 1.0, seed) < self.denoised, "float32")
+        share = is_denoised * strong(self.luma_smoothing)
+        luma = softness * removed(share, per_image(noise, *self.luma_width, seed))
         amount = per_image(noise, *self.sharpening, seed)
-        luma = luma + amount * (luma - smooth(luma, _UNSHARP_WIDTH * ops.ones_like(amount)))
+        luma = luma * removed(-amount, _UNSHARP_WIDTH * ops.ones_like(amount))
 
-        low, high = self.chroma_smoothing
-        share = low + (high - low) * ops.sqrt(per_image(noise, 0.0, 1.0, seed))
-        mean = smooth(chroma, per_image(noise, *self.chroma_width, seed))
-        chroma = chroma + share * (mean - chroma)
-        return ops.matmul(ops.concatenate([luma, chroma], axis=-1), _TO_RGB)
+        share = is_denoised * strong(self.chroma_smoothing)
+        chroma = softness * removed(share, per_image(noise, *self.chroma_width, seed))
+        share = is_denoised * strong(self.blotch_smoothing)
+        chroma = chroma * removed(share, per_image(noise, *self.blotch_width, seed))
 
-    def _sensor_noise(self, sensor: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        response = ops.concatenate([luma, chroma, chroma], axis=1)
+        noise, shift = filter_pair(ops.matmul(noise, _TO_YCC), ops.matmul(shift, _TO_YCC), response)
+        return ops.matmul(noise, _TO_RGB), ops.matmul(shift, _TO_RGB)
+
+    def _spare(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """How much of the noise denoising leaves at each pixel: all beside edges and in texture."""
+        ops = keras.ops
+        luma = ops.matmul(clean, _TO_YCC[:, :1])
+        slope = sum(ops.abs(luma - ops.roll(luma, 1, axis=axis)) for axis in (1, 2))
+        slope = ops.average_pool(slope, 5, strides=1, padding="same")
+        low, high = (math.log(value) for value in self.edge)
+        edge = slope / (slope + ops.exp(per_image(clean, low, high, seed)))
+        depth = ops.maximum(per_image(clean, *self.sparing, seed), 0.0)
+        return 1.0 - depth * (1.0 - edge)
+
+    def _compress(self, noisy: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Saves as JPEG, perhaps twice, or leaves as it is."""
+        ops = keras.ops
+        first, second = (per_image(noisy, *self.quality, seed) for _ in range(2))
+        # To save again with the same quality changes nothing.
+        second = ops.where(per_image(noisy, 0.0, 1.0, seed) < self.resaved, second, first)
+        subsampling = ops.floor(per_image(noisy, 0.0, 3.0, seed))
+        packed = jpeg(noisy, [first, second], subsampling)
+        return ops.where(per_image(noisy, 0.0, 1.0, seed) < self.compressed, packed, noisy)
+
+    def _sensitivity(
+        self, clean: Tensor, seed: keras.random.SeedGenerator
+    ) -> tuple[Tensor, Tensor]:
+        """Draws the shot noise factor and the variance of read noise, (batch, 1, 1, 1) each."""
+        ops = keras.ops
+        low, high = (math.log(value) for value in self.shot)
+        log_shot = per_image(clean, low, high, seed)
+        # Both grow with ISO. Slope and scatter are those of published profiles of 433 cameras.
+        scatter = keras.random.normal(ops.shape(log_shot), stddev=self.scatter, seed=seed)
+        return ops.exp(log_shot), ops.exp(1.28 * log_shot - 1.77 + scatter)
+
+    def _sensor_noise(
+        self, sensor: Tensor, shot: Tensor, read: Tensor, seed: keras.random.SeedGenerator
+    ) -> Tensor:
         """Draws the demosaiced noise of linear sensor values (batch, height, width, 3)."""
         ops = keras.ops
         _, height, width, _ = ops.shape(sensor)
@@ -159,15 +261,8 @@ class Camera(Noise):
         else:
             tall, wide = height, width
 
-        low, high = (math.log(value) for value in self.shot)
-        log_shot = per_image(sensor, low, high, seed)
-        # Read noise grows with the shot noise factor, as both do with ISO; across cameras it
-        # scatters around this line.
-        scatter = keras.random.normal(ops.shape(log_shot), stddev=0.4, seed=seed)
-        read = ops.exp(1.6 * log_shot + 0.3 + scatter)
-
         value = to_mosaic(sensor)
-        deviation = ops.sqrt(ops.exp(log_shot) * value + read)
+        deviation = ops.sqrt(shot * value + read)
         mosaic = deviation * keras.random.normal(ops.shape(value), seed=seed)
         mosaic = mosaic + ops.sqrt(read) * self._band_noise(value, seed)
         noise = demosaic(mosaic, per_image(sensor, 0.0, 1.0, seed))
@@ -202,6 +297,16 @@ class _ToneCurve:
     contrast: Tensor
 
     def to_tone(self, linear: Tensor) -> Tensor:
+        """Maps [0, 1] onto itself; beyond, the curve is a straight line."""
+        ops = keras.ops
+        inside = ops.clip(linear, 0.0, 1.0)
+        beyond = linear - inside
+        below, above = self._curve(_NEAR_BLACK) / _NEAR_BLACK, 1.0 - self._curve(_NEAR_WHITE)
+        below = below * ops.minimum(beyond, 0.0)
+        above = above / (1.0 - _NEAR_WHITE) * ops.maximum(beyond, 0.0)
+        return self._curve(inside) + below + above
+
+    def _curve(self, linear: Tensor | float) -> Tensor:
         black = self._black()
         tone = _power(black + (1.0 - black) * linear, 1.0 / self.gamma)
         return _s_curve((1.0 + self.toe) * tone - self.toe, self.contrast)
@@ -219,6 +324,19 @@ def _saturate(linear: Tensor, factor: Tensor) -> Tensor:
     """Scales the distance to gray; `factor` and `1 / factor` undo each other."""
     gray = keras.ops.matmul(linear, _TO_GRAY)
     return gray + factor * (linear - gray)
+
+
+def _saturate_variance(variance: Tensor, factor: Tensor) -> Tensor:
+    """What `_saturate` makes of the variance of channels that do not depend on each other."""
+    gray = keras.ops.matmul(variance, np.square(_TO_GRAY))
+    rest = 1.0 - factor
+    own = factor * factor + 2.0 * factor * rest * _TO_GRAY[:, 0]
+    return own * variance + rest * rest * gray
+
+
+def _mean_square(images: Tensor) -> Tensor:
+    """Of each channel of each image, (batch, 1, 1, channels)."""
+    return keras.ops.mean(keras.ops.square(images), axis=(1, 2), keepdims=True)
 
 
 def _power(base: Tensor, exponent: Tensor) -> Tensor:

@@ -7,8 +7,7 @@ from typing import ClassVar, Self
 
 import keras
 
-from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
-from kerasdenoise.noise.gaussian import Gaussian
+from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, parse_range, per_image
 from kerasdenoise.noise.jpeg import jpeg
 
 
@@ -43,8 +42,17 @@ class Compressed(Noise):
 
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Adds the noise, clips and compresses; see `Noise.__call__`."""
+        return self.draw_pair(clean, seed)[0]
+
+    def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
+        """Draws noisy images, and the mean of what is compressed; see `Noise.draw_pair`.
+
+        What compression alone takes from a picture is not part of that mean.
+        """
         ops = keras.ops
-        noisy = ops.clip(Gaussian(self.low, self.high)(clean, seed), 0.0, 1.0)
+        sigma = per_image(clean, self.low, self.high, seed)
+        noisy = clean + sigma * keras.random.normal(ops.shape(clean), seed=seed)
         quality = per_image(clean, *self.quality, seed)
         half_chroma = per_image(clean, 0.0, 1.0, seed) < self.subsampled
-        return jpeg(noisy, quality, ops.cast(half_chroma, "float32"))
+        noisy = jpeg(ops.clip(noisy, 0.0, 1.0), [quality], 2.0 * ops.cast(half_chroma, "float32"))
+        return noisy, clipped_mean(clean, sigma)

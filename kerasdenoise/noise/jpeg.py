@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -34,16 +36,20 @@ _TO_YCC = np.array(
 )
 
 
-def jpeg(images: Tensor, quality: Tensor, subsample: Tensor) -> Tensor:
+def jpeg(images: Tensor, qualities: Sequence[Tensor], subsampling: Tensor) -> Tensor:
     """Compresses and decompresses, with the rounding that loses information.
 
     Entropy coding loses nothing and is left out; chroma is reduced by averaging and enlarged
-    by repetition, where decoders may interpolate.
+    by repetition, where decoders may interpolate. A file that is saved again keeps its grid of
+    blocks and its subsampling, so that only its coefficients are rounded again; the pixels
+    between the two are not.
 
     Args:
         images: Float32 RGB (batch, height, width, 3) in [0, 1]; sides multiples of 16.
-        quality: (batch, 1, 1, 1) in [1, 100], the usual scale of encoders.
-        subsample: (batch, 1, 1, 1), 1.0 for half-resolution chroma (4:2:0), 0.0 for 4:4:4.
+        qualities: One (batch, 1, 1, 1) in [1, 100], the usual scale of encoders, for each time
+            that the picture is saved.
+        subsampling: (batch, 1, 1, 1) of 0.0 for chroma of full resolution (4:4:4), 1.0 for half
+            of it across (4:2:2), 2.0 for half of it in both directions (4:2:0).
 
     Returns:
         Float32 images of the same shape in [0, 1].
@@ -52,30 +58,34 @@ def jpeg(images: Tensor, quality: Tensor, subsample: Tensor) -> Tensor:
     ycc = ops.round(ops.matmul(ops.round(images * 255.0), _TO_YCC.T))
     ycc = ycc - np.array([128.0, 0.0, 0.0], np.float32)
     luma, chroma = ycc[..., :1], ycc[..., 1:]
-    scale = ops.where(quality < 50, 50.0 / quality, 2.0 - quality / 50.0)
-    full = _quantize(chroma, _CHROMA_TABLE, scale)
-    half = _quantize(ops.average_pool(chroma, 2, strides=2), _CHROMA_TABLE, scale)
-    half = ops.repeat(ops.repeat(half, 2, axis=1), 2, axis=2)
-    chroma = ops.where(subsample > 0.5, half, full)
-    ycc = ops.concatenate([_quantize(luma, _LUMA_TABLE, scale) + 128.0, chroma], axis=-1)
+    scales = [ops.where(q < 50, 50.0 / q, 2.0 - q / 50.0) for q in qualities]
+    full = _quantize(chroma, _CHROMA_TABLE, scales)
+    half = ops.average_pool(chroma, (1, 2), strides=(1, 2))
+    quarter = ops.average_pool(half, (2, 1), strides=(2, 1))
+    half = _quantize(half, _CHROMA_TABLE, scales)
+    quarter = ops.repeat(_quantize(quarter, _CHROMA_TABLE, scales), 2, axis=1)
+    reduced = ops.repeat(ops.where(subsampling > 1.5, quarter, half), 2, axis=2)
+    chroma = ops.where(subsampling > 0.5, reduced, full)
+    ycc = ops.concatenate([_quantize(luma, _LUMA_TABLE, scales) + 128.0, chroma], axis=-1)
     rgb = ops.matmul(ops.round(ycc), np.linalg.inv(_TO_YCC).T.astype(np.float32))
     return ops.clip(ops.round(rgb), 0.0, 255.0) / 255.0
 
 
-def _quantize(planes: Tensor, table: np.ndarray, scale: Tensor) -> Tensor:
+def _quantize(planes: Tensor, table: np.ndarray, scales: Sequence[Tensor]) -> Tensor:
     """Rounds the 8x8 cosine coefficients of planes (batch, height, width, channels)."""
     ops = keras.ops
     batch, height, width, channels = ops.shape(planes)
     tall, wide = (side if side <= _LONGEST else 8 for side in (height, width))
     rows, columns = _block_cosines(tall), _block_cosines(wide)
-    # Encoders round half up.
-    steps = ops.floor(table * ops.reshape(scale, (-1, 1, 1, 1, 1, 1)) + 0.5)
-    steps = ops.tile(ops.clip(steps, 1.0, 255.0), (1, 1, 1, 1, tall // 8, wide // 8))
 
     pieces = ops.reshape(planes, (batch, height // tall, tall, width // wide, wide, channels))
     pieces = ops.transpose(pieces, (0, 1, 3, 5, 2, 4))
     coefficients = ops.matmul(ops.matmul(rows, pieces), columns.T)
-    coefficients = ops.round(coefficients / steps) * steps
+    for scale in scales:
+        # Encoders round half up.
+        steps = ops.floor(table * ops.reshape(scale, (-1, 1, 1, 1, 1, 1)) + 0.5)
+        steps = ops.tile(ops.clip(steps, 1.0, 255.0), (1, 1, 1, 1, tall // 8, wide // 8))
+        coefficients = ops.round(coefficients / steps) * steps
     pieces = ops.matmul(ops.matmul(rows.T, coefficients), columns)
     pieces = ops.transpose(pieces, (0, 1, 4, 2, 5, 3))
     return ops.reshape(pieces, (batch, height, width, channels))

@@ -32,13 +32,18 @@ class Mixture(Noise):
 
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Draws the noise of each part; the batch size is static. See `Noise.__call__`."""
+        return self.draw_pair(clean, seed)[0]
+
+    def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
+        """Draws the pairs of each part; see `Noise.draw_pair`."""
         counts = self.counts(clean.shape[0])
-        parts = [
-            noise(clean[stop - count : stop], seed)
+        pairs = [
+            noise.draw_pair(clean[stop - count : stop], seed)
             for noise, count, stop in zip(self.noises, counts, np.cumsum(counts), strict=True)
             if count
         ]
-        return keras.ops.concatenate(parts, axis=0)
+        noisy, expected = zip(*pairs, strict=True)
+        return keras.ops.concatenate(noisy, axis=0), keras.ops.concatenate(expected, axis=0)
 
     def counts(self, batch: int) -> list[int]:
         """How many images of a batch get each corruption; a small share of few may be none."""

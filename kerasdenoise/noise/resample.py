@@ -58,31 +58,6 @@ def enlargement(images: Tensor, scale: Tensor, tall: int, wide: int) -> Tensor:
     return along_axes(images, _linear(scale, tall, height), _linear(scale, wide, width))
 
 
-def smooth(images: Tensor, width: Tensor) -> Tensor:
-    """Convolves with a Gaussian window; beyond a border lies the opposite one.
-
-    So noise, which has no content that this would tear, is as strong there as anywhere.
-
-    Args:
-        images: (batch, height, width, channels).
-        width: (batch, 1, 1, 1), the window's standard deviation in pixels.
-
-    Returns:
-        Images of the same shape.
-    """
-    _, height, wide, _ = keras.ops.shape(images)
-    return along_axes(images, _gaussian(width, height), _gaussian(width, wide))
-
-
-def _gaussian(width: Tensor, size: int) -> Tensor:
-    ops = keras.ops
-    places = np.arange(size, dtype=np.float32)
-    distance = np.abs(places[:, None] - places)
-    distance = np.minimum(distance, size - distance)
-    weights = ops.exp(-0.5 * ops.square(distance / ops.reshape(width, (-1, 1, 1))))
-    return weights / ops.sum(weights, axis=-1, keepdims=True)
-
-
 def _cubic(scale: Tensor, new: int, old: int) -> Tensor:
     """Keys' cubic (a = -1/2), stretched by the reduction; rows sum to one."""
     ops = keras.ops

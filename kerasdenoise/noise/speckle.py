@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 import keras
 
-from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
+from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, parse_range, per_image
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,11 @@ class Speckle(Noise):
 
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Multiplies the noise; see `Noise.__call__`."""
+        return self.draw_pair(clean, seed)[0]
+
+    def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
+        """Draws noisy images and their mean, which clipping darkens; see `Noise.draw_pair`."""
         ops = keras.ops
         deviation = ops.sqrt(per_image(clean, self.low, self.high, seed))
         factor = 1.0 + deviation * keras.random.normal(ops.shape(clean), seed=seed)
-        return ops.clip(clean * factor, 0.0, 1.0)
+        return ops.clip(clean * factor, 0.0, 1.0), clipped_mean(clean, clean * deviation)

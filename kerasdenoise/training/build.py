@@ -154,7 +154,7 @@ def _check_taught(recipe: Recipe) -> None:
 
 def _check_guided(objective: str) -> None:
     """Refuses targets from which the level of the noise cannot be measured."""
-    if objective != "supervised":
+    if objective not in ("supervised", "exposures"):
         raise RecipeError(
             f"objective {objective!r}",
             "has no clean target, from which the network learns to estimate the noise level",

@@ -15,6 +15,13 @@ from kerasdenoise.training.teacher import Teacher, compare_with_teacher
 # Share of the patches whose true noise level the denoising part is told.
 TOLD = 0.25
 
+# A level is to be right by a share of itself, but for levels below this one, which leave a photo
+# clean enough.
+FAINT = 1 / 255
+
+# What the level's error counts beside the image's.
+SHARE = 0.05
+
 
 class GuidedTask(DenoisingTask):
     """Trains both halves at once: one to say how strong the noise is, the other to remove it.
@@ -62,8 +69,10 @@ class GuidedTask(DenoisingTask):
         return seen
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:
-        """Adds the mean absolute error of the estimated level."""
-        error = keras.ops.mean(keras.ops.abs(y_pred["estimated"] - y_pred["level"]))
+        """Adds the error of the estimated level, relative to the level."""
+        level = y_pred["level"]
+        error = keras.ops.abs(y_pred["estimated"] - level) / (level + FAINT)
+        error = SHARE * keras.ops.mean(error)
         if self._teacher is not None:
             return self._penalize(compare_with_teacher(y_pred)) + error
         return super().compute_loss(x, y, y_pred) + error

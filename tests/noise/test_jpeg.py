@@ -24,18 +24,22 @@ def photo() -> np.ndarray:
     return np.rint(255 * picture.clip(0, 1)).astype(np.uint8)
 
 
-def ours(picture: np.ndarray, quality: float, *, subsample: bool = False) -> np.ndarray:
+SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
+
+
+def number(value: float) -> np.ndarray:
+    return np.full((1, 1, 1, 1), value, np.float32)
+
+
+def ours(picture: np.ndarray, *qualities: float, subsampling: str = "4:4:4") -> np.ndarray:
     images = picture[None].astype(np.float32) / 255
-    shape = (1, 1, 1, 1)
-    packed = jpeg(
-        images, np.full(shape, quality, np.float32), np.full(shape, float(subsample), np.float32)
-    )
+    times = [number(quality) for quality in qualities]
+    packed = jpeg(images, times, number(SUBSAMPLINGS.index(subsampling)))
     return keras.ops.convert_to_numpy(packed)[0]
 
 
-def pillows(picture: np.ndarray, quality: int, *, subsample: bool = False) -> np.ndarray:
+def pillows(picture: np.ndarray, quality: int, subsampling: str = "4:4:4") -> np.ndarray:
     stream = io.BytesIO()
-    subsampling = "4:2:0" if subsample else "4:4:4"
     Image.fromarray(picture).save(stream, "JPEG", quality=quality, subsampling=subsampling)
     return np.asarray(Image.open(stream), np.float32) / 255
 
@@ -49,13 +53,40 @@ def test_it_is_what_an_encoder_does(photo: np.ndarray, quality: int):
     assert error == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.parametrize("subsampling", SUBSAMPLINGS[1:])
 @pytest.mark.parametrize("quality", [50, 75, 90])
-def test_half_chroma_loses_as_much_as_an_encoders(photo: np.ndarray, quality: int):
+def test_reduced_chroma_loses_as_much_as_an_encoders(
+    photo: np.ndarray, quality: int, subsampling: str
+):
     clean = photo / np.float32(255)
-    mine, theirs = (each(photo, quality, subsample=True) for each in (ours, pillows))
+    mine = ours(photo, quality, subsampling=subsampling)
+    theirs = pillows(photo, quality, subsampling)
     error, expected = (math.sqrt(np.mean((each - clean) ** 2)) for each in (mine, theirs))
     assert error == pytest.approx(expected, rel=0.15)
     assert error > math.sqrt(np.mean((ours(photo, quality) - clean) ** 2))
+
+
+def test_chroma_is_halved_across_before_both_directions():
+    # Stripes of pure color: those down the picture are lost to 4:2:2, those across are not.
+    picture = np.full((32, 32, 3), 128, np.uint8)
+    picture[::2] = [168, 118, 88]
+    down, across = np.swapaxes(picture, 0, 1), picture
+    contrast = {
+        (name, subsampling): np.ptp(ours(stripes, 98, subsampling=subsampling)[..., 2])
+        for name, stripes in (("down", down), ("across", across))
+        for subsampling in SUBSAMPLINGS
+    }
+    assert contrast["across", "4:2:2"] > 0.9 * contrast["across", "4:4:4"] > 0.1
+    assert contrast["down", "4:2:2"] < 0.6 * contrast["down", "4:4:4"]
+    assert contrast["across", "4:2:0"] < 0.6 * contrast["across", "4:4:4"]
+
+
+@pytest.mark.parametrize(("first", "second"), [(60, 90), (90, 60)])
+def test_saving_again_is_what_two_encoders_do(photo: np.ndarray, first: int, second: int):
+    twice = pillows(np.rint(255 * pillows(photo, first)).astype(np.uint8), second)
+    mine = ours(photo, first, second)
+    assert psnr(twice, mine) > psnr(twice, ours(photo, second)) + 3
+    assert psnr(twice, mine) > psnr(twice, ours(photo, first))
 
 
 def test_less_quality_is_worse(photo: np.ndarray):
@@ -70,9 +101,9 @@ def test_the_best_quality_is_nearly_lossless(photo: np.ndarray):
     assert psnr(clean, ours(photo, 100)) > 48
 
 
-@pytest.mark.parametrize("subsample", [False, True])
-def test_gray_stays_gray(photo: np.ndarray, subsample: bool):
-    packed = ours(np.repeat(photo[..., :1], 3, axis=2), 60, subsample=subsample)
+@pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
+def test_gray_stays_gray(photo: np.ndarray, subsampling: str):
+    packed = ours(np.repeat(photo[..., :1], 3, axis=2), 60, subsampling=subsampling)
     np.testing.assert_array_equal(packed[..., 0], packed[..., 1])
     np.testing.assert_array_equal(packed[..., 0], packed[..., 2])
 
@@ -87,6 +118,6 @@ def test_the_result_is_one_of_a_file(photo: np.ndarray):
 def test_each_image_has_its_own_quality(photo: np.ndarray):
     images = np.stack([photo, photo]).astype(np.float32) / 255
     quality = np.array([40, 90], np.float32).reshape(2, 1, 1, 1)
-    packed = keras.ops.convert_to_numpy(jpeg(images, quality, np.array([[[[0]]], [[[1]]]], "f")))
+    packed = keras.ops.convert_to_numpy(jpeg(images, [quality], np.array([[[[0]]], [[[2]]]], "f")))
     np.testing.assert_allclose(packed[0], ours(photo, 40), atol=1e-6)
-    np.testing.assert_allclose(packed[1], ours(photo, 90, subsample=True), atol=1e-6)
+    np.testing.assert_allclose(packed[1], ours(photo, 90, subsampling="4:2:0"), atol=1e-6)

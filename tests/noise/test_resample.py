@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasdenoise.noise.resample import along_axes, enlargement, reduction, smooth
+from kerasdenoise.noise.resample import along_axes, enlargement, reduction
 
 SCALES = [0.5, 0.62, 0.95, 1.0]
 
@@ -77,23 +77,3 @@ def test_enlarging_and_reducing_leads_back(scale: float):
     assert tuple(large.shape) == (1, *size, 1)
     back = keras.ops.convert_to_numpy(reduction(large, factor(scale), 32, 48))[0, ..., 0]
     np.testing.assert_allclose(back[4:-4, 4:-4], smooth[4:-4, 4:-4], atol=0.01)
-
-
-@pytest.mark.parametrize("width", [0.5, 1.0, 2.5])
-def test_a_gaussian_window_is_its_width_all_around(width: float):
-    point = np.zeros((1, 40, 48, 1), np.float32)
-    point[0, 1, 2] = 1.0
-    window = keras.ops.convert_to_numpy(smooth(point, factor(width)))[0, ..., 0]
-    y, x = np.indices((40, 48))
-    y, x = (y - 1 + 20) % 40 - 20, (x - 2 + 24) % 48 - 24
-    expected = np.exp(-(y**2 + x**2) / (2 * width**2))
-    np.testing.assert_allclose(window, expected / expected.sum(), atol=1e-6)
-
-
-def test_each_image_has_its_own_window():
-    images = np.random.default_rng(0).random((2, 16, 24, 2)).astype(np.float32)
-    widths = np.array([0.7, 2.0], np.float32).reshape(2, 1, 1, 1)
-    both = keras.ops.convert_to_numpy(smooth(images, widths))
-    for index, width in enumerate((0.7, 2.0)):
-        alone = keras.ops.convert_to_numpy(smooth(images[index : index + 1], factor(width)))
-        np.testing.assert_allclose(both[index], alone[0], atol=1e-6)

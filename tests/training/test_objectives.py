@@ -51,6 +51,28 @@ def test_supervised_compares_with_the_clean_image():
     assert not np.array_equal(noisy, clean)
 
 
+def test_exposures_leave_what_many_pixels_have_in_common():
+    clean = np.full((2, 64, 64, 3), 0.5, np.float32)
+    noisy, target = pair("exposures", clean)
+    noise = noisy - clean
+    expected = ndimage.gaussian_filter(noise, (0, 12, 12, 0), mode="wrap")
+    np.testing.assert_allclose(target - clean, expected, atol=1e-4)
+    assert noise.std() > 20 * expected.std()
+
+
+def test_exposures_are_of_what_clipping_leaves():
+    clean = np.full((2, 64, 64, 3), 0.95, np.float32)
+    noisy, target = pair("exposures", clean, "speckle:0.2")
+    assert target.mean() == pytest.approx(noisy.mean(), abs=1e-4)
+
+
+def test_supervised_compares_with_the_mean_of_clipped_noise():
+    clean = np.full((2, 64, 64, 3), 0.95, np.float32)
+    noisy, target = pair("supervised", clean, "speckle:0.2")
+    assert clean.mean() - target.mean() > 0.1
+    assert target.mean() == pytest.approx(noisy.mean(), abs=0.01)
+
+
 @pytest.mark.parametrize("text", ["gaussian:25", "poisson:5.5", "salt_and_pepper:0.3"])
 def test_noise2noise_draws_twice_independently(text: str):
     clean = np.full((4, 128, 128, 3), 0.5, np.float32)

@@ -11,6 +11,7 @@ from kerasdenoise.losses import MEAN_SEEKING
 from kerasdenoise.noise import Mixture, Noise
 from kerasdenoise.noise.base import Tensor
 from kerasdenoise.training.objectives.border import border, find_borders
+from kerasdenoise.training.objectives.exposures import exposures
 from kerasdenoise.training.objectives.noise2noise import noise2noise
 from kerasdenoise.training.objectives.supervised import supervised
 
@@ -19,6 +20,7 @@ Objective = Callable[[Tensor, Noise, keras.random.SeedGenerator], tuple[Tensor, 
 
 OBJECTIVES: dict[str, Objective] = {
     "supervised": supervised,
+    "exposures": exposures,
     "noise2noise": noise2noise,
     "border": border,
     # Nothing is trained but the contrast of classical diffusion, which is searched for.

@@ -1,4 +1,4 @@
-"""Training on noisy and clean pairs."""
+"""Training on pairs of noisy images and what they are noisy versions of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from kerasdenoise.noise.base import Tensor
 def supervised(
     clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator
 ) -> tuple[Tensor, Tensor]:
-    """Gives the network a noisy image and compares with the clean one.
+    """Gives the network a noisy image and compares with the mean of many such images.
+
+    That is the clean image, unless clipping shifts it: see `Noise.draw_pair`.
 
     Args:
         clean: Float32 images (batch, height, width, channels) in [0, 1].
@@ -21,4 +23,4 @@ def supervised(
     Returns:
         The network's input and its target, shaped as `clean`.
     """
-    return noise(clean, seed), clean
+    return noise.draw_pair(clean, seed)

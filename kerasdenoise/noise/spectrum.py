@@ -1,0 +1,48 @@
+"""Filters of noise, applied to its spectrum."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from kerasdenoise.noise.base import Tensor
+
+
+def gaussian_response(width: Tensor, height: int, wide: int) -> Tensor:
+    """What a Gaussian window leaves of each frequency.
+
+    Args:
+        width: (batch, 1, 1, 1), the window's standard deviation in pixels; 0 leaves all.
+        height: Rows of the images.
+        wide: Columns of the images.
+
+    Returns:
+        (batch, 1, height, wide) in [0, 1], in the order of `filter_pair`.
+    """
+    exponent = -2.0 * np.pi**2 * keras.ops.square(width)
+    across = np.square(np.fft.fftfreq(wide)).astype(np.float32)
+    down = np.square(np.fft.fftfreq(height)).astype(np.float32)[:, None]
+    return keras.ops.exp(exponent * down) * keras.ops.exp(exponent * across)
+
+
+def filter_pair(first: Tensor, second: Tensor, response: Tensor) -> tuple[Tensor, Tensor]:
+    """Filters two sets of images alike; beyond a border lies the opposite one.
+
+    So noise, which has no content that this would tear, is as strong there as anywhere.
+
+    Args:
+        first: (batch, height, width, channels).
+        second: Likewise.
+        response: What is left of each frequency, (batch, channels, height, width), even in both
+            axes.
+
+    Returns:
+        Both filtered, shaped as before.
+    """
+    ops = keras.ops
+    # An even response keeps real and imaginary parts apart: one transform serves both.
+    planes = [ops.transpose(images, (0, 3, 1, 2)) for images in (first, second)]
+    real, imaginary = ops.fft2((planes[0], planes[1]))
+    planes = ops.ifft2((real * response, imaginary * response))
+    first, second = (ops.transpose(part, (0, 2, 3, 1)) for part in planes)
+    return first, second
