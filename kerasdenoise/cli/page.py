@@ -107,6 +107,7 @@ def _collect_files() -> dict[str, Resource]:
 
 def _collect_model(info: ModelInfo) -> tuple[bytes, dict[str, Resource]]:
     from kerasdenoise.export.fixed_shape import fix_shape
+    from kerasdenoise.inference.tone import fixed_halo, tile_stride
     from kerasdenoise.zoo import verify_model
 
     if info.channels != 3 or info.has_context or info.takes_noise_level:
@@ -115,8 +116,9 @@ def _collect_model(info: ModelInfo) -> tuple[bytes, dict[str, Resource]]:
             "not for the page, which runs models of RGB images that are told nothing else",
             "use another model, or `kerasdenoise denoise`",
         )
-    halo = _round_up(info.radius, info.stride)
-    tile = _round_up(max(TILE, 2 * halo + _INTERIOR), info.stride)
+    stride = tile_stride(info.stride, keeps_tone=info.keeps_tone)
+    halo = fixed_halo(info.radius, stride, keeps_tone=info.keeps_tone)
+    tile = _round_up(max(TILE, 2 * halo + _INTERIOR), stride)
     paths = {"precise": info.litert_path, "fast": info.int8_path}
     names = {kind: path.name for kind, path in paths.items() if path}
     verify_model(info, only=list(names.values()))
@@ -124,7 +126,13 @@ def _collect_model(info: ModelInfo) -> tuple[bytes, dict[str, Resource]]:
         f"/{name}": _resource(name, fix_shape(info.folder / name, tile, tile))
         for name in names.values()
     }
-    manifest = {"name": info.name, "tile": tile, "halo": halo, "files": names}
+    manifest = {
+        "name": info.name,
+        "tile": tile,
+        "halo": halo,
+        "keeps_tone": info.keeps_tone,
+        "files": names,
+    }
     return json.dumps(manifest).encode(), models
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasdenoise._version import __version__
+from kerasdenoise.inference.tone import fixed_halo, tile_stride
 
 
 def describe_file(
@@ -24,9 +25,10 @@ def describe_file(
 
     Returns:
         `model`, `file`, `sha256`, `license` and `version`; `signature`, `inputs` and `outputs`:
-        name, type, shape, layout, colors, the range of values, and how integers are read; and
+        name, type, shape, layout, colors, the range of values, and how integers are read;
         `tile`: what to cut images into, of which `halo` pixels on each side are to be left out,
-        and how far apart; it is null for a network that must see whole images.
+        and how far apart; it is null for a network that must see whole images; and
+        `keeps_tone`: whether `inference.tone.keep_tone` is to be applied to each result.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -43,9 +45,15 @@ def describe_file(
         "inputs": [_describe(*each) for each in runner.get_input_details().items()],
         "outputs": [_describe(*each) for each in runner.get_output_details().items()],
         "tile": _describe_tile(metadata, row["size"]),
+        "keeps_tone": _keeps_tone(metadata),
         "license": metadata["license"],
         "version": __version__,
     }
+
+
+def stride_of(metadata: Mapping[str, Any]) -> int:
+    """Returns what the edges of a model's tiles must be multiples of."""
+    return tile_stride(metadata["stride"], keeps_tone=_keeps_tone(metadata))
 
 
 def _describe(name: str, detail: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,8 +75,12 @@ def _describe(name: str, detail: Mapping[str, Any]) -> dict[str, Any]:
 def _describe_tile(metadata: Mapping[str, Any], size: int | None) -> dict[str, Any] | None:
     if metadata["global_context"]:
         return None
-    stride = metadata["stride"]
-    halo = -(-metadata["radius"] // stride) * stride
+    stride = stride_of(metadata)
+    halo = fixed_halo(metadata["radius"], stride, keeps_tone=_keeps_tone(metadata))
     # A tile that is all halo serves images of its own size alone.
     step = size - 2 * halo if size and size > 2 * halo else None
     return {"size": size, "stride": stride, "halo": halo, "step": step}
+
+
+def _keeps_tone(metadata: Mapping[str, Any]) -> bool:
+    return bool(metadata.get("keeps_tone", False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from typing import Literal
@@ -13,7 +12,7 @@ from kerasdenoise.errors import InputError
 from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.inference.engines import TileError
 from kerasdenoise.inference.tiles import Tile, TileGrid, halve, reflect, tile_grid
-from kerasdenoise.inference.tone import CELL, REACH
+from kerasdenoise.inference.tone import REACH, tile_stride
 from kerasdenoise.zoo import ModelInfo
 
 # Bytes for each pixel of a tile that are taken beside the model: several float32 pictures.
@@ -40,7 +39,7 @@ class Tiling:
         self._max_memory = max_memory
         # What keeps the tone sees further than the model, and has a grid of its own.
         self._radius = info.radius + (REACH if info.keeps_tone else 0)
-        self._stride = math.lcm(info.stride, CELL if info.keeps_tone else 1)
+        self._stride = tile_stride(info.stride, keeps_tone=info.keeps_tone)
         self._too_large = sys.maxsize  # area of a tile for which memory has failed
         self.grid(1, 1)
 

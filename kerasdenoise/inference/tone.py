@@ -42,6 +42,32 @@ _SPREAD = math.sqrt(WINDOW**2 - (CELL**2 - 1) / 12 - CELL**2 / 6) / CELL
 _WEIGHTS = np.exp(-0.5 * (np.arange(-_TAPS, _TAPS + 1) / _SPREAD) ** 2).astype(np.float32)
 
 
+def tile_stride(stride: int, *, keeps_tone: bool) -> int:
+    """Returns what the starts and edges of a model's tiles must be multiples of.
+
+    Args:
+        stride: What its network wants edges to be a multiple of.
+        keeps_tone: Whether the tone of its results is kept, in cells that must not move with tiles.
+    """
+    return math.lcm(stride, CELL) if keeps_tone else stride
+
+
+def fixed_halo(radius: int, stride: int, *, keeps_tone: bool) -> int:
+    """Returns the halo of tiles whose size is fixed, as of the page and of phones.
+
+    A halo of the radius and `REACH` would leave too little of them. So what is kept sees no tile's
+    edge, but the means around it do: results there are inexact, little where it matters. Of
+    `photo`, they differ by 0.03 of 255 at 64 pixels from the edge. What `photo_tiny` gives with
+    tiles of 256 differs by 0.02 of 255 at Gaussian noise of 50, and by 0.2 on a 1-bit dither.
+
+    Args:
+        radius: How far the network sees, in pixels.
+        stride: What `tile_stride` returns.
+        keeps_tone: Whether the tone of its results is kept.
+    """
+    return -(-max(radius, REACH if keeps_tone else 0) // stride) * stride
+
+
 def keep_tone(
     noisy: np.ndarray,
     denoised: np.ndarray,

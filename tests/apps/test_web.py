@@ -108,7 +108,7 @@ def test_the_page_denoises_as_the_engine_does_with_the_server_gone(
 
 
 @needs_browser
-def test_the_fast_model_is_the_one_of_integers(tmp_path: Path):
+def test_the_fast_model_is_the_one_of_integers_and_keeps_the_tone(tmp_path: Path):
     from kerasdenoise import Denoiser
 
     noisy = write_photos(tmp_path)
@@ -118,6 +118,9 @@ def test_the_fast_model_is_the_one_of_integers(tmp_path: Path):
     whole = read(tmp_path / "whole_saved.png")
     assert largest_difference(whole, Denoiser(tmp_path / "integers")(noisy)) <= 1
     assert largest_difference(whole, Denoiser(model)(noisy)) > 1, "it was the other model"
+    assert np.abs((whole - noisy).mean(axis=(0, 1))).max() < 1
+    raw = Denoiser(without_tone(tmp_path / "integers"))(noisy)
+    assert largest_difference(whole, raw) > 10, "nothing had to be taken back"
 
 
 @needs_browser
@@ -228,7 +231,7 @@ def write_models(folder: Path) -> Path:
     for path in (model, integers):
         path.mkdir()
         facts = {"name": path.name, "architecture": "tiny", "summary": "Random weights"}
-        facts |= {"channels": 3, "stride": 2, "radius": 4}
+        facts |= {"channels": 3, "stride": 2, "radius": 4, "keeps_tone": True}
         facts |= {"int8": {}} if path == model else {}
         (path / "metadata.json").write_text(json.dumps(facts), encoding="utf-8")
     export_litert(network, model / "model.tflite")
@@ -236,6 +239,14 @@ def write_models(folder: Path) -> Path:
     write_int8(network, model / "model_int8.tflite", [patches])
     shutil.copy(model / "model_int8.tflite", integers / "model.tflite")
     return model
+
+
+def without_tone(folder: Path) -> Path:
+    """Makes a model one whose tone is not kept."""
+    path = folder / "metadata.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(facts | {"keeps_tone": False}), encoding="utf-8")
+    return folder
 
 
 def read(path: Path) -> np.ndarray:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,12 +72,24 @@ def test_the_model_is_of_one_size_and_the_page_is_told_which(page: dict[str, Res
         "name": "tiny",
         "tile": 768,
         "halo": 4,
+        "keeps_tone": False,
         "files": {"precise": "model.tflite"},
     }
     from ai_edge_litert.interpreter import Interpreter
 
     details = Interpreter(model_content=page["/model.tflite"].content).get_input_details()
     assert details[0]["shape"].tolist() == [1, 768, 768, 3]
+
+
+def test_tiles_fit_the_cells_in_which_the_tone_is_kept(models: Path, tmp_path: Path):
+    folder = tmp_path / "tiny"
+    shutil.copytree(models / "tiny", folder)
+    metadata = json.loads((folder / "metadata.json").read_text("utf-8"))
+    metadata |= {"keeps_tone": True, "stride": 6}
+    (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
+    manifest = json.loads(collect_page(find_model(str(folder)))["/model.json"].content)
+    assert manifest["keeps_tone"] is True
+    assert (manifest["tile"], manifest["halo"]) == (768, 48)
 
 
 @pytest.mark.parametrize("variant", ["threaded", "compat"])

@@ -35,6 +35,14 @@ def test_every_file_is_the_one_that_was_recorded(info: ModelInfo):
     assert {"model.keras", "model.tflite", "README.md", "recipe.toml"} <= set(info.files)
 
 
+def test_its_sidecars_say_whether_the_tone_is_kept(info: ModelInfo):
+    sidecars = sorted(path.with_suffix(".json") for path in info.folder.glob("mo*_*.tflite"))
+    said = [json.loads(path.read_text("utf-8")) for path in sidecars]
+    assert all(each["keeps_tone"] == info.keeps_tone for each in said)
+    tiles = [each["tile"] for each in said]
+    assert all(tile["halo"] % 8 == 0 and (tile["size"] or 8) % 8 == 0 for tile in tiles)
+
+
 def test_the_sample_photo_gains(info: ModelInfo):
     noisy = read_image(SAMPLES / "sample_noisy.jpg").pixels
     clean = read_image(SAMPLES / "sample_clean.png").pixels

@@ -113,18 +113,20 @@ def test_a_file_comes_with_what_must_be_known_to_run_it(saved_models: Path, tmp_
         "colors": "RGB",
     }
     assert made["shape"] == given["shape"]
-    # The model sees 23 pixels far, in steps of 4, so that two halos leave nothing of 48.
-    assert said["tile"] == {"size": SIZE, "stride": 4, "halo": 24, "step": None}
+    # The model sees 23 pixels far, in steps of 4, but what keeps its tone sees 40, in steps of 8:
+    # two halos leave nothing of 48.
+    assert said["keeps_tone"] is True
+    assert said["tile"] == {"size": SIZE, "stride": 8, "halo": 40, "step": None}
     assert said["psnr"] == pytest.approx(said["psnr_keras"], abs=0.01)
     assert said["photos"] == "sample_clean.png"
 
 
 @pytest.mark.usefixtures("_patches")
 def test_integers_say_how_they_are_read(saved_models: Path, tmp_path: Path):
-    order = _order(Variant("int8", "mobile", 56), force=True)
+    order = _order(Variant("int8", "mobile", 96), force=True)
     folder = deliver_files("quick", order, tmp_path, overwrite=False)
-    said = json.loads((folder / "mobile_56_int8.json").read_text("utf-8"))
-    assert said["tile"]["step"] == 56 - 2 * 24
+    said = json.loads((folder / "mobile_96_int8.json").read_text("utf-8"))
+    assert said["tile"]["step"] == 96 - 2 * 40
     for tensor in (*said["inputs"], *said["outputs"]):
         assert (tensor["dtype"], tensor["range"]) == ("uint8", [0, 255])
         assert tensor["quantization"]["scale"] == pytest.approx(1 / 255)

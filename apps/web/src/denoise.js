@@ -1,6 +1,8 @@
 // Pixels in, pixels out: tile by tile, as kerasdenoise/inference/denoiser.py does it.
 
+import { fillHidden } from "./hidden.js";
 import { layTiles, reflect } from "./tiles.js";
+import { keepTone } from "./tone.js";
 
 /**
  * Denoises an image.
@@ -8,18 +10,24 @@ import { layTiles, reflect } from "./tiles.js";
  * @param {ImageData} noisy The image.
  * @param {ImageData} denoised Of the same size; takes the result, part by part, and the alpha.
  * @param {(tile: Uint8Array) => Promise<Float32Array>} run Denoises one tile.
- * @param {{tile: number, halo: number}} size Edge of a tile, and how much of it is its halo.
+ * @param {{tile: number, halo: number, keepsTone: boolean}} model Edge of a tile, how much of it is
+ *   its halo, and whether the tone is kept; both are multiples of 8 then.
  * @param {(place: number[][], share: number) => Promise<void>} onTile Is told rows and columns of
  *   each part when it is done, and how much is done; what it throws ends the work.
  */
-export async function denoisePixels(noisy, denoised, run, { tile: edge, halo }, onTile) {
+export async function denoisePixels(noisy, denoised, run, model, onTile) {
+  const { tile: edge, halo, keepsTone } = model;
   const interior = edge - 2 * halo;
   const tiles = layTiles(noisy.height, noisy.width, [interior, interior], halo);
-  const gray = isGray(noisy.data);
+  const { width, height } = noisy;
+  const seen = { width, height, data: fillHidden(noisy) };
+  const gray = isGray(seen.data);
   for (const [index, tile] of tiles.entries()) {
-    const values = await run(readTile(noisy, tile.read));
+    const given = readTile(seen, tile.read);
+    const values = await run(given);
     // Three equal channels come out a little different each; their mean keeps gray gray.
     if (gray) averageChannels(values);
+    if (keepsTone) keepTone(given, values, edge, tile.inside);
     keepTile(noisy, denoised, values, edge, tile);
     await onTile(tile.place, (index + 1) / tiles.length);
   }

@@ -13,6 +13,7 @@ export class Network {
     this.name = manifest.name;
     this.tile = manifest.tile;
     this.halo = manifest.halo;
+    this.keepsTone = manifest.keeps_tone;
     this.#contents = contents;
   }
 

@@ -20,8 +20,8 @@ export function reflect(position, size) {
  * Lays tiles of one size over an image, row by row; each pixel is kept once.
  *
  * Of each tile: `read`, the rows and columns to read, reflected where they leave the image;
- * `keep`, those of the tile's result that are valid; `place`, where these go in the image. All are
- * pairs of [start, stop).
+ * `inside`, those of the tile that lie in the image; `keep`, those of its result that are valid;
+ * `place`, where these go in the image. All are pairs of [start, stop).
  *
  * @param {number} height Rows of the image.
  * @param {number} width Columns of the image.
@@ -33,6 +33,7 @@ export function layTiles(height, width, interior, halo) {
   return cut(height, interior[0], halo).flatMap((row) =>
     columns.map((column) => ({
       read: [row.read, column.read],
+      inside: [row.inside, column.inside],
       keep: [row.keep, column.keep],
       place: [row.place, column.place],
     })),
@@ -45,6 +46,7 @@ function cut(length, interior, halo) {
     const stop = Math.min(start + interior, length);
     cuts.push({
       read: [start - halo, start + interior + halo],
+      inside: [Math.max(halo - start, 0), Math.min(length - start, interior + halo) + halo],
       keep: [halo, halo + stop - start],
       place: [start, stop],
     });

@@ -55,9 +55,11 @@ class Denoiser(private val network: Network) {
         val tiles = layTiles(noisy.height, noisy.width, interior, interior, halo)
         val gray = isGray(noisy)
         for ((index, part) in tiles.withIndex()) {
-            val values = network.run(readTile(noisy, part.read))
+            val given = readTile(noisy, part.read)
+            val values = network.run(given)
             // Three equal channels come out a little different each; their mean keeps gray gray.
             if (gray) averageChannels(values)
+            if (network.sidecar.keepsTone) keepTone(given, values, tile, part.inside)
             denoised.write(part.place, blend(noisy.read(part.place), values, part.keep, strength))
             onTile(index + 1, tiles.size)
         }

@@ -37,6 +37,7 @@ data class TensorInfo(val name: String, val quantization: Quantization?)
  * @property signature Name of the signature to run.
  * @property tile Edge of the square tiles that it takes, halo included.
  * @property halo Pixels on each side of a tile of which the result is not valid.
+ * @property keepsTone Whether [keepTone] is to be applied to each result.
  */
 data class Sidecar(
     val file: String,
@@ -44,6 +45,7 @@ data class Sidecar(
     val signature: String,
     val tile: Int,
     val halo: Int,
+    val keepsTone: Boolean,
     val input: TensorInfo,
     val output: TensorInfo,
 ) {
@@ -79,12 +81,17 @@ data class Sidecar(
         private fun read(json: JSONObject): Sidecar {
             val (tile, halo) = json.getJSONObject("tile").let { it.getInt("size") to it.getInt("halo") }
             require(halo >= 0 && tile > 2 * halo) { "a tile of $tile has no room for a halo of $halo" }
+            val keepsTone = json.optBoolean("keeps_tone") // an older file does not say
+            require(!keepsTone || tile % CELL == 0 && halo % CELL == 0) {
+                "a tile of $tile and its halo of $halo must be multiples of $CELL to keep the tone"
+            }
             return Sidecar(
                 file = json.getString("file"),
                 sha256 = json.getString("sha256"),
                 signature = json.getString("signature"),
                 tile = tile,
                 halo = halo,
+                keepsTone = keepsTone,
                 input = readTensor(json.getJSONArray("inputs"), tile),
                 output = readTensor(json.getJSONArray("outputs"), tile),
             )

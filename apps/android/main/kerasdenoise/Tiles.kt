@@ -16,10 +16,11 @@ data class Area(val rows: Span, val columns: Span)
  * One tile.
  *
  * @property read What to read of the image, reflected where it leaves it (see [reflect]).
+ * @property inside Which part of the tile lies in the image.
  * @property keep Which part of the tile's result is valid.
  * @property place Where that goes in the image.
  */
-data class Tile(val read: Area, val keep: Area, val place: Area)
+data class Tile(val read: Area, val inside: Area, val keep: Area, val place: Area)
 
 /**
  * Maps a position inside or outside an axis to one on it, by reflection that does not repeat the
@@ -57,6 +58,7 @@ fun layTiles(
         columns.map { column ->
             Tile(
                 read = Area(row.read, column.read),
+                inside = Area(row.inside, column.inside),
                 keep = Area(row.keep, column.keep),
                 place = Area(row.place, column.place),
             )
@@ -64,13 +66,14 @@ fun layTiles(
     }
 }
 
-private class Cut(val read: Span, val keep: Span, val place: Span)
+private class Cut(val read: Span, val inside: Span, val keep: Span, val place: Span)
 
 private fun cut(length: Int, interior: Int, halo: Int): List<Cut> =
     (0 until length step interior).map { start ->
         val stop = minOf(start + interior, length)
         Cut(
             read = Span(start - halo, start + interior + halo),
+            inside = Span(maxOf(halo - start, 0), minOf(length - start, interior + halo) + halo),
             keep = Span(halo, halo + stop - start),
             place = Span(start, stop),
         )

@@ -43,6 +43,13 @@ class DenoiserTest {
     }
 
     @Test
+    fun `a tint is taken back where the tone is kept`() {
+        val noisy = Pixels(100, 70, IntArray(100 * 70) { argb(255, 40, 120, 200) })
+        val expected = IntArray(noisy.pixels.size) { argb(255, 41, 121, 201) } // 0.75 more
+        assertArrayEquals(expected, denoise(ToneKeeper, noisy).pixels)
+    }
+
+    @Test
     fun `progress is told and ends the work`() {
         val told = mutableListOf<Pair<Int, Int>>()
         val noisy = Pixels(9, 20, IntArray(180) { it })
@@ -103,9 +110,13 @@ private object Blur : Network {
 }
 
 /** Adds something else to each channel. */
-private object Tint : Network {
-    override val sidecar = Sidecar.parse(makeSidecar("float32"))
+private open class Adder(json: String) : Network {
+    override val sidecar = Sidecar.parse(json)
 
     override fun run(noisy: FloatArray): FloatArray =
         FloatArray(noisy.size) { noisy[it] + floatArrayOf(0.1f, 0.2f, 0.6f)[it % 3] }
 }
+
+private object Tint : Adder(makeSidecar("float32"))
+
+private object ToneKeeper : Adder(makeSidecar("float32", tile = 96, halo = 40, tone = true))

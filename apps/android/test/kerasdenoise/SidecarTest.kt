@@ -2,8 +2,10 @@ package kerasdenoise
 
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
 import org.junit.Test
 
 class SidecarTest {
@@ -16,6 +18,8 @@ class SidecarTest {
         assertEquals("noisy", sidecar.input.name)
         assertEquals(Quantization(0.5f, 3), sidecar.input.quantization)
         assertNull(Sidecar.parse(makeSidecar("float32")).output.quantization)
+        assertFalse(sidecar.keepsTone)
+        assertTrue(Sidecar.parse(makeSidecar("uint8", tile = 96, halo = 40, tone = true)).keepsTone)
     }
 
     @Test
@@ -28,6 +32,8 @@ class SidecarTest {
             makeSidecar("float32", shape = "[1, 14, 14, 1]"),
             makeSidecar("float32", shape = "[1, 16, 16, 3]"),
             makeSidecar("float32", takes = listOf("noisy", "noise_level")),
+            makeSidecar("float32", tile = 92, halo = 40, tone = true),
+            makeSidecar("float32", tile = 96, halo = 36, tone = true),
         )
         for (json in refused) {
             assertThrows(json, IllegalArgumentException::class.java) { Sidecar.parse(json) }
@@ -56,9 +62,11 @@ class SidecarTest {
 /** A sidecar of an empty file. */
 fun makeSidecar(
     dtype: String,
+    tile: Int = 14,
     halo: Int = 3,
-    shape: String = "[1, 14, 14, 3]",
+    shape: String = "[1, $tile, $tile, 3]",
     takes: List<String> = listOf("noisy"),
+    tone: Boolean? = null,
 ): String {
     val scale = if (dtype == "float32") "null" else """{"scale": 0.5, "zero_point": 3}"""
     val rest = """"shape": $shape, "dtype": "$dtype", "quantization": $scale"""
@@ -66,7 +74,8 @@ fun makeSidecar(
     val sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     return """
         {"file": "tiny.tflite", "sha256": "$sha256", "signature": "serving_default",
-        "tile": {"size": 14, "halo": $halo}, "inputs": [$inputs],
+        "tile": {"size": $tile, "halo": $halo}, "inputs": [$inputs],
+        ${tone?.let { """"keeps_tone": $it,""" } ?: ""}
         "outputs": [{"name": "denoised", $rest}]}
     """
 }

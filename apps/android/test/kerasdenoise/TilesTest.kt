@@ -35,7 +35,7 @@ class TilesTest {
                 case.getInt("height"), case.getInt("width"), rows, columns, case.getInt("halo")
             )
             val expected = case.getJSONArray("tiles").objects().map {
-                Tile(area(it, "read"), area(it, "keep"), area(it, "place"))
+                Tile(area(it, "read"), area(it, "inside"), area(it, "keep"), area(it, "place"))
             }
             assertEquals(expected, found)
         }

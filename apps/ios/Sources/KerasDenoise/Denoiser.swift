@@ -64,9 +64,13 @@ public struct Denoiser {
     let isGray = noisy.isGray
     var denoised = noisy
     for (index, tile) in tiles.enumerated() {
-      var values = try network.run(read(noisy, tile.read))
+      let given = read(noisy, tile.read)
+      var values = try network.run(given)
       // Three equal channels come out a little different each; their mean keeps gray gray.
       if isGray { averageChannels(&values) }
+      if sidecar.keepsTone {
+        keepTone(given, &values, edge: sidecar.tile, inside: tile.inside)
+      }
       keep(values, of: tile, in: &denoised, strength: strength)
       try onTile(index + 1, tiles.count)
     }

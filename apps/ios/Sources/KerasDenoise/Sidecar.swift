@@ -57,6 +57,8 @@ public struct Sidecar: Equatable, Sendable {
   public var tile: Int
   /// Pixels on each side of a tile of which the result is not valid.
   public var halo: Int
+  /// Whether `keepTone` is to be applied to each result.
+  public var keepsTone: Bool
   public var input: TensorInfo
   public var output: TensorInfo
 
@@ -77,10 +79,16 @@ public struct Sidecar: Equatable, Sendable {
     signature = content.signature
     tile = content.tile.size
     halo = content.tile.halo
+    keepsTone = content.keepsTone ?? false  // an older file does not say
     input = content.inputs[0]
     output = content.outputs[0]
     guard halo >= 0, interior > 0 else {
       throw SidecarError(description: "a tile of \(tile) has no room for a halo of \(halo)")
+    }
+    guard !keepsTone || (tile % toneCell == 0 && halo % toneCell == 0) else {
+      throw SidecarError(
+        description:
+          "a tile of \(tile) and its halo of \(halo) must be multiples of 8 to keep the tone")
     }
     for tensor in [input, output] {
       guard tensor.shape == [1, tile, tile, 3] else {
@@ -99,8 +107,14 @@ private struct Content: Decodable {
     var size, halo: Int
   }
 
+  enum CodingKeys: String, CodingKey {
+    case file, sha256, signature, tile, inputs, outputs
+    case keepsTone = "keeps_tone"
+  }
+
   var file, sha256, signature: String
   var tile: Tile
+  var keepsTone: Bool?
   var inputs, outputs: [TensorInfo]
 }
 

@@ -16,13 +16,16 @@ public struct Area: Equatable, Sendable {
 public struct Tile: Equatable, Sendable {
   /// What to read of the image, reflected where it leaves it; see `reflect`.
   public var read: Area
+  /// Which part of the tile lies in the image.
+  public var inside: Area
   /// Which part of the tile's result is valid.
   public var keep: Area
   /// Where that goes in the image.
   public var place: Area
 
-  public init(read: Area, keep: Area, place: Area) {
+  public init(read: Area, inside: Area, keep: Area, place: Area) {
     self.read = read
+    self.inside = inside
     self.keep = keep
     self.place = place
   }
@@ -57,6 +60,7 @@ public func layTiles(
     columns.map { column in
       Tile(
         read: Area(rows: row.read, columns: column.read),
+        inside: Area(rows: row.inside, columns: column.inside),
         keep: Area(rows: row.keep, columns: column.keep),
         place: Area(rows: row.place, columns: column.place)
       )
@@ -65,7 +69,7 @@ public func layTiles(
 }
 
 private struct Cut {
-  var read, keep, place: Range<Int>
+  var read, inside, keep, place: Range<Int>
 }
 
 private func cut(_ length: Int, interior: Int, halo: Int) -> [Cut] {
@@ -73,6 +77,7 @@ private func cut(_ length: Int, interior: Int, halo: Int) -> [Cut] {
     let stop = min(start + interior, length)
     return Cut(
       read: start - halo..<start + interior + halo,
+      inside: max(halo - start, 0)..<min(length - start, interior + halo) + halo,
       keep: halo..<halo + stop - start,
       place: start..<stop
     )

@@ -28,7 +28,7 @@ private struct Blur: Network {
 
 /// Adds something else to each channel.
 private struct Tint: Network {
-  let sidecar = try! Sidecar(json: makeSidecar(dtype: "float32"))
+  var sidecar = try! Sidecar(json: makeSidecar(dtype: "float32"))
 
   func run(_ noisy: [Float]) -> [Float] {
     noisy.enumerated().map { $1 + [0.1, 0.2, 0.6][$0 % 3] }
@@ -70,6 +70,15 @@ final class DenoiserTests: XCTestCase {
     let noisy = Pixels(height: 1, width: 2, bytes: [0, 0, 0, 9, 100, 100, 100, 8])
     let denoised = try Denoiser(network: Tint()).denoise(noisy)
     XCTAssertEqual(denoised.bytes, [76, 76, 76, 9, 176, 176, 176, 8])  // 0.3 of 255 more
+  }
+
+  func testATintIsTakenBackWhereTheToneIsKept() throws {
+    let json = makeSidecar(dtype: "float32", tile: 96, halo: 40, tone: true)
+    let color: [UInt8] = [40, 120, 200, 255]
+    let noisy = Pixels(height: 100, width: 70, bytes: (0..<7000).flatMap { _ in color })
+    let denoised = try Denoiser(network: Tint(sidecar: Sidecar(json: json))).denoise(noisy)
+    // Tone may change by .75 of 255.
+    XCTAssertEqual(denoised.bytes, (0..<7000).flatMap { _ in [41, 121, 201, 255] as [UInt8] })
   }
 
   func testProgressIsToldAndEndsTheWork() throws {

@@ -11,6 +11,9 @@ final class SidecarTests: XCTestCase {
     XCTAssertEqual(sidecar.input.name, "noisy")
     XCTAssertEqual(sidecar.input.quantization, Quantization(scale: 0.5, zeroPoint: 3))
     XCTAssertNil(try Sidecar(json: makeSidecar(dtype: "float32")).output.quantization)
+    XCTAssertFalse(sidecar.keepsTone)
+    let keeper = makeSidecar(dtype: "uint8", tile: 96, halo: 40, tone: true)
+    XCTAssertTrue(try Sidecar(json: keeper).keepsTone)
   }
 
   func testWhatCannotBeRunIsRefused() throws {
@@ -20,6 +23,13 @@ final class SidecarTests: XCTestCase {
     XCTAssertThrowsError(try Sidecar(json: two)) { XCTAssert($0 is SidecarError) }
     for (halo, shape) in [(7, [1, 14, 14, 3]), (3, [1, 14, 14, 1]), (3, [1, 16, 16, 3])] {
       let json = makeSidecar(dtype: "float32", halo: halo, shape: shape)
+      XCTAssertThrowsError(try Sidecar(json: json)) { XCTAssert($0 is SidecarError) }
+    }
+  }
+
+  func testTilesThatDoNotFitTheCellsOfToneAreRefused() {
+    for (tile, halo) in [(92, 40), (96, 36)] {
+      let json = makeSidecar(dtype: "float32", tile: tile, halo: halo, tone: true)
       XCTAssertThrowsError(try Sidecar(json: json)) { XCTAssert($0 is SidecarError) }
     }
   }
@@ -35,15 +45,18 @@ final class SidecarTests: XCTestCase {
 }
 
 func makeSidecar(
-  dtype: String, halo: Int = 3, shape: [Int] = [1, 14, 14, 3], takes names: [String] = ["noisy"]
+  dtype: String, tile: Int = 14, halo: Int = 3, shape: [Int]? = nil,
+  takes names: [String] = ["noisy"], tone: Bool? = nil
 ) -> Data {
+  let shape = shape ?? [1, tile, tile, 3]
   let scale = dtype == "float32" ? "null" : #"{"scale": 0.5, "zero_point": 3}"#
   let rest = #""shape": \#(shape), "dtype": "\#(dtype)", "quantization": \#(scale)"#
   let inputs = names.map { #"{"name": "\#($0)", \#(rest)}"# }.joined(separator: ", ")
+  let keeps = tone.map { #""keeps_tone": \#($0), "# } ?? ""
   return Data(
     """
     {"file": "tiny.tflite", "sha256": "00", "signature": "serving_default",
-    "tile": {"size": 14, "halo": \(halo)}, "inputs": [\(inputs)],
-    "outputs": [{"name": "denoised", \(rest)}]}
+    "tile": {"size": \(tile), "halo": \(halo)}, "inputs": [\(inputs)],
+    \(keeps)"outputs": [{"name": "denoised", \(rest)}]}
     """.utf8)
 }

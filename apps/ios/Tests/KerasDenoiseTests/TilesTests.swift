@@ -12,7 +12,7 @@ final class TilesTests: XCTestCase {
 
     struct Grid: Decodable {
       struct Part: Decodable {
-        var read, keep, place: [[Int]]
+        var read, inside, keep, place: [[Int]]
       }
 
       var height, width, halo: Int
@@ -48,7 +48,11 @@ final class TilesTests: XCTestCase {
       let found = layTiles(
         height: grid.height, width: grid.width,
         interior: (grid.interior[0], grid.interior[1]), halo: grid.halo)
-      let expected = grid.tiles.map { Tile(read: area($0.read), keep: area($0.keep), place: area($0.place)) }
+      let expected = grid.tiles.map { tile in
+        Tile(
+          read: area(tile.read), inside: area(tile.inside), keep: area(tile.keep),
+          place: area(tile.place))
+      }
       XCTAssertEqual(found, expected)
     }
   }
