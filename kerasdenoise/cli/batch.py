@@ -234,7 +234,9 @@ class Batch:
 
     def _result(self, job: Job, status: Literal["skipped", "failed", "planned"]) -> Result:
         model = self._denoiser.info.name
-        return Result(str(job.source), str(job.target), status, model, self._treatment.strength)
+        return Result(
+            str(job.source), str(job.target), status, model, self._treatment.settings.strength
+        )
 
     def _record(self, result: Result) -> None:
         self._results.append(result)

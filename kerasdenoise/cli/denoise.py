@@ -223,8 +223,7 @@ def command(
     )
     treatment = Treatment(
         denoiser,
-        strength,
-        keep_grain,
+        denoiser.prepare(strength=strength, keep_grain=keep_grain),
         overwrite,
         quality=jpeg_quality,
         metadata=metadata,

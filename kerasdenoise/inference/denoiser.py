@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -11,17 +12,16 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError, UsageError
-from kerasdenoise.images.image import Image
+from kerasdenoise.images.measures import BLOCK, estimate_sigma
 from kerasdenoise.images.samples import to_samples
-from kerasdenoise.inference.blend import blend, check_strength
 from kerasdenoise.inference.given import denoise_given
-from kerasdenoise.inference.grain import add_grain, check_grain
-from kerasdenoise.inference.level import check_sigma, measure_sigma
+from kerasdenoise.inference.mix import mix
 from kerasdenoise.inference.network import Network, Told
-from kerasdenoise.inference.quality import Quality, fit_quality, turns_of
 from kerasdenoise.inference.samples import check_finite, check_pixels
-from kerasdenoise.inference.tiles import Tile
+from kerasdenoise.inference.settings import DenoiseSettings, Quality
+from kerasdenoise.inference.tiles import Tile, reflect
 from kerasdenoise.inference.tiling import Tiling, no_memory
+from kerasdenoise.inference.turns import turns_of
 from kerasdenoise.zoo import default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
@@ -69,17 +69,24 @@ class Denoiser:
         quality: Quality = "balanced",
         max_memory: int | None = None,
     ) -> None:
-        info = find_model(default_model() if model is None else model)
-        self.info = fit_quality(info, quality, sigma)
+        self._settings = DenoiseSettings(sigma=sigma, quality=quality)
+        self.info = self._settings.fit(find_model(default_model() if model is None else model))
         self.quality: Quality = quality
         self._tiling = Tiling(self.info, tile, max_memory)  # before anything is loaded
-        self._sigma = check_sigma(sigma, self.info)
         if threads is not None and threads < 1:
             raise UsageError(f"threads {threads}", "fewer than 1", "leave it out for all cores")
         self._network = Network(self.info, threads, turns_of(quality))
         self.threads = self._network.threads
 
-    def __call__(self, noisy: Source, strength: float = 1.0, *, keep_grain: float = 0.0) -> Source:
+    def __call__(
+        self,
+        noisy: Source,
+        strength: float = 1.0,
+        *,
+        keep_grain: float = 0.0,
+        output: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> Source:
         """Denoises an image and returns it as what it was given.
 
         Args:
@@ -89,6 +96,8 @@ class Denoiser:
                 type are kept; integers use their whole range, floats [0, 1] nominally.
             strength: 0 for no change, 1 for all of the denoising; see `denoise_pixels`.
             keep_grain: 0 for none, 1 for all of the noise that is not color.
+            output: For a path only: the file or folder to write to.
+            overwrite: For a path only: replace an existing file.
 
         Returns:
             The path of the file that was written, or what was given, denoised.
@@ -100,39 +109,26 @@ class Denoiser:
             UsageError: The result's file exists, `noisy` is of a type that is not known, or the
                 strength or the grain cannot be used.
         """
-        self._check(strength, keep_grain)
-        return denoise_given(noisy, self, strength, keep_grain)
+        settings = self.prepare(strength=strength, keep_grain=keep_grain)
+        denoise_into = functools.partial(self.denoise_into, settings=settings)
+        return denoise_given(noisy, denoise_into, output=output, overwrite=overwrite)
+
+    def prepare(self, **changes: float) -> DenoiseSettings:
+        """Returns settings that this denoiser can follow, with its own sigma and quality.
+
+        Args:
+            **changes: The other fields of `DenoiseSettings`.
+
+        Raises:
+            UsageError: A value cannot be used, or not with this model.
+        """
+        settings = dataclasses.replace(self._settings, **changes)
+        settings.fit(self.info)
+        return settings
 
     def tile_count(self, height: int, width: int) -> int:
         """The number of tiles, and of calls of `on_tile`, for an image of this size."""
         return len(self._tiling.grid(height, width).tiles)
-
-    def denoise_image(
-        self,
-        noisy: Image,
-        strength: float = 1.0,
-        *,
-        keep_grain: float = 0.0,
-        on_tile: Callable[[], None] | None = None,
-        name: object = "image",
-    ) -> Image:
-        """Denoises the pixels of an image; all else stays.
-
-        Args:
-            noisy: The image.
-            strength: 0 for no change, 1 for all of the denoising; see `denoise_pixels`.
-            keep_grain: 0 for none, 1 for all of the noise that is not color.
-            on_tile: Called after each tile.
-            name: What to call the image in errors.
-
-        Raises:
-            InputError: The image holds values that are not finite, or does not fit into memory.
-        """
-        return noisy.with_pixels(
-            self.denoise_pixels(
-                noisy.pixels, strength, keep_grain=keep_grain, on_tile=on_tile, name=name
-            )
-        )
 
     def denoise_pixels(
         self,
@@ -167,20 +163,20 @@ class Denoiser:
             UsageError: The pixels have another shape or type, the strength is not in [0, 2], or
                 above 1 for another model, or `keep_grain` is not in [0, 1].
         """
+        settings = self.prepare(strength=strength, keep_grain=keep_grain)
         try:
             denoised = pixels.copy()
         except MemoryError as error:
             raise no_memory(name) from error
-        self.denoise_into(pixels, denoised, strength, keep_grain, on_tile=on_tile, name=name)
+        self.denoise_into(pixels, denoised, settings=settings, on_tile=on_tile, name=name)
         return denoised
 
     def denoise_into(
         self,
         pixels: np.ndarray,
         denoised: np.ndarray,
-        strength: float = 1.0,
-        keep_grain: float = 0.0,
         *,
+        settings: DenoiseSettings,
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
     ) -> None:
@@ -189,31 +185,28 @@ class Denoiser:
         Args:
             pixels: As for `denoise_pixels`.
             denoised: A copy of `pixels`, which the result replaces.
-            strength: As for `denoise_pixels`.
-            keep_grain: As for `denoise_pixels`.
+            settings: What `prepare` gave.
             on_tile: Called after each tile.
             name: What to call the image in errors.
 
         Raises:
             InputError: As for `denoise_pixels`.
             ModelError: As for `denoise_pixels`.
-            UsageError: As for `denoise_pixels`.
+            UsageError: The pixels have another shape or type.
         """
-        self._check(strength, keep_grain)
         check_pixels(pixels)
-        if strength == 0.0:
+        if settings.strength == 0.0:
             return
         check_finite(pixels, name)
         try:
-            told = Told(self._noise_level(pixels), max(strength, 1.0))
+            told = Told(self._noise_level(pixels, settings.sigma), max(settings.strength, 1.0))
             contexts = self._network.summarize(pixels, told)
         except MemoryError as error:
             raise no_memory(name) from error
 
         def run(tile: Tile, noisy: np.ndarray) -> None:
             result = self._network.denoise(noisy, told, contexts)
-            noisy = noisy[tile.keep]
-            result = add_grain(noisy, blend(noisy, result[tile.keep], strength), keep_grain)
+            result = mix(noisy[tile.keep], result[tile.keep], settings)
             if not np.isfinite(result).all():
                 raise InputError(
                     name,
@@ -247,7 +240,7 @@ class Denoiser:
         check_pixels(pixels)
         check_finite(pixels, "image")
         if not self.info.estimates_level:
-            return np.full(pixels.shape[:2], measure_sigma(pixels), np.float32)
+            return np.full(pixels.shape[:2], _measure_sigma(pixels), np.float32)
         level = np.empty(pixels.shape[:2], np.float32)
 
         def run(tile: Tile, noisy: np.ndarray) -> None:
@@ -256,14 +249,10 @@ class Denoiser:
         self._tiling.run(pixels, run, "image")
         return level
 
-    def _check(self, strength: float, keep_grain: float) -> None:
-        check_strength(strength, self.info)
-        check_grain(keep_grain)
-
-    def _noise_level(self, pixels: np.ndarray) -> float | None:
-        if self._sigma is None and self.info.takes_noise_level:
-            return measure_sigma(pixels)
-        return self._sigma
+    def _noise_level(self, pixels: np.ndarray, sigma: float | None) -> float | None:
+        if sigma is None and self.info.takes_noise_level:
+            return _measure_sigma(pixels)
+        return sigma
 
 
 def denoise(
@@ -308,12 +297,8 @@ def denoise(
         >>> denoise("photo.jpg", strength=0.8)
         'photo_denoised.jpg'
     """
-    if output is not None and not isinstance(noisy, str | os.PathLike):
-        raise UsageError(f"output {output}", "only an image given as a path is written to a file")
     denoiser = _as_denoiser(model, quality, max_memory)
-    check_strength(strength, denoiser.info)
-    check_grain(keep_grain)
-    return denoise_given(noisy, denoiser, strength, keep_grain, output=output, overwrite=overwrite)
+    return denoiser(noisy, strength, keep_grain=keep_grain, output=output, overwrite=overwrite)
 
 
 def _as_denoiser(
@@ -327,3 +312,11 @@ def _as_denoiser(
                 f"{option} {value!r}", "the Denoiser has its own", "give it to Denoiser(...)"
             )
     return model
+
+
+def _measure_sigma(pixels: np.ndarray) -> float:
+    """Estimates the noise level of an image of any size; see `estimate_sigma`."""
+    if min(pixels.shape[:2]) < BLOCK:  # too small to measure noise in: mirrored
+        sides = pixels.shape[:2]
+        pixels = pixels[np.ix_(*(reflect(range(max(side, BLOCK)), side) for side in sides))]
+    return estimate_sigma(pixels)

@@ -10,11 +10,27 @@ from PIL import Image
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.inference.denoiser import Denoiser, denoise
-from kerasdenoise.inference.grain import add_grain, check_grain
+from kerasdenoise.inference.mix import add_grain, blend
+from kerasdenoise.inference.settings import DenoiseSettings
 
 LUMA = np.array([0.299, 0.587, 0.114])
 RNG = np.random.default_rng(0)
 CLEAN = RNG.random((9, 7, 3), np.float32)
+NOISY = np.array([-0.3, 0.1, 1.7], np.float32)
+DENOISED = np.array([0.2, 0.7, 1.1], np.float32)
+
+
+@pytest.mark.parametrize(("strength", "expected"), [(0.0, NOISY), (1.0, DENOISED), (1.5, DENOISED)])
+def test_the_ends_are_exact(strength: float, expected: np.ndarray):
+    np.testing.assert_array_equal(blend(NOISY, DENOISED, strength), expected)
+
+
+def test_between_is_linear_and_not_clipped():
+    blended = blend(NOISY, DENOISED, 0.25)
+    assert blended.dtype == np.float32
+    np.testing.assert_allclose(blended, 0.75 * NOISY + 0.25 * DENOISED, atol=1e-6)
+    assert blended.min() < 0
+    assert blended.max() > 1
 
 
 def test_none_is_the_denoised_image_itself():
@@ -39,7 +55,7 @@ def test_gray_gets_back_all_there_is():
 @pytest.mark.parametrize("amount", [-0.01, 1.01, float("nan")])
 def test_an_amount_outside_the_range_is_refused_before_anything_else(amount: float, models: Path):
     with pytest.raises(UsageError, match=r"grain .*not between 0 and 1"):
-        check_grain(amount)
+        DenoiseSettings(keep_grain=amount)
     with pytest.raises(UsageError, match="grain"):
         denoise("missing.png", keep_grain=amount)
     with pytest.raises(UsageError, match="grain"):
