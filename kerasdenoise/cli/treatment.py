@@ -74,6 +74,10 @@ class Treatment:
         )
         return denoise_image(noisy, denoise_into, name)
 
+    def tile_count(self, height: int, width: int) -> int:
+        """The number of tiles for a photo of this size."""
+        return self.denoiser.tile_count(height, width, self.settings)
+
     def check(self, photo: Image, target: Path) -> None:
         """Refuses a photo that cannot be written; see `images.write.check_writable`."""
         check_writable(photo, target, bit_depth=self.bit_depth)

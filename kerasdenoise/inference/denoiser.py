@@ -83,6 +83,9 @@ class Denoiser:
         noisy: Source,
         strength: float = 1.0,
         *,
+        luma: float = 1.0,
+        chroma: float = 1.0,
+        detail: float = 0.0,
         keep_grain: float = 0.0,
         output: str | Path | None = None,
         overwrite: bool = False,
@@ -95,6 +98,9 @@ class Denoiser:
                 kept. An array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4 with alpha): shape and
                 type are kept; integers use their whole range, floats [0, 1] nominally.
             strength: 0 for no change, 1 for all of the denoising; see `denoise_pixels`.
+            luma: What the strength is multiplied by for brightness; see `denoise_pixels`.
+            chroma: What it is multiplied by for color.
+            detail: 0 for none, 1 for all fine detail that was found in what was removed.
             keep_grain: 0 for none, 1 for all of the noise that is not color.
             output: For a path only: the file or folder to write to.
             overwrite: For a path only: replace an existing file.
@@ -106,10 +112,12 @@ class Denoiser:
             InputError: The image cannot be read, holds values that are not finite, or does not
                 fit into memory.
             OutputError: The result cannot be written.
-            UsageError: The result's file exists, `noisy` is of a type that is not known, or the
-                strength or the grain cannot be used.
+            UsageError: The result's file exists, `noisy` is of a type that is not known, or one
+                of the amounts cannot be used.
         """
-        settings = self.prepare(strength=strength, keep_grain=keep_grain)
+        settings = self.prepare(
+            strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
+        )
         denoise_into = functools.partial(self.denoise_into, settings=settings)
         return denoise_given(noisy, denoise_into, output=output, overwrite=overwrite)
 
@@ -124,17 +132,28 @@ class Denoiser:
         """
         settings = dataclasses.replace(self._settings, **changes)
         settings.fit(self.info)
+        self._tiling.grid(1, 1, settings.margin)  # refuses tiles that are too small
         return settings
 
-    def tile_count(self, height: int, width: int) -> int:
-        """The number of tiles, and of calls of `on_tile`, for an image of this size."""
-        return len(self._tiling.grid(height, width).tiles)
+    def tile_count(self, height: int, width: int, settings: DenoiseSettings | None = None) -> int:
+        """The number of tiles, and of calls of `on_tile`, for an image of this size.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+            settings: What `prepare` gave; the usual ones if None.
+        """
+        margin = settings.margin if settings else 0
+        return len(self._tiling.grid(height, width, margin).tiles)
 
     def denoise_pixels(
         self,
         pixels: np.ndarray,
         strength: float = 1.0,
         *,
+        luma: float = 1.0,
+        chroma: float = 1.0,
+        detail: float = 0.0,
         keep_grain: float = 0.0,
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
@@ -148,6 +167,12 @@ class Denoiser:
                 change (the model is not run), 1 for all of the denoising. Above 1 and up to 2,
                 for a model that is told the level of the noise or estimates it: it denoises
                 as if the noise were so many times as strong.
+            luma: What the strength is multiplied by for brightness (luma by ITU-R BT.601), from
+                0 to 2, for a product of up to 2. If luma and chroma differ and one product is
+                above 1, the model runs twice.
+            chroma: What it is multiplied by for color; gray images have none.
+            detail: How much of the fine luma detail that was removed is given back, in [0, 1]:
+                what is stronger, in structures finer than about 4 pixels, than noise explains.
             keep_grain: How much of what is then removed is given back, in [0, 1]: of luma alone,
                 the same to all channels, so that noise in color stays away.
             on_tile: Called after each tile.
@@ -160,10 +185,12 @@ class Denoiser:
             InputError: The pixels, or the model's result, hold values that are not finite, or
                 memory fails even for the smallest tile.
             ModelError: The model cannot run.
-            UsageError: The pixels have another shape or type, the strength is not in [0, 2], or
-                above 1 for another model, or `keep_grain` is not in [0, 1].
+            UsageError: The pixels have another shape or type, or one of the amounts is outside
+                of its range, or above 1 for another model.
         """
-        settings = self.prepare(strength=strength, keep_grain=keep_grain)
+        settings = self.prepare(
+            strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
+        )
         try:
             denoised = pixels.copy()
         except MemoryError as error:
@@ -195,18 +222,23 @@ class Denoiser:
             UsageError: The pixels have another shape or type.
         """
         check_pixels(pixels)
-        if settings.strength == 0.0:
+        factors = settings.factors(pixels.shape[2])
+        if not factors:
             return
         check_finite(pixels, name)
         try:
-            told = Told(self._noise_level(pixels, settings.sigma), max(settings.strength, 1.0))
-            contexts = self._network.summarize(pixels, told)
+            level = self._noise_level(pixels, settings.sigma)
+            told = [Told(level, factor) for factor in factors]
+            runs = [(each, self._network.summarize(pixels, each)) for each in told]
         except MemoryError as error:
             raise no_memory(name) from error
 
         def run(tile: Tile, noisy: np.ndarray) -> None:
-            result = self._network.denoise(noisy, told, contexts)
-            result = mix(noisy[tile.keep], result[tile.keep], settings)
+            rows, columns = (_grow(side, settings.margin) for side in tile.keep)
+            part = rows, columns
+            results = [self._network.denoise(noisy, *each)[part] for each in runs]
+            levels = self._tile_level(noisy, level, part) if settings.margin else None
+            result = mix(noisy[part], results[0], results[-1], settings, levels)
             if not np.isfinite(result).all():
                 raise InputError(
                     name,
@@ -215,7 +247,7 @@ class Denoiser:
                 )
             denoised[tile.place] = to_samples(result, denoised.dtype)
 
-        self._tiling.run(pixels, run, name, on_tile)
+        self._tiling.run(pixels, run, name, on_tile, settings.margin)
         if pixels.nbytes > _LARGE:
             self._network.release()
 
@@ -249,6 +281,13 @@ class Denoiser:
         self._tiling.run(pixels, run, "image")
         return level
 
+    def _tile_level(
+        self, noisy: np.ndarray, level: float | None, part: tuple[slice, slice]
+    ) -> np.ndarray | None:
+        if level is not None:
+            return np.full(noisy[part].shape[:2], level, np.float32)
+        return self._network.estimate(noisy)[part] if self.info.estimates_level else None
+
     def _noise_level(self, pixels: np.ndarray, sigma: float | None) -> float | None:
         if sigma is None and self.info.takes_noise_level:
             return _measure_sigma(pixels)
@@ -260,6 +299,9 @@ def denoise(
     *,
     model: str | Path | Denoiser | None = None,
     strength: float = 1.0,
+    luma: float = 1.0,
+    chroma: float = 1.0,
+    detail: float = 0.0,
     keep_grain: float = 0.0,
     quality: Quality | None = None,
     max_memory: int | None = None,
@@ -275,6 +317,9 @@ def denoise(
             it again; the default model if None.
         strength: 0 for no change, 1 for all of the denoising, and up to 2 for more of it by a
             model that goes by a noise level; see `Denoiser.denoise_pixels`.
+        luma: What the strength is multiplied by for brightness, from 0 to 2.
+        chroma: What it is multiplied by for color, from 0 to 2.
+        detail: 0 for none, 1 to give back all fine detail that was found in what was removed.
         keep_grain: 0 for none, 1 to give back all of the noise that is not color.
         quality: "fast", "balanced" (the default) or "best"; see `Denoiser`. A `Denoiser` has its
             own.
@@ -291,14 +336,23 @@ def denoise(
         OutputError: The result cannot be written.
         ModelError: The model is unknown or damaged.
         UsageError: The result's file exists, `noisy` is of a type that is not known, or the
-            strength, the grain, the quality or the memory cannot be used.
+            amounts, the quality or the memory cannot be used.
 
     Example:
         >>> denoise("photo.jpg", strength=0.8)
         'photo_denoised.jpg'
     """
     denoiser = _as_denoiser(model, quality, max_memory)
-    return denoiser(noisy, strength, keep_grain=keep_grain, output=output, overwrite=overwrite)
+    return denoiser(
+        noisy,
+        strength,
+        luma=luma,
+        chroma=chroma,
+        detail=detail,
+        keep_grain=keep_grain,
+        output=output,
+        overwrite=overwrite,
+    )
 
 
 def _as_denoiser(
@@ -312,6 +366,10 @@ def _as_denoiser(
                 f"{option} {value!r}", "the Denoiser has its own", "give it to Denoiser(...)"
             )
     return model
+
+
+def _grow(side: slice, margin: int) -> slice:
+    return slice(side.start - margin, side.stop + margin)
 
 
 def _measure_sigma(pixels: np.ndarray) -> float:

@@ -20,6 +20,9 @@ QUALITIES: tuple[Quality, ...] = get_args(Quality)
 # Twice the level of the noise: further away from the truth, networks have learned nothing.
 STRONGEST = 2.0
 
+DETAIL_MARGIN = 21
+"""How far around a pixel `detail` looks: 6 pixels for two levels of wavelets, 15 for a window."""
+
 
 @dataclass(frozen=True)
 class DenoiseSettings:
@@ -28,6 +31,10 @@ class DenoiseSettings:
     Attributes:
         strength: Up to 1, the share of the detected noise to remove; above 1 and up to 2, for a
             model that goes by a noise level, how many times as strong it takes the noise to be.
+        luma: What `strength` is multiplied by for brightness (luma by ITU-R BT.601), in [0, 2].
+        chroma: What it is multiplied by for color. For both, products may be up to 2.
+        detail: The share that is given back of fine luma detail which the model removed, in
+            [0, 1], where it is more than noise.
         keep_grain: The share of what is then removed that is given back, in [0, 1], as luma.
         sigma: Standard deviation of the noise on the [0, 1] scale; estimated if None.
         quality: See `Quality`.
@@ -37,12 +44,25 @@ class DenoiseSettings:
     """
 
     strength: float = 1.0
+    luma: float = 1.0
+    chroma: float = 1.0
+    detail: float = 0.0
     keep_grain: float = 0.0
     sigma: float | None = None
     quality: Quality = "balanced"
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, STRONGEST, "use 0 for no change, 1 for all of it")
+        for name, product in self._products().items():
+            remedy = "use 0 for no change, 1 for as much as strength says"
+            _check_range(name, getattr(self, name), STRONGEST, remedy)
+            if product > STRONGEST:
+                raise UsageError(
+                    f"{name} {getattr(self, name):g}",
+                    f"times strength {self.strength:g} it is {product:g}, which is more than 2",
+                    "lower one of them",
+                )
+        _check_range("detail", self.detail, 1, "use 0 for none, 1 for all that is found")
         _check_range("grain", self.keep_grain, 1, "use 0 for none, 1 for all of it")
         if self.sigma is not None and not 0.0 <= self.sigma <= 1.0:  # also catches NaN
             raise UsageError(_name(self.sigma), "not between 0 and 255", "give that of the noise")
@@ -50,6 +70,34 @@ class DenoiseSettings:
             raise UsageError(
                 f"quality {self.quality!r}", "there is none such", f"use {', '.join(QUALITIES)}"
             )
+
+    @property
+    def luma_strength(self) -> float:
+        """How much of the noise in luma to remove, in [0, 2]."""
+        return self.strength * self.luma
+
+    @property
+    def chroma_strength(self) -> float:
+        """How much of the noise in color to remove, in [0, 2]."""
+        return self.strength * self.chroma
+
+    @property
+    def margin(self) -> int:
+        """How many pixels around a tile must be denoised as well, to mix those in it."""
+        return DETAIL_MARGIN if self.detail and self.luma_strength else 0
+
+    def factors(self, channels: int) -> tuple[float, ...]:
+        """Returns what the level of the noise is multiplied by, in each run of the model.
+
+        Args:
+            channels: Of the image, 1 or 3.
+
+        Returns:
+            One factor for a run that serves luma and chroma; two, first that for luma, if these
+            must differ; none if nothing is to be changed.
+        """
+        strengths = [self.luma_strength, *([self.chroma_strength] if channels > 1 else [])]
+        return tuple(dict.fromkeys(max(each, 1.0) for each in strengths if each))
 
     def fit(self, info: ModelInfo) -> ModelInfo:
         """Returns a model as it is run with these settings.
@@ -68,13 +116,19 @@ class DenoiseSettings:
                 f"the model {info.name} finds the level of the noise by itself",
                 "leave it out, or use strength for less denoising",
             )
-        if self.strength > 1.0 and not fitted.follows_level:
-            raise UsageError(
-                f"strength {self.strength:g}",
-                f"the model {info.name} cannot be told that there is more noise than it finds",
-                "use 1 or less, or a model that goes by a noise level, and not quality fast",
-            )
+        for name, product in self._products().items():
+            if product > 1.0 and not fitted.follows_level:
+                cause = f"the model {info.name} cannot be told that there is more noise than it"
+                one = getattr(self, name) == 1.0
+                raise UsageError(
+                    f"strength {self.strength:g}" if one else f"{name} {getattr(self, name):g}",
+                    f"{cause} finds" if one else f"times strength {self.strength:g}, {cause} finds",
+                    "use 1 or less, or a model that goes by a noise level, and not quality fast",
+                )
         return fitted
+
+    def _products(self) -> dict[str, float]:
+        return {"luma": self.luma_strength, "chroma": self.chroma_strength}
 
     def _fit_quality(self, info: ModelInfo) -> ModelInfo:
         if self.quality != "fast":

@@ -36,13 +36,22 @@ class Tiling:
         self._too_large = sys.maxsize  # area of a tile for which memory has failed
         self.grid(1, 1)
 
-    def grid(self, height: int, width: int) -> TileGrid:
-        """Lays tiles over an image of this size."""
+    def grid(self, height: int, width: int, margin: int = 0) -> TileGrid:
+        """Lays tiles over an image of this size.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+            margin: How many pixels around each tile's place must be valid as well.
+
+        Raises:
+            UsageError: The tile or the memory is too small for the model and the margin.
+        """
         return tile_grid(
             height,
             width,
             tile=self._tile,
-            radius=self._info.radius,
+            radius=self._info.radius + margin,
             stride=self._info.stride,
             bytes_per_pixel=self._info.bytes_per_pixel,
             max_memory=self._max_memory,
@@ -54,6 +63,7 @@ class Tiling:
         work: Callable[[Tile, np.ndarray], None],
         name: object,
         on_tile: Callable[[], None] | None = None,
+        margin: int = 0,
     ) -> None:
         """Gives each tile of an image, with the pixels that it reads, to a function.
 
@@ -63,12 +73,14 @@ class Tiling:
                 called again with smaller tiles in its place.
             name: What to call the image in errors.
             on_tile: Called after each tile of the grid.
+            margin: How many pixels around each tile's place must be valid as well.
 
         Raises:
             InputError: Memory fails even for the smallest tile.
             ModelError: The model cannot run even on the smallest tile.
         """
-        grid = self.grid(*pixels.shape[:2])
+        height, width = pixels.shape[:2]
+        grid = self.grid(height, width, margin)
         for tile in grid.tiles:
             waiting = [tile]
             while waiting:
