@@ -1,7 +1,8 @@
-"""Writes `tiles.json`: what the apps' own tiling is tested against.
+"""Writes `tiles.json` and `mix.json`: what the apps' own tiling and mixing are tested against.
 
-It is `kerasdenoise.inference.tiles`, run on images and tiles of several sizes. All ranges are
-[start, stop), rows before columns.
+The first is `kerasdenoise.inference.tiles`, run on images and tiles of several sizes. All ranges
+are [start, stop), rows before columns. The second is `kerasdenoise.inference.mix`, run on small
+images of 8 bits, where the level of the noise is unknown.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from kerasdenoise.inference.mix import mix
+from kerasdenoise.inference.settings import DenoiseSettings
+
 # The package fits tiles to an image; models for phones take one size of tile, which `_lay` lays.
 from kerasdenoise.inference.tiles import Tile, TileGrid, _lay, reflect, tile_grid
 
-TARGET = Path(__file__).with_name("tiles.json")
+FOLDER = Path(__file__).parent
 
 # (height, width, largest tile, radius, stride): one tile, several, sides that are not multiples of
 # anything, a halo wider than the image, no halo at all.
@@ -31,6 +37,53 @@ _GRIDS = (
 # kept of one, and larger ones.
 _FIXED = ((1, 1, 256, 56), (90, 200, 256, 88), (180, 240, 256, 56), (700, 900, 512, 88))
 _AXES = ((-7, 7, 1), (-9, 12, 2), (-5, 10, 5), (-20, 40, 7), (0, 6, 6))
+
+# (height, width), smaller than what detail looks at, and larger.
+_SIZES = ((5, 9), (30, 26))
+# (strength, luma, chroma, detail)
+_MIXTURES = (
+    (1.0, 1.0, 1.0, 0.0),
+    (0.6, 1.0, 1.0, 0.0),
+    (0.8, 0.3, 1.0, 0.0),
+    (1.0, 1.0, 0.25, 0.0),
+    (1.0, 1.0, 1.0, 1.0),
+    (0.7, 0.6, 0.0, 0.5),
+)
+
+
+def make_mixtures() -> dict[str, list[dict[str, Any]]]:
+    """Returns the content of `mix.json`: images, each mixed in several ways."""
+    rng = np.random.default_rng(0)
+    images = []
+    for height, width in _SIZES:
+        noisy = rng.normal(128, 20, (height, width, 3)).clip(0, 255).round()
+        noisy[height // 2, ::2] = 250  # detail
+        denoised = rng.normal(128, 2, (height, width, 3)).clip(0, 255).round()
+        mixtures = [
+            {
+                "strength": strength,
+                "luma": luma,
+                "chroma": chroma,
+                "detail": detail,
+                "mixed": _mix(noisy, denoised, DenoiseSettings(strength, luma, chroma, detail)),
+            }
+            for strength, luma, chroma, detail in _MIXTURES
+        ]
+        pixels = {"noisy": _flatten(noisy), "denoised": _flatten(denoised)}
+        images.append({"width": width, "height": height, **pixels, "mixtures": mixtures})
+    return {"images": images}
+
+
+def _mix(noisy: np.ndarray, denoised: np.ndarray, settings: DenoiseSettings) -> list[int]:
+    margin = settings.margin
+    places = (reflect(range(-margin, size + margin), size) for size in noisy.shape[:2])
+    around = np.ix_(*places)
+    noisy, denoised = ((each[around] / 255).astype(np.float32) for each in (noisy, denoised))
+    return _flatten(255 * mix(noisy, denoised, denoised, settings))
+
+
+def _flatten(pixels: np.ndarray) -> list[int]:
+    return pixels.clip(0, 255).round().astype(int).ravel().tolist()
 
 
 def make_vectors() -> dict[str, list[dict[str, Any]]]:
@@ -79,12 +132,13 @@ def _describe_tile(tile: Tile) -> dict[str, list[list[int]]]:
 
 
 def main() -> None:
-    """Writes the file, a line for each case."""
-    sections = []
-    for name, cases in make_vectors().items():
-        lines = ",\n".join(json.dumps(case) for case in cases)
-        sections.append(f"{json.dumps(name)}: [\n{lines}\n]")
-    TARGET.write_text("{\n" + ",\n".join(sections) + "\n}\n", encoding="utf-8")
+    """Writes the files, a line for each case."""
+    for name, content in (("tiles.json", make_vectors()), ("mix.json", make_mixtures())):
+        sections = []
+        for section, cases in content.items():
+            lines = ",\n".join(json.dumps(case) for case in cases)
+            sections.append(f"{json.dumps(section)}: [\n{lines}\n]")
+        (FOLDER / name).write_text("{\n" + ",\n".join(sections) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

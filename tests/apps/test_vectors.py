@@ -7,8 +7,9 @@ from pathlib import Path
 VECTORS = Path(__file__).parents[2] / "apps" / "vectors"
 
 
-def test_the_vectors_are_what_the_tiling_gives_today():
+def test_the_vectors_are_what_the_package_gives_today():
     spec = importlib.util.spec_from_file_location("make", VECTORS / "make.py")
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
-    assert json.loads((VECTORS / "tiles.json").read_text(encoding="utf-8")) == make.make_vectors()
+    for name, content in (("tiles", make.make_vectors()), ("mix", make.make_mixtures())):
+        assert json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8")) == content
