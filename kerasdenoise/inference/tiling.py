@@ -14,6 +14,9 @@ from kerasdenoise.inference.engines import TileError
 from kerasdenoise.inference.tiles import Tile, TileGrid, halve, reflect, tile_grid
 from kerasdenoise.zoo import ModelInfo
 
+# What looking for detail takes of memory for each pixel of a tile, beside the model.
+_MIXING_BYTES = 80
+
 
 class Tiling:
     """How a model's images are cut. A tile for which memory fails makes later ones smaller.
@@ -53,7 +56,7 @@ class Tiling:
             tile=self._tile,
             radius=self._info.radius + margin,
             stride=self._info.stride,
-            bytes_per_pixel=self._info.bytes_per_pixel,
+            bytes_per_pixel=self._info.bytes_per_pixel + (_MIXING_BYTES if margin else 0),
             max_memory=self._max_memory,
         )
 

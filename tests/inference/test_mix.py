@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from PIL import Image
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.inference.denoiser import Denoiser, denoise
-from kerasdenoise.inference.mix import add_grain, blend, find_detail
+from kerasdenoise.inference.mix import add_grain, blend, find_detail, mix
 from kerasdenoise.inference.settings import DETAIL_MARGIN, DenoiseSettings
+from kerasdenoise.inference.tiling import _MIXING_BYTES
 
 LUMA = np.array([0.299, 0.587, 0.114])
 RNG = np.random.default_rng(0)
@@ -173,6 +175,16 @@ def test_a_tile_without_room_for_detail_is_refused_before_the_photo_is_read(mode
     denoiser = Denoiser(tile=20)
     with pytest.raises(UsageError, match="tile 20: too small"):
         denoiser("missing.png", detail=0.5)
+
+
+def test_mixing_takes_no_more_memory_than_tiles_are_laid_for():
+    noisy, denoised = _noise(542, 542, 3), _noise(542, 542, 3)
+    level = np.full(noisy.shape[:2], 0.1, np.float32)
+    tracemalloc.start()
+    mix(noisy, denoised, denoised, DenoiseSettings(0.9, 0.5, 0.7, 1, 0.5), level)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.1 * _MIXING_BYTES * level.size
 
 
 def _textured() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
