@@ -5,6 +5,8 @@
 - `tone.json`: `kerasdenoise.inference.tone.keep_tone`, on square tiles. Pixels are row by row, red,
   green and blue, of 0 to 255.
 - `hidden.json`: `kerasdenoise.inference.outliers.fill`, on pixels with alpha, of which some is 0.
+- `mix.json`: `kerasdenoise.inference.mix`, on small images of 8 bits, where the level of the noise
+  is unknown.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from kerasdenoise.inference.mix import mix
 from kerasdenoise.inference.outliers import fill
+from kerasdenoise.inference.settings import DenoiseSettings
 
 # The package fits tiles to an image; models for phones take one size of tile, which `_lay` lays.
 from kerasdenoise.inference.tiles import Tile, TileGrid, _lay, reflect, tile_grid
@@ -47,6 +51,53 @@ _TONES = (
     (48, ((13, 48), (0, 45)), 90, (-9, 30, 4)),
     (32, ((8, 13), (8, 25)), 30, (-2, 40, -80)),
 )
+# (height, width), smaller than what detail looks at, and larger.
+_SIZES = ((5, 9), (30, 26))
+# (strength, luma, chroma, detail)
+_MIXTURES = (
+    (1.0, 1.0, 1.0, 0.0),
+    (0.6, 1.0, 1.0, 0.0),
+    (0.8, 0.3, 1.0, 0.0),
+    (1.0, 1.0, 0.25, 0.0),
+    (1.0, 1.0, 1.0, 1.0),
+    (0.7, 0.6, 0.0, 0.5),
+)
+
+
+def _make_mixtures() -> list[dict[str, Any]]:
+    """Makes images, each mixed in several ways."""
+    rng = np.random.default_rng(0)
+    images = []
+    for height, width in _SIZES:
+        noisy = rng.normal(128, 20, (height, width, 3)).clip(0, 255).round()
+        noisy[height // 2, ::2] = 250  # detail
+        denoised = rng.normal(128, 2, (height, width, 3)).clip(0, 255).round()
+        mixtures = [
+            {
+                "strength": strength,
+                "luma": luma,
+                "chroma": chroma,
+                "detail": detail,
+                "mixed": _mix(noisy, denoised, DenoiseSettings(strength, luma, chroma, detail)),
+            }
+            for strength, luma, chroma, detail in _MIXTURES
+        ]
+        pixels = {"noisy": _flatten(noisy), "denoised": _flatten(denoised)}
+        images.append({"width": width, "height": height, **pixels, "mixtures": mixtures})
+    return images
+
+
+def _mix(noisy: np.ndarray, denoised: np.ndarray, settings: DenoiseSettings) -> list[int]:
+    margin = settings.margin
+    places = (reflect(range(-margin, size + margin), size) for size in noisy.shape[:2])
+    around = np.ix_(*places)
+    noisy, denoised = ((each[around] / 255).astype(np.float32) for each in (noisy, denoised))
+    return _flatten(255 * mix(noisy, denoised, denoised, settings))
+
+
+def _flatten(pixels: np.ndarray) -> list[int]:
+    return pixels.clip(0, 255).round().astype(int).ravel().tolist()
+
 
 # (height, width, rows and columns that are hidden).
 _HIDDEN = (
@@ -76,6 +127,7 @@ def make_vectors() -> dict[str, dict[str, list[dict[str, Any]]]]:
         },
         "tone.json": {"tone": [_keep(*case) for case in _TONES]},
         "hidden.json": {"hidden": [_fill(*case) for case in _HIDDEN]},
+        "mix.json": {"images": _make_mixtures()},
     }
 
 

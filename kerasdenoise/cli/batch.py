@@ -154,7 +154,7 @@ class Batch:
                 facts = ""
                 if size := read_size(job.source):
                     result.width, result.height = size
-                    result.tiles = self._denoiser.tile_count(size[1], size[0])
+                    result.tiles = self._treatment.tile_count(size[1], size[0])
                     tiles = "1 tile" if result.tiles == 1 else f"{result.tiles} tiles"
                     facts = f" ({size[0]} x {size[1]} pixels, {tiles})"
                 self._record(result)
@@ -175,7 +175,7 @@ class Batch:
             photo.result.bit_depth = image.bit_depth
             photo.result.format = image.format
             photo.result.notes = image.notes
-            photo.result.tiles = self._denoiser.tile_count(image.height, image.width)
+            photo.result.tiles = self._treatment.tile_count(image.height, image.width)
         return photo
 
     def _work(self, progress: Progress, photo: _Photo, poll: Callable[[], None]) -> _Photo:
@@ -234,7 +234,9 @@ class Batch:
 
     def _result(self, job: Job, status: Literal["skipped", "failed", "planned"]) -> Result:
         model = self._denoiser.info.name
-        return Result(str(job.source), str(job.target), status, model, self._treatment.strength)
+        return Result(
+            str(job.source), str(job.target), status, model, self._treatment.settings.strength
+        )
 
     def _record(self, result: Result) -> None:
         self._results.append(result)

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 # Stands for standard input and standard output.
 _STREAM = "-"
 
-files = section("Files")
 denoising = section("Denoising")
-reading = section("Reading")
-writing = section("Writing")
+files = section("Files")
 looking = section("Looking first")
-machine = section("Time and memory")
-telling = section("Messages")
+reading = writing = section("Reading and writing")
+rare = section("Rarely needed")
 
 
 def _complete_model(
@@ -42,133 +40,136 @@ def _complete_model(
     ]
 
 
-@click.command("denoise", cls=SectionedCommand, short_help="Remove the noise from photos.")
+@click.command("denoise", cls=SectionedCommand, short_help="Remove noise from photos.")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="PHOTO|FOLDER|-...")
-@files(
-    "-o",
-    "--output",
-    type=click.Path(),  # not a Path, which would drop a / at the end
-    help="File to write, or folder if it ends in / or there are several inputs; - for standard "
-    "output.  [default: photo_denoised.jpg beside photo.jpg]",
-)
-@files("-r", "--recursive", is_flag=True, help="Do the folders in folders as well.")
-@files(
-    "--name",
-    metavar="TEMPLATE",
-    help="What results are called, of {stem}, {ext}, {model} and {strength}.  "
-    "[default: {stem}_denoised{ext}, or as before in another folder]",
-)
-@files("--overwrite", is_flag=True, help="Replace results that are there.")
-@files(
-    "--skip-existing",
-    is_flag=True,
-    help="Skip photos whose result is there: goes on with a run that was stopped.",
-)
-@denoising(
-    "-m",
-    "--model",
-    shell_complete=_complete_model,
-    help="Saved model, by name or by the path of its folder.",
-)
 @denoising(
     "-s",
     "--strength",
     type=float,
     default=1.0,
-    show_default=True,
-    help="How much of the noise to remove, from 0 to 1; up to 2 for more than the model finds, "
-    "if it goes by a noise level.",
+    metavar="0..2",
+    help="Noise to remove; above 1, more than is found.  [default: 1]",
 )
 @denoising(
-    "--sigma",
-    type=SigmaType(),
-    default="auto",
-    show_default=True,
-    metavar="auto|N",
-    help="Standard deviation of the noise, of 0-255, for a model that goes by a noise level; "
-    "auto estimates it from each photo.",
+    "--luma",
+    type=float,
+    default=1.0,
+    metavar="0..2",
+    help="Multiplies strength for brightness.  [default: 1]",
+)
+@denoising(
+    "--chroma",
+    type=float,
+    default=1.0,
+    metavar="0..2",
+    help="Multiplies strength for color.  [default: 1]",
+)
+@denoising(
+    "--detail",
+    type=float,
+    default=0.0,
+    metavar="0..1",
+    help="Lost fine detail to give back.  [default: 0]",
 )
 @denoising(
     "--keep-grain",
     type=float,
     default=0.0,
-    metavar="AMOUNT",
-    help="How much of the noise to give back, from 0 to 1, but none of it in color.  [default: 0]",
+    metavar="0..1",
+    help="Noise to give back, but not its color.  [default: 0]",
+)
+@denoising(
+    "-m",
+    "--model",
+    shell_complete=_complete_model,
+    metavar="MODEL",
+    help="A saved model's name, or its folder.",
 )
 @denoising(
     "--quality",
     type=click.Choice(["fast", "balanced", "best"]),
     default="balanced",
-    show_default=True,
-    help="fast computes with 8-bit integers; best takes the mean over flips and turns, and eight "
-    "times as long.",
+    metavar="QUALITY",
+    help="fast, balanced, or best (8 times slower).",
 )
-@reading(
-    "--first-only",
-    is_flag=True,
-    help="Do the first picture of a file that has several, which is otherwise refused.",
+@files(
+    "-o",
+    "--output",
+    type=click.Path(),  # not a Path, which would drop a / at the end
+    help="File or folder/ to write, or - for standard output.",
 )
-@reading("--half-size", is_flag=True, help="Develop camera raw at half its height and width.")
-@writing(
-    "-q",
-    "--jpeg-quality",
-    type=CodingType(),
-    metavar="keep|N",
-    help="Quality of JPEG and other files coded with loss, from 1 to 100; keep codes a JPEG file "
-    "as it came.  [default: 95]",
+@files("-r", "--recursive", is_flag=True, help="Include subfolders.")
+@files(
+    "--name",
+    metavar="TEMPLATE",
+    help="Result names, from {stem}, {ext}, {model} and {strength}.",
 )
-@writing(
-    "--bit-depth",
-    type=click.Choice(["8", "16", "32"]),
-    help="Bits per sample of the results; 32 are floating-point numbers.  [default: as before]",
-)
-@writing(
-    "--metadata",
-    type=click.Choice(["keep", "no-gps", "none"]),
-    default="keep",
-    show_default=True,
-    help="What of EXIF, XMP and the like is written: all, all but the place, or nothing but what "
-    "decides how the photo looks.",
-)
+@files("--overwrite", is_flag=True, help="Overwrite existing results.")
+@files("--skip-existing", is_flag=True, help="Skip photos that have a result: resumes a run.")
 @looking(
     "--preview",
     type=PointType(),
     is_flag=False,
     flag_value="middle",
     metavar="[X,Y]",
-    help="Denoise a small part only, in the middle or around a pixel, and write it before and "
-    "after to photo_preview.png.",
+    help="Denoise a small part, and show it before and after.",
 )
 @looking(
     "--compare",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the photo before and after, side by side, as well.",
+    help="Also write a picture of before and after.",
 )
-@looking("-n", "--dry-run", is_flag=True, help="Say what would be written, and do nothing.")
-@machine(
+@looking("-n", "--dry-run", is_flag=True, help="Print what would be written, and stop.")
+@writing(
+    "-q",
+    "--jpeg-quality",
+    type=CodingType(),
+    metavar="keep|N",
+    help="Lossy quality, 1 to 100.  [default: 95]",
+)
+@writing(
+    "--bit-depth",
+    type=click.Choice(["8", "16", "32"]),
+    help="Bits per sample; 32 is floating point.",
+)
+@writing(
+    "--metadata",
+    type=click.Choice(["keep", "no-gps", "none"]),
+    default="keep",
+    metavar="WHAT",
+    help="keep, no-gps, or none.",
+)
+@reading("--first-only", is_flag=True, help="Use the first picture of a file with several.")
+@reading("--half-size", is_flag=True, help="Develop camera raw at half height and width.")
+@rare(
+    "--sigma",
+    type=SigmaType(),
+    default="auto",
+    metavar="auto|N",
+    help="Noise level of 255, for models that take one.",
+)
+@rare(
     "--tile",
     type=TileType(),
     default="auto",
-    show_default=True,
     metavar="auto|N",
-    help="Largest edge of a tile in pixels; less takes less memory, never another result.",
+    help="Largest tile edge; changes memory, not the result.",
 )
-@machine(
+@rare(
     "--max-memory",
     type=BytesType(),
     metavar="SIZE",
-    help="Memory for the work on a tile, as 300M or 1.5G; the photos themselves come on top.  "
-    "[default: 640M]",
+    help="Memory for a tile, such as 1.5G.  [default: 640M]",
 )
-@machine(
+@rare(
     "--threads",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Threads of the network; with 1 nothing is read ahead either.  [default: all cores]",
+    help="Threads to use.  [default: all cores]",
 )
-@telling("--json", "as_json", is_flag=True, help="Print one JSON object per photo.")
-@telling("--quiet", is_flag=True, help="Print nothing but errors.")
+@rare("--json", "as_json", is_flag=True, help="Print one JSON object per photo.")
+@rare("--quiet", is_flag=True, help="Print only errors.")
 @verbose_option
 @click.pass_context
 def command(
@@ -182,6 +183,9 @@ def command(
     model: str | None,
     strength: float,
     sigma: float | None,
+    luma: float,
+    chroma: float,
+    detail: float,
     keep_grain: float,
     quality: Literal["fast", "balanced", "best"],
     first_only: bool,
@@ -198,12 +202,14 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Remove the noise from photos.
+    """Remove noise from photos and leave everything else untouched.
 
-    The result of photo.jpg is photo_denoised.jpg, beside it; a folder's tree is mirrored below
-    the folder that -o names. Size, orientation, bit depth, transparency, color profile and the
-    camera's data stay as they are. - is a photo on standard input.
-    """
+    \b
+        kerasdenoise denoise photo.jpg              writes photo_denoised.jpg
+        kerasdenoise denoise photo.jpg --preview    shows a part before and after
+        kerasdenoise denoise shoot/ -r -o clean/    mirrors a folder's tree
+        kerasdenoise denoise - < in.png > out.png   works in a pipe
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise.cli.treatment import Treatment
     from kerasdenoise.inference.denoiser import Denoiser
 
@@ -223,8 +229,9 @@ def command(
     )
     treatment = Treatment(
         denoiser,
-        strength,
-        keep_grain,
+        denoiser.prepare(
+            strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
+        ),
         overwrite,
         quality=jpeg_quality,
         metadata=metadata,

@@ -41,7 +41,7 @@ def make_plan(
         UsageError: There is nothing to do, or it would not end well.
     """
     found = find_photos(inputs, recursive=recursive, output=output)
-    words = {"model": treatment.denoiser.info.name, "strength": f"{treatment.strength:g}"}
+    words = {"model": treatment.denoiser.info.name, "strength": f"{treatment.settings.strength:g}"}
     plan = plan_jobs(
         found.photos,
         output,

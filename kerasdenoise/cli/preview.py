@@ -108,11 +108,12 @@ def preview(source: Path, treatment: Treatment, point: Point) -> Image:
     inner = [range(int(mark[0]), int(mark[-1]) + 1) for mark in marks]
     # Whole strides, so that the network's grid lies on the photo as it would on the whole of it.
     info = treatment.denoiser.info
-    top, left = (max(0, side.start - info.radius) // info.stride * info.stride for side in inner)
+    reach = info.radius + treatment.settings.margin
+    top, left = (max(0, side.start - reach) // info.stride * info.stride for side in inner)
     around = crop(
         photo,
-        range(top, min(photo.height, inner[0].stop + info.radius)),
-        range(left, min(photo.width, inner[1].stop + info.radius)),
+        range(top, min(photo.height, inner[0].stop + reach)),
+        range(left, min(photo.width, inner[1].stop + reach)),
     )
     denoised = treatment.denoise(around, name=source)
     rows, columns = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,9 @@ from kerasdenoise.images.metadata_loss import lost_metadata
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import Quality, check_writable, encode_image, write_image
-from kerasdenoise.inference.blend import check_strength
 from kerasdenoise.inference.denoiser import Denoiser
-from kerasdenoise.inference.grain import check_grain
+from kerasdenoise.inference.given import denoise_image
+from kerasdenoise.inference.settings import DenoiseSettings
 
 
 @dataclass(frozen=True)
@@ -23,32 +24,23 @@ class Treatment:
 
     Attributes:
         denoiser: What denoises.
-        strength: How much of the denoising to apply, in [0, 2]; the denoiser can follow it.
-        keep_grain: How much of the noise that is not color to give back, in [0, 1].
-        overwrite: Whether files that are there may be replaced.
+        settings: How it does; see `Denoiser.prepare`.
+        overwrite: Whether existing files may be replaced.
         quality: Of files coded with loss; see `images.write.encode_image`.
         metadata: What of the metadata is written.
         bit_depth: Bits per sample of what is written; the photo's own if None.
         first_only: Whether the first picture is read of a file with several.
         half_size: Whether camera raw is developed at half its height and width.
-
-    Raises:
-        UsageError: The strength or the grain cannot be used.
     """
 
     denoiser: Denoiser
-    strength: float = 1.0
-    keep_grain: float = 0.0
+    settings: DenoiseSettings
     overwrite: bool = False
     quality: Quality = None
     metadata: MetadataPolicy = "keep"
     bit_depth: int | None = None
     first_only: bool = False
     half_size: bool = False
-
-    def __post_init__(self) -> None:
-        check_strength(self.strength, self.denoiser.info)
-        check_grain(self.keep_grain)
 
     def read(
         self, source: Path | bytes, name: str | None = None, *, to_write: bool = False
@@ -76,10 +68,15 @@ class Treatment:
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
     ) -> Image:
-        """Denoises a photo; see `Denoiser.denoise_image`."""
-        return self.denoiser.denoise_image(
-            noisy, self.strength, keep_grain=self.keep_grain, on_tile=on_tile, name=name
+        """Denoises a photo; see `Denoiser.denoise_pixels`."""
+        denoise_into = functools.partial(
+            self.denoiser.denoise_into, settings=self.settings, on_tile=on_tile
         )
+        return denoise_image(noisy, denoise_into, name)
+
+    def tile_count(self, height: int, width: int) -> int:
+        """The number of tiles for a photo of this size."""
+        return self.denoiser.tile_count(height, width, self.settings)
 
     def check(self, photo: Image, target: Path) -> None:
         """Refuses a photo that cannot be written; see `images.write.check_writable`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -11,19 +12,18 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError, UsageError
-from kerasdenoise.images.image import Image
+from kerasdenoise.images.measures import BLOCK, estimate_sigma
 from kerasdenoise.images.samples import to_samples
-from kerasdenoise.inference.blend import blend, check_strength
 from kerasdenoise.inference.given import denoise_given
-from kerasdenoise.inference.grain import add_grain, check_grain
-from kerasdenoise.inference.level import check_sigma, measure_sigma
+from kerasdenoise.inference.mix import mix
 from kerasdenoise.inference.network import Network, Told
 from kerasdenoise.inference.outliers import fill, find_limits, find_missing
-from kerasdenoise.inference.quality import Quality, fit_quality, turns_of
 from kerasdenoise.inference.samples import check_finite, check_pixels
-from kerasdenoise.inference.tiles import Tile
+from kerasdenoise.inference.settings import DenoiseSettings, Quality
+from kerasdenoise.inference.tiles import Tile, reflect
 from kerasdenoise.inference.tiling import Tiling, no_memory
 from kerasdenoise.inference.tone import keep_tone
+from kerasdenoise.inference.turns import turns_of
 from kerasdenoise.zoo import default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
@@ -71,17 +71,27 @@ class Denoiser:
         quality: Quality = "balanced",
         max_memory: int | None = None,
     ) -> None:
-        info = find_model(default_model() if model is None else model)
-        self.info = fit_quality(info, quality, sigma)
+        self._settings = DenoiseSettings(sigma=sigma, quality=quality)
+        self.info = self._settings.fit(find_model(default_model() if model is None else model))
         self.quality: Quality = quality
         self._tiling = Tiling(self.info, tile, max_memory)  # before anything is loaded
-        self._sigma = check_sigma(sigma, self.info)
         if threads is not None and threads < 1:
             raise UsageError(f"threads {threads}", "fewer than 1", "leave it out for all cores")
         self._network = Network(self.info, threads, turns_of(quality))
         self.threads = self._network.threads
 
-    def __call__(self, noisy: Source, strength: float = 1.0, *, keep_grain: float = 0.0) -> Source:
+    def __call__(
+        self,
+        noisy: Source,
+        strength: float = 1.0,
+        *,
+        luma: float = 1.0,
+        chroma: float = 1.0,
+        detail: float = 0.0,
+        keep_grain: float = 0.0,
+        output: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> Source:
         """Denoises an image and returns it as what it was given.
 
         Args:
@@ -90,7 +100,12 @@ class Denoiser:
                 kept. An array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4 with alpha): shape and
                 type are kept; integers use their whole range, floats [0, 1] nominally.
             strength: 0 for no change, 1 for all of the denoising; see `denoise_pixels`.
+            luma: What the strength is multiplied by for brightness; see `denoise_pixels`.
+            chroma: What it is multiplied by for color.
+            detail: 0 for none, 1 for all fine detail that was found in what was removed.
             keep_grain: 0 for none, 1 for all of the noise that is not color.
+            output: For a path only: the file or folder to write to.
+            overwrite: For a path only: replace an existing file.
 
         Returns:
             The path of the file that was written, or what was given, denoised.
@@ -99,53 +114,48 @@ class Denoiser:
             InputError: The image cannot be read, holds values that are not finite, or does not
                 fit into memory.
             OutputError: The result cannot be written.
-            UsageError: The result's file exists, `noisy` is of a type that is not known, or the
-                strength or the grain cannot be used.
+            UsageError: The result's file exists, `noisy` is of a type that is not known, or one
+                of the amounts cannot be used.
         """
-        self._check(strength, keep_grain)
-        return denoise_given(noisy, self, strength, keep_grain)
+        settings = self.prepare(
+            strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
+        )
+        denoise_into = functools.partial(self.denoise_into, settings=settings)
+        return denoise_given(noisy, denoise_into, output=output, overwrite=overwrite)
 
-    def tile_count(self, height: int, width: int) -> int:
-        """The number of tiles, and of calls of `on_tile`, for an image of this size."""
-        return len(self._tiling.grid(height, width).tiles)
-
-    def denoise_image(
-        self,
-        noisy: Image,
-        strength: float = 1.0,
-        *,
-        keep_grain: float = 0.0,
-        on_tile: Callable[[], None] | None = None,
-        name: object = "image",
-    ) -> Image:
-        """Denoises the pixels of an image; all else stays.
+    def prepare(self, **changes: float) -> DenoiseSettings:
+        """Returns settings that this denoiser can follow, with its own sigma and quality.
 
         Args:
-            noisy: The image.
-            strength: 0 for no change, 1 for all of the denoising; see `denoise_pixels`.
-            keep_grain: 0 for none, 1 for all of the noise that is not color.
-            on_tile: Called after each tile.
-            name: What to call the image in errors.
+            **changes: The other fields of `DenoiseSettings`.
 
         Raises:
-            InputError: The image holds values that are not finite, or does not fit into memory.
+            UsageError: A value cannot be used, or not with this model.
         """
-        return noisy.with_pixels(
-            self.denoise_pixels(
-                noisy.pixels,
-                strength,
-                keep_grain=keep_grain,
-                hidden=None if noisy.alpha is None else noisy.alpha == 0,
-                on_tile=on_tile,
-                name=name,
-            )
-        )
+        settings = dataclasses.replace(self._settings, **changes)
+        settings.fit(self.info)
+        self._tiling.grid(1, 1, settings.margin)  # refuses tiles that are too small
+        return settings
+
+    def tile_count(self, height: int, width: int, settings: DenoiseSettings | None = None) -> int:
+        """The number of tiles, and of calls of `on_tile`, for an image of this size.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+            settings: What `prepare` gave; the usual ones if None.
+        """
+        margin = settings.margin if settings else 0
+        return len(self._tiling.grid(height, width, margin).tiles)
 
     def denoise_pixels(
         self,
         pixels: np.ndarray,
         strength: float = 1.0,
         *,
+        luma: float = 1.0,
+        chroma: float = 1.0,
+        detail: float = 0.0,
         keep_grain: float = 0.0,
         hidden: np.ndarray | None = None,
         on_tile: Callable[[], None] | None = None,
@@ -160,6 +170,12 @@ class Denoiser:
                 change (the model is not run), 1 for all of the denoising. Above 1 and up to 2,
                 for a model that is told the level of the noise or estimates it: it denoises
                 as if the noise were so many times as strong.
+            luma: What the strength is multiplied by for brightness (luma by ITU-R BT.601), from
+                0 to 2, for a product of up to 2. If luma and chroma differ and one product is
+                above 1, the model runs twice.
+            chroma: What it is multiplied by for color; gray images have none.
+            detail: How much of the fine luma detail that was removed is given back, in [0, 1]:
+                what is stronger, in structures finer than about 4 pixels, than noise explains.
             keep_grain: How much of what is then removed is given back, in [0, 1]: of luma alone,
                 the same to all channels, so that noise in color stays away.
             hidden: (H, W) of bool: pixels that nobody sees, under full transparency. They stay as
@@ -174,15 +190,18 @@ class Denoiser:
             InputError: The pixels, or the model's result, hold values that are not finite, or
                 memory fails even for the smallest tile.
             ModelError: The model cannot run.
-            UsageError: The pixels have another shape or type, the strength is not in [0, 2], or
-                above 1 for another model, or `keep_grain` is not in [0, 1].
+            UsageError: The pixels have another shape or type, or one of the amounts is outside
+                of its range, or above 1 for another model.
         """
+        settings = self.prepare(
+            strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
+        )
         try:
             denoised = pixels.copy()
         except MemoryError as error:
             raise no_memory(name) from error
         self.denoise_into(
-            pixels, denoised, strength, keep_grain, hidden=hidden, on_tile=on_tile, name=name
+            pixels, denoised, settings=settings, hidden=hidden, on_tile=on_tile, name=name
         )
         return denoised
 
@@ -190,9 +209,8 @@ class Denoiser:
         self,
         pixels: np.ndarray,
         denoised: np.ndarray,
-        strength: float = 1.0,
-        keep_grain: float = 0.0,
         *,
+        settings: DenoiseSettings,
         hidden: np.ndarray | None = None,
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
@@ -202,8 +220,7 @@ class Denoiser:
         Args:
             pixels: As for `denoise_pixels`.
             denoised: A copy of `pixels`, which the result replaces.
-            strength: As for `denoise_pixels`.
-            keep_grain: As for `denoise_pixels`.
+            settings: What `prepare` gave.
             hidden: As for `denoise_pixels`.
             on_tile: Called after each tile.
             name: What to call the image in errors.
@@ -211,11 +228,11 @@ class Denoiser:
         Raises:
             InputError: As for `denoise_pixels`.
             ModelError: As for `denoise_pixels`.
-            UsageError: As for `denoise_pixels`.
+            UsageError: The pixels have another shape or type.
         """
-        self._check(strength, keep_grain)
         check_pixels(pixels)
-        if strength == 0.0:
+        factors = settings.factors(pixels.shape[2])
+        if not factors:
             return
         check_finite(pixels, name)
         limits = find_limits(pixels)
@@ -224,8 +241,9 @@ class Denoiser:
             if missing is not None and missing.all():
                 return
             seen = pixels if missing is None else fill(pixels, missing)
-            told = Told(self._noise_level(seen), max(strength, 1.0))
-            contexts = self._network.summarize(seen, told)
+            level = self._noise_level(seen, settings.sigma)
+            told = [Told(level, factor) for factor in factors]
+            runs = [(each, self._network.summarize(seen, each)) for each in told]
         except MemoryError as error:
             raise no_memory(name) from error
 
@@ -234,12 +252,14 @@ class Denoiser:
             if limits is not None:
                 within = np.clip(noisy, limits.lowest, limits.highest)
                 noisy, beyond = within, noisy - within
-            result = self._network.denoise(noisy, told, contexts)
+            results = [self._network.denoise(noisy, *each) for each in runs]
             if self.info.keeps_tone:
-                inside = tile.inside(*pixels.shape[:2])
-                result = keep_tone(noisy, result, inside, bounded=limits is None)
-            noisy = noisy[tile.keep]
-            result = add_grain(noisy, blend(noisy, result[tile.keep], strength), keep_grain)
+                inside, bounded = tile.inside(*pixels.shape[:2]), limits is None
+                results = [keep_tone(noisy, each, inside, bounded=bounded) for each in results]
+            rows, columns = (_grow(side, settings.margin) for side in tile.keep)
+            part = rows, columns
+            levels = self._tile_level(noisy, level, part) if settings.margin else None
+            result = mix(noisy[part], results[0][part], results[-1][part], settings, levels)
             if beyond is not None:
                 result = result + beyond[tile.keep]
             if not np.isfinite(result).all():
@@ -250,7 +270,7 @@ class Denoiser:
                 )
             denoised[tile.place] = to_samples(result, denoised.dtype)
 
-        self._tiling.run(seen, run, name, on_tile)
+        self._tiling.run(seen, run, name, on_tile, settings.margin)
         if missing is not None:
             np.copyto(denoised, pixels, where=missing[..., np.newaxis])
         if pixels.nbytes > _LARGE:
@@ -277,7 +297,7 @@ class Denoiser:
         check_pixels(pixels)
         check_finite(pixels, "image")
         if not self.info.estimates_level:
-            return np.full(pixels.shape[:2], measure_sigma(pixels), np.float32)
+            return np.full(pixels.shape[:2], _measure_sigma(pixels), np.float32)
         level = np.empty(pixels.shape[:2], np.float32)
 
         def run(tile: Tile, noisy: np.ndarray) -> None:
@@ -286,14 +306,17 @@ class Denoiser:
         self._tiling.run(pixels, run, "image")
         return level
 
-    def _check(self, strength: float, keep_grain: float) -> None:
-        check_strength(strength, self.info)
-        check_grain(keep_grain)
+    def _tile_level(
+        self, noisy: np.ndarray, level: float | None, part: tuple[slice, slice]
+    ) -> np.ndarray | None:
+        if level is not None:
+            return np.full(noisy[part].shape[:2], level, np.float32)
+        return self._network.estimate(noisy)[part] if self.info.estimates_level else None
 
-    def _noise_level(self, pixels: np.ndarray) -> float | None:
-        if self._sigma is None and self.info.takes_noise_level:
-            return measure_sigma(pixels)
-        return self._sigma
+    def _noise_level(self, pixels: np.ndarray, sigma: float | None) -> float | None:
+        if sigma is None and self.info.takes_noise_level:
+            return _measure_sigma(pixels)
+        return sigma
 
 
 def denoise(
@@ -301,6 +324,9 @@ def denoise(
     *,
     model: str | Path | Denoiser | None = None,
     strength: float = 1.0,
+    luma: float = 1.0,
+    chroma: float = 1.0,
+    detail: float = 0.0,
     keep_grain: float = 0.0,
     quality: Quality | None = None,
     max_memory: int | None = None,
@@ -316,6 +342,9 @@ def denoise(
             it again; the default model if None.
         strength: 0 for no change, 1 for all of the denoising, and up to 2 for more of it by a
             model that goes by a noise level; see `Denoiser.denoise_pixels`.
+        luma: What the strength is multiplied by for brightness, from 0 to 2.
+        chroma: What it is multiplied by for color, from 0 to 2.
+        detail: 0 for none, 1 to give back all fine detail that was found in what was removed.
         keep_grain: 0 for none, 1 to give back all of the noise that is not color.
         quality: "fast", "balanced" (the default) or "best"; see `Denoiser`. A `Denoiser` has its
             own.
@@ -332,25 +361,29 @@ def denoise(
         OutputError: The result cannot be written.
         ModelError: The model is unknown or damaged.
         UsageError: The result's file exists, `noisy` is of a type that is not known, or the
-            strength, the grain, the quality or the memory cannot be used.
+            amounts, the quality or the memory cannot be used.
 
     Example:
         >>> denoise("photo.jpg", strength=0.8)
         'photo_denoised.jpg'
     """
-    if output is not None and not isinstance(noisy, str | os.PathLike):
-        raise UsageError(f"output {output}", "only an image given as a path is written to a file")
     denoiser = _as_denoiser(model, quality, max_memory)
-    check_strength(strength, denoiser.info)
-    check_grain(keep_grain)
-    return denoise_given(noisy, denoiser, strength, keep_grain, output=output, overwrite=overwrite)
+    return denoiser(
+        noisy,
+        strength,
+        luma=luma,
+        chroma=chroma,
+        detail=detail,
+        keep_grain=keep_grain,
+        output=output,
+        overwrite=overwrite,
+    )
 
 
 def _unite(*masks: np.ndarray | None) -> np.ndarray | None:
     """Returns where any of the masks is set; None if nowhere."""
-    given = [mask for mask in masks if mask is not None]
-    united = np.logical_or.reduce(given) if given else None
-    return united if united is not None and united.any() else None
+    given = [mask for mask in masks if mask is not None and mask.any()]
+    return functools.reduce(np.logical_or, given) if given else None
 
 
 def _as_denoiser(
@@ -364,3 +397,15 @@ def _as_denoiser(
                 f"{option} {value!r}", "the Denoiser has its own", "give it to Denoiser(...)"
             )
     return model
+
+
+def _grow(side: slice, margin: int) -> slice:
+    return slice(side.start - margin, side.stop + margin)
+
+
+def _measure_sigma(pixels: np.ndarray) -> float:
+    """Estimates the noise level of an image of any size; see `estimate_sigma`."""
+    if min(pixels.shape[:2]) < BLOCK:  # too small to measure noise in: mirrored
+        sides = pixels.shape[:2]
+        pixels = pixels[np.ix_(*(reflect(range(max(side, BLOCK)), side) for side in sides))]
+    return estimate_sigma(pixels)

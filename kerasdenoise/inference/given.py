@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import UsageError
+from kerasdenoise.images.image import Image
 from kerasdenoise.images.plan import plan_jobs
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
-from kerasdenoise.inference.arrays import denoise_array, denoise_pil
+from kerasdenoise.inference.samples import check_type
+from kerasdenoise.inference.tiling import no_memory
 
-if TYPE_CHECKING:
-    from kerasdenoise.inference.denoiser import Denoiser
+_PIL_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
+
+
+# Writes the denoised values of one array to another, which is a copy of it, both (H, W, 1 or 3) of
+# any of `samples.DTYPES`. It takes `hidden`, which pixels are transparent, and a `name` to call the
+# image in errors.
+DenoiseInto = Callable[..., None]
 
 
 def denoise_given(
     noisy: Any,
-    denoiser: Denoiser,
-    strength: float,
-    keep_grain: float,
+    denoise: DenoiseInto,
     *,
     output: str | Path | None = None,
     overwrite: bool = False,
 ) -> Any:
-    """Denoises an image of any type that `denoiser.denoise` takes, which says more.
+    """Denoises an image of any type that `Denoiser` takes, which says more.
 
     Args:
         noisy: The image.
-        denoiser: What denoises it.
-        strength: How much of the denoising to apply, which it can follow.
-        keep_grain: How much grain to keep, in [0, 1].
+        denoise: What denoises its pixels.
         output: For a path only: the file or folder to write to.
-        overwrite: For a path only: replace a file that is there.
+        overwrite: For a path only: replace an existing file.
 
     Returns:
         The path of the file that was written, or what was given, denoised.
@@ -45,28 +49,121 @@ def denoise_given(
         InputError: The image cannot be read, holds values that are not finite, or does not fit
             into memory.
         OutputError: The result cannot be written.
-        UsageError: The result's file exists, or `noisy` is of a type that is not known.
+        UsageError: The result's file exists, `noisy` is of a type that is not known, or `output`
+            is given for something else than a path.
     """
-
-    def denoise_into(values: np.ndarray, results: np.ndarray, hidden: np.ndarray | None) -> None:
-        denoiser.denoise_into(values, results, strength, keep_grain, hidden=hidden)
-
-    def denoise_file(source: Path | bytes, name: object = "image") -> Any:
-        image = read_image(source, exact=True)
-        return denoiser.denoise_image(image, strength, keep_grain=keep_grain, name=name)
-
     if isinstance(noisy, str | os.PathLike):
         (job,) = plan_jobs([Path(noisy)], output, overwrite=overwrite).jobs
-        write_image(denoise_file(job.source, job.source), job.target, overwrite=overwrite)
+        denoised = denoise_image(read_image(job.source, exact=True), denoise, job.source)
+        write_image(denoised, job.target, overwrite=overwrite)
         return str(job.target) if isinstance(noisy, str) else job.target
+    if output is not None:
+        raise UsageError(f"output {output}", "only an image given as a path is written to a file")
     if isinstance(noisy, bytes):
-        return encode_image(denoise_file(noisy))
+        return encode_image(denoise_image(read_image(noisy, exact=True), denoise))
     if isinstance(noisy, np.ndarray):
-        return denoise_array(noisy, denoise_into)
+        return _denoise_array(noisy, denoise)
     if isinstance(noisy, PillowImage.Image):
-        return denoise_pil(noisy, denoise_into)
+        return _denoise_pil(noisy, denoise)
     raise UsageError(
         f"{type(noisy).__name__} object",
         "not an image",
         "give a path, bytes, a Pillow image or a NumPy array",
     )
+
+
+def denoise_image(noisy: Image, denoise: DenoiseInto, name: object = "image") -> Image:
+    """Denoises the pixels of an image; all else stays.
+
+    Args:
+        noisy: The image.
+        denoise: What denoises its pixels.
+        name: What to call the image in errors.
+
+    Raises:
+        InputError: The image holds values that are not finite, or does not fit into memory.
+    """
+    try:
+        denoised = noisy.pixels.copy()
+    except MemoryError as error:
+        raise no_memory(name) from error
+    hidden = None if noisy.alpha is None else noisy.alpha == 0
+    denoise(noisy.pixels, denoised, hidden=hidden, name=name)
+    return noisy.with_pixels(denoised)
+
+
+def _denoise_array(
+    noisy: np.ndarray, denoise: DenoiseInto, alpha: np.ndarray | None = None
+) -> np.ndarray:
+    """Denoises an array of any supported type.
+
+    Only a tile of it is float32 at a time.
+
+    Args:
+        noisy: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), the fourth channel being alpha,
+            which is copied. Of type uint8 or uint16, on their whole range, or float16,
+            float32 or float64, nominally on [0, 1].
+        denoise: Writes the denoised values of its first argument to its second.
+        alpha: (H, W), where it is not the fourth channel; None for none.
+
+    Returns:
+        An array of the same shape and type. Integers are rounded and clipped to their
+        range; floats are not clipped, and are computed in float32.
+
+    Raises:
+        UsageError: The array has another type or shape.
+    """
+    check_type(noisy)
+    if not (noisy.ndim == 2 or (noisy.ndim == 3 and noisy.shape[2] in (1, 3, 4))) or not noisy.size:
+        raise UsageError(
+            f"array of shape {noisy.shape}",
+            "not an image's shape",
+            "give (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)",
+        )
+    denoised = noisy.copy()
+    values, results = (
+        (array[..., np.newaxis] if array.ndim == 2 else array)[..., :3]
+        for array in (noisy, denoised)
+    )
+    if noisy.ndim == 3 and noisy.shape[2] == 4:
+        alpha = noisy[..., 3]
+    denoise(values, results, hidden=None if alpha is None else alpha == 0)
+    return denoised
+
+
+def _denoise_pil(noisy: PillowImage.Image, denoise: DenoiseInto) -> PillowImage.Image:
+    """Denoises a Pillow image.
+
+    Args:
+        noisy: An image of mode L, LA, RGB, RGBA or I;16.
+        denoise: Writes the denoised values of its first argument to its second.
+
+    Returns:
+        A new image of the same mode, size and `info`.
+
+    Raises:
+        UsageError: The image has another mode, or a transparent color.
+    """
+    if noisy.mode not in _PIL_MODES:
+        raise UsageError(
+            f"image of mode {noisy.mode}", "this mode is not supported", 'use .convert("RGB")'
+        )
+    if "transparency" in noisy.info:
+        # Denoising changes every color, so that none would be the transparent one.
+        raise UsageError(
+            f"image of mode {noisy.mode}", "it has a transparent color", 'use .convert("RGBA")'
+        )
+    pixels = np.asarray(noisy)
+    if noisy.mode == "LA":
+        color = _denoise_array(pixels[..., 0], denoise, pixels[..., 1])
+        denoised = PillowImage.merge(
+            "LA",
+            (
+                PillowImage.fromarray(color),
+                PillowImage.fromarray(np.ascontiguousarray(pixels[..., 1])),
+            ),
+        )
+    else:
+        denoised = PillowImage.fromarray(_denoise_array(pixels, denoise))
+    denoised.info = dict(noisy.info)
+    return denoised

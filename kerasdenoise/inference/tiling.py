@@ -17,6 +17,8 @@ from kerasdenoise.zoo import ModelInfo
 
 # Bytes for each pixel of a tile that are taken beside the model: several float32 pictures.
 _BESIDE = 80
+# What looking for detail takes besides.
+_MIXING_BYTES = 80
 
 
 class Tiling:
@@ -43,15 +45,24 @@ class Tiling:
         self._too_large = sys.maxsize  # area of a tile for which memory has failed
         self.grid(1, 1)
 
-    def grid(self, height: int, width: int) -> TileGrid:
-        """Lays tiles over an image of this size."""
+    def grid(self, height: int, width: int, margin: int = 0) -> TileGrid:
+        """Lays tiles over an image of this size.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+            margin: How many pixels around each tile's place must be valid as well.
+
+        Raises:
+            UsageError: The tile or the memory is too small for the model and the margin.
+        """
         return tile_grid(
             height,
             width,
             tile=self._tile,
-            radius=self._radius,
+            radius=self._radius + margin,
             stride=self._stride,
-            bytes_per_pixel=self._info.bytes_per_pixel,
+            bytes_per_pixel=self._bytes(margin),
             max_memory=self._max_memory,
         )
 
@@ -61,6 +72,7 @@ class Tiling:
         work: Callable[[Tile, np.ndarray], None],
         name: object,
         on_tile: Callable[[], None] | None = None,
+        margin: int = 0,
     ) -> None:
         """Gives each tile of an image, with the pixels that it reads, to a function.
 
@@ -70,12 +82,14 @@ class Tiling:
                 called again with smaller tiles in its place.
             name: What to call the image in errors.
             on_tile: Called after each tile of the grid.
+            margin: How many pixels around each tile's place must be valid as well.
 
         Raises:
             InputError: Memory fails even for the smallest tile.
             ModelError: The model cannot run even on the smallest tile.
         """
-        grid = self.grid(*pixels.shape[:2])
+        height, width = pixels.shape[:2]
+        grid = self.grid(height, width, margin)
         largest = 0  # area of a tile of this image for which memory was enough
         for tile in grid.tiles:
             waiting = [tile]
@@ -87,7 +101,7 @@ class Tiling:
                     continue
                 try:
                     if part.area > largest:
-                        self._reserve(part.area)
+                        self._reserve(part.area, margin)
                     work(part, to_pixels(_read(pixels, part)))
                 except (MemoryError, TileError) as error:
                     if not halves and isinstance(error, TileError):
@@ -101,12 +115,15 @@ class Tiling:
             if on_tile is not None:
                 on_tile()
 
-    def _reserve(self, area: int) -> None:
+    def _reserve(self, area: int, margin: int) -> None:
         """Asks for the memory that a tile takes, and gives it back.
 
         LiteRT does not always notice that it got none, and ends the process then.
         """
-        np.empty((self._info.bytes_per_pixel + _BESIDE) * area, np.uint8)
+        np.empty((self._bytes(margin) + _BESIDE) * area, np.uint8)
+
+    def _bytes(self, margin: int) -> int:
+        return self._info.bytes_per_pixel + (_MIXING_BYTES if margin else 0)
 
 
 def _read(pixels: np.ndarray, tile: Tile) -> np.ndarray:

@@ -71,7 +71,7 @@ def fixed_halo(radius: int, stride: int, *, keeps_tone: bool) -> int:
 def keep_tone(
     noisy: np.ndarray,
     denoised: np.ndarray,
-    inside: tuple[slice, slice] = (slice(None),) * 2,
+    inside: tuple[slice, slice] = (slice(None), slice(None)),
     *,
     bounded: bool = False,
 ) -> np.ndarray:
@@ -146,11 +146,10 @@ def _smooth(cells: np.ndarray) -> np.ndarray:
         pad = [(0, 0)] * 3
         pad[axis] = (_TAPS, _TAPS)
         padded, size = np.pad(cells, pad), cells.shape[axis]
+        cells = np.zeros_like(cells)
         # One tap after the other: the order of the sum, and so its last digit, is always the same.
-        cells = sum(
-            weight * padded[(slice(None),) * axis + (slice(tap, tap + size),)]
-            for tap, weight in enumerate(_WEIGHTS)
-        )
+        for tap, weight in enumerate(_WEIGHTS):
+            cells += weight * padded[(slice(None),) * axis + (slice(tap, tap + size),)]
     return cells
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from kerasdenoise.inference.settings import Quality
 
 
 class Turn(NamedTuple):
@@ -53,3 +56,8 @@ class Turn(NamedTuple):
 # Those of one shape follow each other, since a model that gets another shape allocates anew.
 ALL_TURNS = tuple(Turn(*flags) for flags in itertools.product((False, True), repeat=3))
 UPRIGHT = ALL_TURNS[:1]
+
+
+def turns_of(quality: Quality) -> Sequence[Turn]:
+    """Returns the ways in which the model sees an image at a quality."""
+    return ALL_TURNS if quality == "best" else UPRIGHT

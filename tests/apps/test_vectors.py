@@ -19,7 +19,7 @@ def made() -> dict[str, Any]:
     return make.make_vectors()
 
 
-@pytest.mark.parametrize("name", ["tiles.json", "hidden.json"])
+@pytest.mark.parametrize("name", ["tiles.json", "hidden.json", "mix.json"])
 def test_the_vectors_are_what_the_package_gives_today(name: str, made: dict[str, Any]):
     assert read(name) == made[name]
 

@@ -20,6 +20,8 @@ from PIL import Image
 
 from kerasdenoise.cli.page import collect_page
 from kerasdenoise.cli.static_page import write_page
+from kerasdenoise.inference.mix import mix
+from kerasdenoise.inference.settings import DenoiseSettings
 from kerasdenoise.zoo import find_model
 
 ROOT = Path(__file__).parents[2]
@@ -87,12 +89,23 @@ def test_the_page_denoises_as_the_engine_does_with_the_server_gone(
     assert largest_difference(read(tmp_path / "half_saved.png"), half) <= 1
     assert seen["whole_saved.png"] == "photo_denoised.png"
 
+    # The page knows no level of the noise, and its results are rounded before they are mixed.
+    mixed, whole = read(tmp_path / "mixed_saved.png"), read(tmp_path / "whole_saved.png")
+    settings = DenoiseSettings(0.8, luma=0.3, detail=1)
+    assert largest_difference(mixed, mix_whole(noisy, whole, settings)) <= 1
+    assert largest_difference(mixed, denoised) > 5
+    assert largest_difference(read(tmp_path / "again_saved.png"), denoised) <= 1
+
     # What is seen, on both sides of the line, away from it and from the words.
     left, right, top = slice(0, 200), slice(260, None), slice(0, 300)
     quarter = read(tmp_path / "quarter.png")
     assert largest_difference(quarter[top, left], noisy[top, left]) <= 1
     assert largest_difference(quarter[top, right], denoised[top, right]) <= 2
     assert largest_difference(read(tmp_path / "half.png")[top, right], half[top, right]) <= 2
+    # The browser mixes by strength what is already rounded and clipped.
+    full = mix_whole(noisy, whole, DenoiseSettings(luma=0.3, detail=1))
+    expected = (noisy + 0.8 * (full - noisy))[top, right]
+    assert largest_difference(read(tmp_path / "mixed.png")[top, right], expected) <= 2
     assert seen["split"] == "98"
 
     assert seen["turned_saved.jpg"] == "turned_denoised.jpg"
@@ -138,6 +151,15 @@ def test_a_server_of_files_serves_the_page_as_well(models_folder: Path, tmp_path
     check_privacy(seen)
     denoised = Denoiser(model)(noisy)
     assert largest_difference(read(tmp_path / "whole_saved.png"), denoised) <= 1
+
+
+def mix_whole(noisy: np.ndarray, denoised: np.ndarray, settings: DenoiseSettings) -> np.ndarray:
+    """Mixes whole pictures of 8 bits, where the level of the noise is unknown."""
+    sides = [(settings.margin, settings.margin)] * 2 + [(0, 0)]
+    before, after = (
+        np.pad(each / np.float32(255), sides, mode="reflect") for each in (noisy, denoised)
+    )
+    return 255 * mix(before, after, after, settings).clip(0, 1)
 
 
 def check_privacy(seen: dict[str, Any]) -> None:

@@ -27,17 +27,18 @@ def files(folder: Path) -> set[str]:
 def test_help_lists_options_by_what_they_are_for(command: Callable):
     text = command("denoise", "--help").out
     titles = [
-        "Files:",
         "Denoising:",
-        "Writing:",
+        "Files:",
         "Looking first:",
-        "Time and memory:",
-        "Messages:",
+        "Reading and writing:",
+        "Rarely needed:",
         "Other:",
     ]
     places = [text.index(f"\n{title}\n") for title in titles]
     assert places == sorted(places)
-    assert places[0] < text.index("--recursive") < places[1] < text.index("--strength")
+    assert text.index("denoise photo.jpg ") < places[0] < text.index("--strength") < places[1]
+    assert places[1] < text.index("--recursive") < places[2]
+    assert len(text.splitlines()) <= 50, "it is longer than a screen"
 
 
 def test_a_folder_is_mirrored_and_what_is_left_out_is_said(
@@ -94,17 +95,18 @@ def test_a_dry_run_says_all_and_does_nothing(command: Callable, write_photo: Wri
 
 
 @pytest.mark.parametrize("point", [None, "70,610", "0,0", "899,699"])
-@pytest.mark.parametrize("tag", [1, 6])
+@pytest.mark.parametrize(("tag", "detail"), [(1, 0), (6, 0), (1, 1)])
 def test_a_preview_is_a_part_of_the_whole_result(
-    command: Callable, write_photo: Write, tmp_path: Path, point: str | None, tag: int
+    command: Callable, write_photo: Write, tmp_path: Path, point: str | None, tag: int, detail: int
 ):
     source = write_photo("a.png", (700, 900) if tag == 1 else (900, 700))
     exif = Image.Exif()
     exif[0x0112] = tag
     Image.open(source).save(source, exif=exif)
     preview = "--preview" if point is None else f"--preview={point}"
-    assert command("denoise", "a.png", preview).code == 0
-    assert command("denoise", "a.png", "--compare", "side.png").code == 0
+    assert command("denoise", "a.png", preview, "--detail", detail).code == 0
+    whole = ["--compare", "side.png", "--detail", detail]
+    assert command("denoise", "a.png", *whole).code == 0
     shown = np.asarray(Image.open(tmp_path / "a_preview.png"))
     whole = np.asarray(Image.open(tmp_path / "side.png"))
     assert (shown.shape, whole.shape) == ((480, 960, 3), (700, 1800, 3))
@@ -141,21 +143,27 @@ def test_before_and_after_are_for_one_photo(command: Callable, write_photo: Writ
     assert files(tmp_path) == {"a.png", "b.png"}
 
 
-def test_grain_and_quality_reach_the_denoiser(
-    command: Callable, write_photo: Write, tmp_path: Path
-):
+def test_how_to_denoise_reaches_the_denoiser(command: Callable, write_photo: Write, tmp_path: Path):
     write_photo("a.png")
     results = {}
     for name, options in {
         "plain": [],
         "grain": ["--keep-grain", 0.5],
+        "luma": ["--luma", 0.25],
+        "chroma": ["--chroma", 0.5],
+        "detail": ["--detail", 1],
         "best": ["--quality", "best"],
         "small": ["--max-memory", "1M"],
     }.items():
         assert command("denoise", "a.png", "-o", f"{name}.png", *options).code == 0
         results[name] = np.asarray(Image.open(tmp_path / f"{name}.png")).tobytes()
     assert results["small"] == results["plain"]
-    assert len(set(results.values())) == 3
+    assert len(set(results.values())) == 6
+    assert "detail 2: not between 0 and 1" in command("denoise", "a.png", "--detail", 2).err
+    assert "luma 3: not between 0 and 2" in command("denoise", "a.png", "--luma", 3).err
+    assert "chroma 1.5: times strength 1, the model tiny cannot be told" in (
+        command("denoise", "a.png", "--chroma", 1.5).err
+    )
     assert "grain 2: not between 0 and 1" in command("denoise", "a.png", "--keep-grain", 2).err
     fast = command("denoise", "a.png", "--quality", "fast")
     assert (fast.code, "8-bit integers" in fast.only_error) == (2, True)

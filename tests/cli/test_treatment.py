@@ -21,14 +21,17 @@ pytestmark = pytest.mark.usefixtures("models")
 
 def test_pixels_stay_integers_where_as_many_bits_are_written(write_photo: Write):
     source, denoiser = write_photo("a.png"), Denoiser()
-    assert Treatment(denoiser).read(source).pixels.dtype == np.float32
-    assert Treatment(denoiser).read(source, to_write=True).pixels.dtype == np.uint8
-    deeper = Treatment(denoiser, bit_depth=16)
+    assert Treatment(denoiser, denoiser.prepare()).read(source).pixels.dtype == np.float32
+    assert (
+        Treatment(denoiser, denoiser.prepare()).read(source, to_write=True).pixels.dtype == np.uint8
+    )
+    deeper = Treatment(denoiser, denoiser.prepare(), bit_depth=16)
     assert deeper.read(source, to_write=True).pixels.dtype == np.float32
 
 
 def test_more_bits_are_not_those_of_rounded_results(write_photo: Write, tmp_path: Path):
-    treatment = Treatment(Denoiser(), bit_depth=16)
+    denoiser = Denoiser()
+    treatment = Treatment(denoiser, denoiser.prepare(), bit_depth=16)
     denoised = treatment.denoise(treatment.read(write_photo("a.png"), to_write=True))
     treatment.write(denoised, tmp_path / "b.png")
     samples = read_image(tmp_path / "b.png", exact=True).pixels
@@ -44,9 +47,9 @@ def test_of_8_bits_twice_as_large_photos_are_read_ahead(
 ):
     following = Job(write_photo("a.png", (40, 50)), Path("b.png"))
     monkeypatch.setattr(batch, "AHEAD_PIXELS", 40 * 50)
-    run = batch.Batch(
-        Treatment(Denoiser()), skip_existing=False, as_json=False, quiet=True, report=Report()
-    )
+    denoiser = Denoiser()
+    treatment = Treatment(denoiser, denoiser.prepare())
+    run = batch.Batch(treatment, skip_existing=False, as_json=False, quiet=True, report=Report())
     photo = run._read(following)
     photo.image = Image(np.zeros((40, 50, 3), dtype), bit_depth=bit_depth)
     assert run._fits(photo, following) == fits

@@ -59,6 +59,25 @@ def test_more_strength_changes_more(info: ModelInfo):
     assert (np.diff(changes) > 0).all()
 
 
+def test_detail_gives_back_signal_of_what_was_too_much_and_costs_little(info: ModelInfo):
+    clean = read_image(SAMPLES / "sample_clean.png").pixels[:256, :256]
+    noisy = clean + np.random.default_rng(0).normal(0, 15 / 255, clean.shape).astype("f4")
+    denoiser, luma = Denoiser(info.name), np.array([0.299, 0.587, 0.114], "f4")
+    for strength in (1.0, 1.5)[: 1 + info.follows_level]:
+        plain = denoiser.denoise_pixels(noisy, strength)
+        back = denoiser.denoise_pixels(noisy, strength, detail=1) - plain
+        correlation = np.corrcoef((back @ luma).ravel(), ((clean - plain) @ luma).ravel())[0, 1]
+        half = denoiser.denoise_pixels(noisy, strength, detail=0.5)
+        loss = psnr(clean, plain) - psnr(clean, half)
+        # At 1 a network takes what it cannot tell from noise, of which no one can do better.
+        assert correlation > (0.1 if strength > 1 or info.name == "perona_malik" else -0.02)
+        assert loss < (0 if strength > 1 else 0.02)
+
+    flat = np.random.default_rng(0).normal(0.5, 15 / 255, (128, 128, 3)).astype("f4")
+    back = denoiser.denoise_pixels(flat, detail=1) - denoiser.denoise_pixels(flat)
+    assert back.std() < 0.5 / 255
+
+
 @pytest.mark.parametrize("level", [16, 128, 240])
 @pytest.mark.parametrize("shape", [(33, 47, 3), (64, 64, 1)])
 def test_a_flat_gray_stays_as_it_is(info: ModelInfo, level: int, shape: tuple[int, ...]):

@@ -33,24 +33,6 @@ export async function denoisePixels(noisy, denoised, run, model, onTile) {
   }
 }
 
-/**
- * Goes from the noisy pixels towards the denoised ones.
- *
- * @param {ImageData} noisy The image.
- * @param {ImageData} denoised The whole result, with the same alpha.
- * @param {number} strength 0 for no change, 1 for all of it.
- * @returns {ImageData} What lies between.
- */
-export function blendPixels(noisy, denoised, strength) {
-  const { width, height, colorSpace } = noisy;
-  const blended = new ImageData(width, height, { colorSpace });
-  for (let at = 0; at < blended.data.length; at++) {
-    const before = noisy.data[at];
-    blended.data[at] = before + strength * (denoised.data[at] - before);
-  }
-  return blended;
-}
-
 function readTile({ width, height, data }, [rows, columns]) {
   const sources = [];
   for (let column = columns[0]; column < columns[1]; column++) {

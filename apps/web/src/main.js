@@ -3,6 +3,8 @@
 import { makeDivider } from "./divider.js";
 
 const $ = (id) => document.getElementById(id);
+// What is mixed by the worker; the strength is mixed by the page itself, as it is moved.
+const AMOUNTS = ["luma", "chroma", "detail"];
 const EXTENSIONS = { "image/jpeg": "jpg", "image/png": "png" };
 
 // By id: the file, the state ("waiting", "working", "done", "failed"), the share that is done, a
@@ -43,6 +45,9 @@ const hear = {
   },
   done({ id, seconds }) {
     update(id, { state: "done", share: 1, text: `Denoised in ${seconds.toFixed(1)} s` });
+    if (id === current && AMOUNTS.some((name) => $(name).value !== $(name).defaultValue)) {
+      ask("show", { id }); // what was shown of it is not mixed
+    }
   },
   shown({ id, before, after }) {
     if (id !== current) return;
@@ -92,8 +97,18 @@ document.addEventListener("drop", (event) => {
   document.body.classList.remove("dragging");
   addPhotos(event.dataTransfer.files);
 });
+for (const name of ["strength", ...AMOUNTS]) {
+  $(name).addEventListener("input", ({ target }) => {
+    $(`${name}-value`).textContent = `${target.value} %`;
+  });
+}
+for (const name of AMOUNTS) {
+  $(name).addEventListener("change", () => {
+    const amounts = AMOUNTS.map((each) => [each, $(each).value / 100]);
+    ask("mix", { id: current, ...Object.fromEntries(amounts) });
+  });
+}
 $("strength").addEventListener("input", ({ target }) => {
-  $("strength-value").textContent = `${target.value} %`;
   $("photo").style.setProperty("--strength", target.value / 100);
 });
 $("quality").addEventListener("change", ({ target }) => {

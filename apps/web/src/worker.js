@@ -1,7 +1,8 @@
 // All that takes time, off the page's thread: photos are denoised here one after another, while
 // what is asked about any of them is answered in between.
 
-import { blendPixels, denoisePixels } from "./denoise.js";
+import { denoisePixels } from "./denoise.js";
+import { isPlain, mixInto, PLAIN } from "./mix.js";
 import { Network } from "./network.js";
 import { readPhoto, writePhoto } from "./photo.js";
 
@@ -12,6 +13,10 @@ const THUMBNAIL = 144;
 const photos = new Map();
 // The pixels of the photo that was last read. Those of all would not fit.
 let recent = { id: null, pixels: null };
+// How results are mixed before they are shown and saved; the page itself shows the strength.
+let mixture = PLAIN;
+// What was last asked to be shown, since only that is of interest.
+let shows = 0;
 const denoising = makeQueue();
 const saving = makeQueue();
 
@@ -21,7 +26,7 @@ network.then(
   (error) => postMessage({ type: "broken", reason: error.message }),
 );
 
-const answers = { add, denoise, show, save, clear };
+const answers = { add, denoise, mix, show, save, clear };
 
 self.onmessage = async ({ data: { type, ...request } }) => {
   try {
@@ -75,8 +80,15 @@ async function work(id, kind, isWanted) {
   postMessage({ type: "done", id, seconds: (performance.now() - start) / 1000 });
 }
 
+/** Mixes all results in another way from now on, and shows a photo so. */
+function mix({ id, luma, chroma, detail }) {
+  mixture = { luma, chroma, detail };
+  return show({ id });
+}
+
 /** Sends what there is to see of a photo. */
 async function show({ id }) {
+  const order = ++shows;
   const noisy = await read(id);
   const before = await createImageBitmap(noisy);
   const photo = photos.get(id);
@@ -84,8 +96,10 @@ async function show({ id }) {
   // What was sent of the result since then must not be covered by something older.
   for (let version = null; photo.denoised && version !== photo.version; ) {
     version = photo.version;
-    after = await createImageBitmap(photo.denoised);
+    const mixed = photo.isDone ? mixPixels(noisy, photo.denoised, mixture) : photo.denoised;
+    after = await createImageBitmap(mixed);
   }
+  if (order !== shows) return;
   postMessage({ type: "shown", id, before, after }, after ? [before, after] : [before]);
 }
 
@@ -94,7 +108,8 @@ function save({ id, strength, mime }) {
   return saving(async () => {
     const { file, denoised, isDone } = photos.get(id);
     if (!isDone) throw new Error("it is not denoised yet");
-    const blob = await writePhoto(blendPixels(await read(id), denoised, strength), mime, file);
+    const mixed = mixPixels(await read(id), denoised, { ...mixture, strength });
+    const blob = await writePhoto(mixed, mime, file);
     postMessage({ type: "saved", id, blob });
   });
 }
@@ -102,6 +117,14 @@ function save({ id, strength, mime }) {
 function clear() {
   photos.clear();
   recent = { id: null, pixels: null };
+}
+
+function mixPixels(noisy, denoised, { strength = 1, ...rest }) {
+  if (strength === 1 && isPlain(rest)) return denoised;
+  const { width, height, colorSpace } = noisy;
+  const mixed = new ImageData(width, height, { colorSpace });
+  mixInto(noisy, denoised, mixed, { strength, ...rest });
+  return mixed;
 }
 
 class Superseded extends Error {}

@@ -65,6 +65,16 @@ await look("half.png");
 await save("half_saved.png");
 await page.fill("#strength", "100");
 await save("whole_saved.png");
+await page.click("#more summary");
+await amount("luma", 30);
+await amount("detail", 100);
+await page.fill("#strength", "80");
+await save("mixed_saved.png");
+await look("mixed.png");
+await page.fill("#strength", "100");
+await amount("luma", 100);
+await amount("detail", 0);
+await save("again_saved.png");
 
 await drop(jpeg);
 await finished();
@@ -160,6 +170,23 @@ function busiestTask(events) {
 
 async function look(name) {
   await page.locator("#photo").screenshot({ path: join(folder, name) });
+}
+
+/** Sets a slider that the worker mixes by, and waits until what it has mixed is seen. */
+async function amount(name, percent) {
+  const shown = page.evaluate(seesAnother);
+  await page.fill(`#${name}`, String(percent));
+  await shown;
+}
+
+/** In the page: waits for the next picture of the photo as it is after. */
+function seesAnother() {
+  return new Promise((resolve) => {
+    new MutationObserver((_, observer) => {
+      observer.disconnect();
+      requestAnimationFrame(() => requestAnimationFrame(resolve));
+    }).observe(document.getElementById("after"), { attributeFilter: ["width"] });
+  });
 }
 
 async function move(share) {
