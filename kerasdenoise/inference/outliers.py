@@ -53,7 +53,7 @@ def find_missing(pixels: np.ndarray, limits: Limits | None) -> np.ndarray | None
     """Marks the pixels that hold no data: (H, W) of bool, or None if there are none."""
     if limits is None or float(pixels.min()) >= limits.missing:
         return None
-    return (pixels < limits.missing).any(axis=2)
+    return np.any(pixels < limits.missing, axis=2)
 
 
 def fill(pixels: np.ndarray, missing: np.ndarray) -> np.ndarray:
