@@ -158,8 +158,8 @@ def _complete_model(
     "--max-memory",
     type=BytesType(),
     metavar="SIZE",
-    help="Memory for the work on a tile, as 300M or 1.5G; the photos themselves come on top.  "
-    "[default: 640M]",
+    help="Memory for the work on a tile, and as much again for a decoded photo, as 300M or 1.5G.  "
+    "[default: 640M, and half of what is free]",
 )
 @machine(
     "--threads",
@@ -231,6 +231,7 @@ def command(
         bit_depth=int(bit_depth) if bit_depth else None,
         first_only=first_only,
         half_size=half_size,
+        max_memory=max_memory,
     )
     report = ctx.ensure_object(Report)
     if _STREAM in (*inputs, output):

@@ -31,6 +31,7 @@ class Treatment:
         bit_depth: Bits per sample of what is written; the photo's own if None.
         first_only: Whether the first picture is read of a file with several.
         half_size: Whether camera raw is developed at half its height and width.
+        max_memory: Bytes that a decoded photo may take; half of what is free if None.
 
     Raises:
         UsageError: The strength or the grain cannot be used.
@@ -45,6 +46,7 @@ class Treatment:
     bit_depth: int | None = None
     first_only: bool = False
     half_size: bool = False
+    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         check_strength(self.strength, self.denoiser.info)
@@ -67,6 +69,7 @@ class Treatment:
             half_size=self.half_size,
             first_only=self.first_only,
             exact=to_write and self.bit_depth is None,
+            max_memory=self.max_memory,
         )
 
     def denoise(

@@ -121,7 +121,7 @@ FORMATS: dict[str, Format] = {
             max_side=2**31 - 1,
             lossless={},
             metadata=frozenset({"icc", "exif", "xmp", "photoshop", "dpi"}),
-            refused="several pages; CMYK, Lab; 12 bits, integers of 32 bits, floats of 16 or 64",
+            refused="several pages; CMYK, Lab; 12 bits, integers of 64 bits",
         ),
         Format(
             name="WEBP",

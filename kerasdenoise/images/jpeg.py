@@ -19,6 +19,8 @@ _EXIF = b"Exif\x00\x00"
 _PHOTOSHOP = b"Photoshop 3.0\x00"
 _GAIN_MAP = b"http://ns.adobe.com/hdr-gain-map/"
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\x00"
+# Each scan of a progressive file goes over the whole picture; encoders make ten or so.
+_MOST_SCANS = 100
 _SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
 
@@ -100,6 +102,9 @@ def _inspect(data: bytes, reading: Reading) -> _Segments:
     end = data.find(b"\xff\xd9", at) if at >= 0 else -1
     if end < 0:
         raise RefusedError("is truncated", COPY_AGAIN)
+    # Of its bytes 0xFF, entropy coding marks those that begin nothing.
+    if data.count(b"\xff\xda", at, end) > _MOST_SCANS:
+        raise RefusedError(f"is drawn in more than {_MOST_SCANS} scans, as no photo is", COPY_AGAIN)
     found.more_pictures = not indexed and data.find(b"\xff\xd8\xff", end) >= 0
     return found
 

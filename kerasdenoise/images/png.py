@@ -16,7 +16,7 @@ from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.pillow_pixels import bare_exif, decode, open_picture
 from kerasdenoise.images.pixel_aspect import note_pixel_aspect
 from kerasdenoise.images.png_text import TEXT_CHUNKS, XMP_KEYWORD, sort_texts
-from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, check_size, inflate
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.runtime import quiet_stderr
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -38,8 +38,9 @@ def read_png(data: bytes, reading: Reading) -> Image:
     if chunks[0][0] != b"IHDR":
         raise _damaged()
     width, height, bits, color, *_, interlace = struct.unpack(">IIBBBBB", chunks[0][1])
-    check_size(width, height, len(data))
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color, 1)
+    colors = 4 if color == 3 else samples
+    reading.check_size(width, height, len(data), reading.pixel_bytes(colors, bits))
     has_more = _check_pixels(
         (body for kind, body in chunks if kind == b"IDAT"),
         _inflated_size(width, height, bits * samples, interlaced=bool(interlace)),
@@ -181,9 +182,9 @@ def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
             texts.append((kind, bytes(view)))
         elif kind != b"IDAT":
             first.setdefault(kind, bytes(view))
-    blocks = sort_texts(texts)
+    blocks = sort_texts(texts, reading.inflate)
     return Metadata(
-        icc=_profile(first.get(b"iCCP")),
+        icc=_profile(first.get(b"iCCP"), reading),
         exif=bare_exif(first.get(b"eXIf")) or blocks.exif,
         xmp=blocks.xmp,
         color=tuple((kind, first[kind]) for kind in _COLOR if kind in first),
@@ -202,12 +203,12 @@ def _dpi(body: bytes, reading: Reading) -> tuple[float, float] | None:
     return across * _INCH, down * _INCH
 
 
-def _profile(body: bytes | None) -> bytes | None:
+def _profile(body: bytes | None, reading: Reading) -> bytes | None:
     """Returns a color profile; one that is damaged is none for any reader."""
     if body is None:
         return None
     try:
-        return inflate(body.partition(b"\x00")[2][1:]) or None
+        return reading.inflate(body.partition(b"\x00")[2][1:]) or None
     except ValueError:
         return None
 

@@ -14,9 +14,11 @@ from kerasdenoise.images.pixel_aspect import note_pixel_aspect
 from kerasdenoise.images.refusal import Reading
 from kerasdenoise.images.tags import (
     ORIENTATION,
+    Block,
     ByteOrder,
     Directory,
     Tag,
+    Walk,
     byte_order,
     first_directory,
     pack_block,
@@ -91,7 +93,7 @@ def _classic(tags: Directory) -> Directory:
     }
 
 
-def directories(data: bytes, *, below: bool = False, whole: bool = False) -> Iterator[Directory]:
+def directories(data: Block, *, below: bool = False, whole: bool = False) -> Iterator[Directory]:
     """Yields the directories of a file, one a page.
 
     Args:
@@ -106,15 +108,17 @@ def directories(data: bytes, *, below: bool = False, whole: bool = False) -> Ite
     order = byte_order(data)
     big = data[2:4] in (b"+\x00", b"\x00+")
     pointer, head, entry = ("Q", "Q", 20) if big else ("L", "H", 12)
+    walk = Walk(data)
     seen: set[int] = set()
     at = struct.unpack_from(f"{order}Q", data, 8)[0] if big else first_directory(data)
     while at and at not in seen and len(seen) < _MOST_DIRECTORIES:
         seen.add(at)
-        tags = read_directory(data, at, big=big, whole=whole)
+        walk.start_page()
+        tags = read_directory(data, at, big=big, whole=whole, walk=walk)
         yield tags
         inner = tags.get(_SUB_DIRECTORIES)
         for place in inner.numbers(order)[:8] if below and inner else ():
-            yield read_directory(data, place, big=big)
+            yield read_directory(data, place, big=big, walk=walk)
         (count,) = struct.unpack_from(order + head, data, at)
         (at,) = struct.unpack_from(
             order + pointer, data, at + struct.calcsize(head) + entry * count
