@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from kerasdenoise.cli.header import read_size
-from kerasdenoise.cli.overlap import run_in_turn, run_overlapped
+from kerasdenoise.cli.overlap import run_overlapped
 from kerasdenoise.cli.progress import Progress
 from kerasdenoise.cli.report import Report, arrow, is_terminal, print_error, say
 from kerasdenoise.cli.side_by_side import side_by_side
@@ -125,10 +125,7 @@ class Batch:
                 "done": functools.partial(self._done, progress, to),
             }
             try:
-                if self._denoiser.threads > 1:
-                    run_overlapped(plan.jobs, **steps, fits=self._fits)
-                else:
-                    run_in_turn(plan.jobs, **steps)
+                run_overlapped(plan.jobs, **steps, fits=self._fits)
             except KeyboardInterrupt:
                 interrupted = True
         self._summarize(notes)
@@ -196,7 +193,7 @@ class Batch:
         if photo.image is None:
             return photo
         with _stage(photo):
-            photo.result.notes = self._treatment.write(photo.image, photo.job.target)
+            photo.result.notes = self._treatment.write(photo.image, photo.job.target, photo.job)
             if self._compare and photo.noisy:
                 picture = side_by_side([photo.noisy, photo.image])
                 self._treatment.write_picture(picture, self._compare)
@@ -222,6 +219,8 @@ class Batch:
 
     def _fits(self, photo: _Photo, following: Job) -> bool:
         """Whether the next photo can be read while there is this one."""
+        if self._denoiser.threads == 1:
+            return False
         size = read_size(following.source)
         if size is None:
             return False

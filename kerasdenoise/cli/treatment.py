@@ -9,6 +9,7 @@ from pathlib import Path
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.metadata_loss import lost_metadata
+from kerasdenoise.images.plan import Job
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import Quality, check_writable, encode_image, write_image
@@ -102,7 +103,7 @@ class Treatment:
         )
         return content, self._notes(denoised, FORMATS[denoised.format])
 
-    def write(self, denoised: Image, target: Path) -> tuple[str, ...]:
+    def write(self, denoised: Image, target: Path, job: Job | None = None) -> tuple[str, ...]:
         """Writes a photo to a file; see `images.write.write_image`.
 
         Returns:
@@ -115,6 +116,7 @@ class Treatment:
             quality=self.quality,
             metadata=self.metadata,
             bit_depth=self.bit_depth,
+            job=job,
         )
         return self._notes(denoised, format_of_suffix(target) or FORMATS[denoised.format])
 

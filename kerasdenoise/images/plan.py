@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kerasdenoise.errors import UsageError
@@ -19,14 +19,22 @@ from kerasdenoise.images.paths import (
     list_names,
     make_locator,
 )
+from kerasdenoise.images.store import Identity, file_identity
 
 
 @dataclass(frozen=True)
 class Job:
-    """One file to read and one to write."""
+    """One file to read and one to write.
+
+    Attributes:
+        source: The file to read.
+        target: The file to write.
+        replaces: What was at the target when this was planned; see `store.file_identity`.
+    """
 
     source: Path
     target: Path
+    replaces: Identity | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,8 @@ def plan_jobs(
     else:
         _refuse_existing(existing, overwrite=overwrite)
     _refuse_unwritable(jobs)
+    if overwrite:
+        jobs = [replace(job, replaces=file_identity(job.target)) for job in jobs]
     return Plan(tuple(jobs), skipped, results)
 
 

@@ -57,7 +57,8 @@ def denoise_given(
 
     if isinstance(noisy, str | os.PathLike):
         (job,) = plan_jobs([Path(noisy)], output, overwrite=overwrite).jobs
-        write_image(denoise_file(job.source, job.source), job.target, overwrite=overwrite)
+        denoised = denoise_file(job.source, job.source)
+        write_image(denoised, job.target, overwrite=overwrite, job=job)
         return str(job.target) if isinstance(noisy, str) else job.target
     if isinstance(noisy, bytes):
         return encode_image(denoise_file(noisy))
