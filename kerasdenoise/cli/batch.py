@@ -20,6 +20,7 @@ from kerasdenoise.cli.side_by_side import side_by_side
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import InputError, KerasDenoiseError, ModelError
 from kerasdenoise.images.image import Image
+from kerasdenoise.images.paths import list_names
 from kerasdenoise.images.plan import Job, Plan
 
 AHEAD_PIXELS = 48_000_000
@@ -111,6 +112,7 @@ class Batch:
         """
         for job in plan.skipped:
             self._record(self._result(job, "skipped"))
+        self._say_renamed(plan)
         bar = is_terminal() and not self._silent
         to = arrow()  # asked before the bar takes standard error's place
         sizes = [_file_size(job) for job in plan.jobs] if bar else None
@@ -145,6 +147,7 @@ class Batch:
         """
         for job in plan.skipped:
             self._record(self._result(job, "skipped"))
+        self._say_renamed(plan)
         with Progress(None, quiet=self._silent) as progress:
             for job in plan.jobs:
                 result = self._result(job, "planned")
@@ -158,6 +161,13 @@ class Batch:
                 progress.line(f"{job.source} {arrow()} {job.target}{facts}")
         self._summarize(notes)
         return 0
+
+    def _say_renamed(self, plan: Plan) -> None:
+        if plan.renamed and not self._silent:
+            say(
+                f"{list_names(plan.renamed)}: the suffix is in the name of the result, as another "
+                "result has the same name without"
+            )
 
     def _read(self, job: Job) -> _Photo:
         photo = _Photo(job, self._result(job, "failed"))

@@ -192,6 +192,7 @@ FORMATS: dict[str, Format] = {
             extensions=(
                 *(".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos"),
                 *(".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".srw", ".x3f"),
+                *(".crw", ".dcr", ".fff", ".gpr", ".ori", ".sr2", ".srf"),
             ),
             mime="image/x-dcraw",
             signature=((4, b"ftypcrx"),),
@@ -203,6 +204,7 @@ FORMATS: dict[str, Format] = {
                 ((0, b"IIU\x00"),),
                 ((0, b"\x00MRM"),),
                 ((0, b"FOVb"),),
+                ((6, b"HEAPCCDR"),),
             ),
             bit_depths=(16,),
             gray=False,
