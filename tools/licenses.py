@@ -37,7 +37,7 @@ def _license(distribution: metadata.Distribution) -> str:
     classified = [
         each.rpartition(" :: ")[2]
         for each in facts.get_all("Classifier") or ()
-        if each.startswith("License :: ") and " :: OSI Approved" != each[9:]
+        if each.startswith("License :: ") and each[9:] != " :: OSI Approved"
     ]
     stated = (facts.get("License") or "").strip().splitlines()
     return facts.get("License-Expression") or ", ".join(classified) or (*stated, "not stated")[0]

@@ -88,7 +88,10 @@ FORMATS: dict[str, Format] = {
             # A denoised file at the usual 75 and 4:2:0 would get new artifacts.
             lossy={"quality": 95, "subsampling": "4:4:4"},
             metadata=frozenset(
-                {"icc", "exif", "xmp", "xmp_extension", "photoshop", "comments", "dpi"}
+                {
+                    *("icc", "exif", "xmp", "xmp_extension", "photoshop", "comments"),
+                    *("segments", "density", "dpi"),
+                }
             ),
             refused="CMYK; 12 bits; gain maps (Ultra HDR), stereo pairs, panoramas",
         ),
@@ -104,7 +107,7 @@ FORMATS: dict[str, Format] = {
             gray_alpha=True,
             max_side=2**31 - 1,
             lossless={},
-            metadata=frozenset({"icc", "exif", "xmp", "color", "texts", "dpi"}),
+            metadata=frozenset({"icc", "exif", "xmp", "color", "texts", "density", "dpi"}),
             refused="animations",
         ),
         Format(
@@ -120,7 +123,7 @@ FORMATS: dict[str, Format] = {
             gray_alpha=True,
             max_side=2**31 - 1,
             lossless={},
-            metadata=frozenset({"icc", "exif", "xmp", "photoshop", "dpi"}),
+            metadata=frozenset({"icc", "exif", "xmp", "photoshop", "density", "dpi"}),
             refused="several pages; CMYK, Lab; 12 bits, integers of 64 bits",
         ),
         Format(

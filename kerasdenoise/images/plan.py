@@ -303,4 +303,5 @@ def _refuse_unwritable(jobs: Sequence[Job]) -> None:
         elif not os.access(there, os.W_OK | os.X_OK):
             unfit.append((there, "may not be written to"))
     if unfit and len(unfit) == len(folders):
-        raise UsageError(*unfit[0], "write elsewhere with -o")
+        there, cause = unfit[0]
+        raise UsageError(there, cause, "write elsewhere with -o")

@@ -82,7 +82,7 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
         alpha,
         bit_depth=decoded.dtype.itemsize * 8,
         format="TIFF",
-        metadata=metadata_of_tags(tags, order, reading),
+        metadata=metadata_of_tags(tags, order),
         lossless=True,
         coding={
             "compression": COMPRESSIONS[page.compression],

@@ -17,7 +17,7 @@ from kerasdenoise.images.bmp import encode_bmp
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.heif import encode_heif
 from kerasdenoise.images.image import Image, Metadata, sample_type
-from kerasdenoise.images.jpeg import jpeg_metadata
+from kerasdenoise.images.jpeg import jpeg_metadata, state_density
 from kerasdenoise.images.metadata_loss import kept_metadata
 from kerasdenoise.images.orientation import turn_upright
 from kerasdenoise.images.plan import Job
@@ -272,6 +272,8 @@ def _encode_by_pillow(samples: np.ndarray, image: Image, quality: Quality) -> by
     stream = io.BytesIO()
     with warnings.catch_warnings(action="ignore"):  # of odd EXIF, of which it keeps what it can
         picture.save(stream, format=row.name, **options)
+    if row.name == "JPEG":
+        return state_density(stream.getvalue(), image.metadata.density)
     return stream.getvalue()
 
 

@@ -18,7 +18,7 @@ import sys
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -114,7 +114,7 @@ def _describe(code: int) -> str:
         return f"signal {-code}"
 
 
-def _send(stream: BinaryIO, facts: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def _send(stream: IO[bytes], facts: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Sends a line of JSON, and the numbers of arrays."""
     shapes = {name: array.shape for name, array in arrays.items()}
     stream.write(json.dumps({**facts, "arrays": shapes}).encode() + b"\n")
@@ -123,7 +123,7 @@ def _send(stream: BinaryIO, facts: dict[str, Any], arrays: Mapping[str, np.ndarr
     stream.flush()
 
 
-def _read(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _read(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     line = stream.readline()
     if not line:
         raise EOFError
