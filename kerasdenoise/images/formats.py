@@ -180,7 +180,8 @@ FORMATS: dict[str, Format] = {
             title="BMP",
             extensions=(".bmp",),
             mime="image/bmp",
-            signature=((0, b"BM"), (6, b"\x00\x00\x00\x00")),
+            # The length of the second header; before it, OS/2 has where a pointer points.
+            signature=((0, b"BM"), (15, b"\x00\x00\x00")),
             bit_depths=(8,),
             gray=True,
             alpha=True,

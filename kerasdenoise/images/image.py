@@ -10,7 +10,6 @@ import numpy as np
 
 from kerasdenoise.errors import UsageError
 
-
 Resolution = tuple[float, float] | None
 
 
