@@ -18,6 +18,64 @@ if TYPE_CHECKING:
 _stderr = threading.RLock()
 
 
+def free_memory() -> int | None:
+    """Returns the bytes that this process may still take; None where the system does not say.
+
+    On Linux that is what the machine has available, or what a container's limit leaves. Elsewhere
+    it is half of the machine's memory.
+    """
+    found = [_left(folder) for folder in _control_groups()]
+    try:
+        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(int(line.split()[1]) * 1024)
+    except (OSError, ValueError, IndexError):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # not on Windows
+            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    return min((each for each in found if each is not None), default=None)
+
+
+def usable_cores() -> int:
+    """Returns how many threads may run at once: fewer than the machine has cores in a container."""
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    for folder in _control_groups():
+        try:
+            quota, period = (folder / "cpu.max").read_text("ascii").split()
+            cores = min(cores, max(1, -(-int(quota) // int(period))))
+        except (OSError, ValueError):  # there is none, or it says max
+            continue
+    return cores
+
+
+def _control_groups() -> list[Path]:
+    """Returns the folders of this process's control groups (version 2), the innermost first."""
+    root = Path("/sys/fs/cgroup")
+    try:
+        lines = Path("/proc/self/cgroup").read_text("utf-8").splitlines()
+    except (OSError, ValueError):
+        return []
+    own = next((line[3:] for line in lines if line.startswith("0::")), None)
+    if own is None:
+        return []
+    inner = root / own.strip("/")
+    return [inner, *(each for each in inner.parents if each.is_relative_to(root))]
+
+
+def _left(folder: Path) -> int | None:
+    """Returns what the limit of a control group leaves; files that it cached can be given back."""
+    try:
+        limit = int((folder / "memory.max").read_text("ascii"))
+        used = int((folder / "memory.current").read_text("ascii"))
+        statistics = dict(
+            line.split() for line in (folder / "memory.stat").read_text("ascii").splitlines()
+        )
+        return max(0, limit - used + int(statistics.get("inactive_file", 0)))
+    except (OSError, ValueError):  # there is none, or it says max
+        return None
+
+
 @contextlib.contextmanager
 def replace_stderr(descriptor: int) -> Iterator[bool]:
     """Sends what anybody writes to the process's standard error to another file for a while.

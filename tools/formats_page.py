@@ -23,6 +23,8 @@ HEADINGS = {
     "comments": "comments",
     "color": "color chunks",
     "texts": "texts",
+    "segments": "vendors' segments",
+    "density": "pixel aspect",
     "dpi": "dpi",
 }
 

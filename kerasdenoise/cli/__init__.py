@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 from typing import NoReturn
 
@@ -38,6 +40,8 @@ SECTIONS = {
 
 INTERRUPTED = 130
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
 
 @click.group(
     cls=LazyGroup,
@@ -59,6 +63,8 @@ def main() -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = group.main(prog_name="kerasdenoise", obj=report, standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
@@ -74,12 +80,25 @@ def main() -> NoReturn:
         code = error.exit_code
     except Exception as error:
         report.traceback(error)
-        print_error(
-            f"unexpected {type(error).__name__}: {error}; "
-            "run it again with -vv and report what it prints"
-        )
         code = 1
+        # Files have errors of their own, and names.
+        if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
+            _drop_output()
+            print_error(f"standard output: cannot be written ({error.strerror}); free some space")
+        elif isinstance(error, BrokenPipeError):  # whoever read it has gone away
+            _drop_output()
+        else:
+            print_error(
+                f"unexpected {type(error).__name__}: {error}; "
+                "run it again with -vv and report what it prints"
+            )
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _drop_output() -> None:
+    """Lets what is still to be written to standard output go nowhere, without another error."""
+    with open(os.devnull, "wb") as null:  # noqa: PTH123
+        os.dup2(null.fileno(), 1)
 
 
 def _one_line(error: click.ClickException) -> str:

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Literal
 
 from kerasdenoise.cli.header import read_size
-from kerasdenoise.cli.overlap import run_in_turn, run_overlapped
+from kerasdenoise.cli.overlap import run_overlapped
 from kerasdenoise.cli.progress import Progress
 from kerasdenoise.cli.report import Report, arrow, is_terminal, print_error, say
 from kerasdenoise.cli.side_by_side import side_by_side
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import InputError, KerasDenoiseError, ModelError
 from kerasdenoise.images.image import Image
+from kerasdenoise.images.paths import list_names
 from kerasdenoise.images.plan import Job, Plan
 
 AHEAD_PIXELS = 48_000_000
@@ -111,6 +112,7 @@ class Batch:
         """
         for job in plan.skipped:
             self._record(self._result(job, "skipped"))
+        self._say_renamed(plan)
         bar = is_terminal() and not self._silent
         to = arrow()  # asked before the bar takes standard error's place
         sizes = [_file_size(job) for job in plan.jobs] if bar else None
@@ -125,10 +127,7 @@ class Batch:
                 "done": functools.partial(self._done, progress, to),
             }
             try:
-                if self._denoiser.threads > 1:
-                    run_overlapped(plan.jobs, **steps, fits=self._fits)
-                else:
-                    run_in_turn(plan.jobs, **steps)
+                run_overlapped(plan.jobs, **steps, fits=self._fits)
             except KeyboardInterrupt:
                 interrupted = True
         self._summarize(notes)
@@ -148,6 +147,7 @@ class Batch:
         """
         for job in plan.skipped:
             self._record(self._result(job, "skipped"))
+        self._say_renamed(plan)
         with Progress(None, quiet=self._silent) as progress:
             for job in plan.jobs:
                 result = self._result(job, "planned")
@@ -161,6 +161,13 @@ class Batch:
                 progress.line(f"{job.source} {arrow()} {job.target}{facts}")
         self._summarize(notes)
         return 0
+
+    def _say_renamed(self, plan: Plan) -> None:
+        if plan.renamed and not self._silent:
+            say(
+                f"{list_names(plan.renamed)}: the suffix is in the name of the result, as another "
+                "result has the same name without"
+            )
 
     def _read(self, job: Job) -> _Photo:
         photo = _Photo(job, self._result(job, "failed"))
@@ -196,7 +203,7 @@ class Batch:
         if photo.image is None:
             return photo
         with _stage(photo):
-            photo.result.notes = self._treatment.write(photo.image, photo.job.target)
+            photo.result.notes = self._treatment.write(photo.image, photo.job.target, photo.job)
             if self._compare and photo.noisy:
                 picture = side_by_side([photo.noisy, photo.image])
                 self._treatment.write_picture(picture, self._compare)
@@ -222,6 +229,8 @@ class Batch:
 
     def _fits(self, photo: _Photo, following: Job) -> bool:
         """Whether the next photo can be read while there is this one."""
+        if self._denoiser.threads == 1:
+            return False
         size = read_size(following.source)
         if size is None:
             return False

@@ -102,7 +102,7 @@ def command(
     from kerasdenoise.evaluation.comparison.rows import Comparison
     from kerasdenoise.evaluation.comparison.subjects import Task
     from kerasdenoise.evaluation.report import save
-    from kerasdenoise.inference.engines import usable_cores
+    from kerasdenoise.runtime import usable_cores
     from kerasdenoise.zoo import find_model, verify_model
 
     json_file = None if json_path in (None, "-") else Path(json_path)

@@ -160,7 +160,8 @@ def _complete_model(
     "--max-memory",
     type=BytesType(),
     metavar="SIZE",
-    help="Memory for a tile, such as 1.5G.  [default: 640M]",
+    help="Memory for a tile, and as much for a decoded photo, such as 1.5G.  "
+    "[default: 640M, and half of what is free]",
 )
 @rare(
     "--threads",
@@ -238,6 +239,7 @@ def command(
         bit_depth=int(bit_depth) if bit_depth else None,
         first_only=first_only,
         half_size=half_size,
+        max_memory=max_memory,
     )
     report = ctx.ensure_object(Report)
     if _STREAM in (*inputs, output):

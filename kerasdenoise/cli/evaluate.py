@@ -11,6 +11,7 @@ import click
 
 from kerasdenoise.cli.report import Report, is_terminal, print_error, verbose_option
 from kerasdenoise.cli.target import check_target
+from kerasdenoise.foreign import printable
 
 if TYPE_CHECKING:
     from kerasdenoise.evaluation.benchmark import Failure, Figures, Result
@@ -100,7 +101,7 @@ def command(
     results = _measure(denoiser, sets, verbose=ctx.ensure_object(Report).verbosity > 0)
 
     stream = sys.stderr if json_path == "-" else sys.stdout
-    print_table(results, f"{denoiser.info.name} on {folder}", stream)
+    print_table(results, printable(f"{denoiser.info.name} on {folder}"), stream)
     if json_path is not None:
         text = to_json(
             results,

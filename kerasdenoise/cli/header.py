@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import mmap
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
-from kerasdenoise.images.formats import format_of_suffix
+from kerasdenoise.images.formats import format_of_content, format_of_suffix
+from kerasdenoise.images.tags import byte_order
+from kerasdenoise.images.tiff_tags import directories, first_number
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP")
 
 
 def read_size(source: Path) -> tuple[int, int] | None:
@@ -19,10 +25,26 @@ def read_size(source: Path) -> tuple[int, int] | None:
     row = format_of_suffix(source)
     if row is not None and row.name == "RAW":
         return None
-
-    with warnings.catch_warnings(action="ignore"):
-        try:
-            with Image.open(source) as image:
+    try:
+        with source.open("rb") as file:
+            if source.stat().st_size and (size := _tiff_size(file)):
+                return size
+            with (
+                warnings.catch_warnings(action="ignore"),
+                Image.open(file, formats=_FORMATS) as image,
+            ):
                 return image.size
-        except Exception:  # a decoder fed with foreign bytes may raise anything
+    except Exception:  # a decoder fed with foreign bytes may raise anything
+        return None
+
+
+def _tiff_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Returns the size of a TIFF file's first page; Pillow would read all its tags' values."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        row = format_of_content(content[:16])
+        if row is None or row.name != "TIFF":
             return None
+        tags = next(directories(content), {})
+        order = byte_order(content)
+        width, height = (first_number(tags, number, order) for number in (256, 257))
+        return (width, height) if width and height else None

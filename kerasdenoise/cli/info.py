@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerasdenoise.cli.report import Report, print_error, verbose_option
+from kerasdenoise.foreign import printable
 
 if TYPE_CHECKING:
     from kerasdenoise.images.image import Image
@@ -126,5 +127,5 @@ def _text(row: dict[str, Any]) -> str:
         "edginess": f"{row['edginess']:.4f}",
         "noise level": "the photo is too small" if sigma is None else f"{255 * sigma:.1f}/255",
     }
-    lines = [f"  {name:11}  {value}" for name, value in facts.items() if value]
-    return "\n".join([row["file"], *lines])
+    lines = [f"  {name:11}  {printable(value)}" for name, value in facts.items() if value]
+    return "\n".join([printable(row["file"]), *lines])

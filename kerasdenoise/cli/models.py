@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from kerasdenoise.cli.report import print_error, verbose_option
+from kerasdenoise.foreign import printable
 
 _HEADINGS = (
     "architecture",
@@ -68,7 +69,7 @@ def _list_models(as_json: bool) -> None:
     width = max(len(info.name) for info in models)
     for info in models:
         mark = "*" if info.name == default else " "
-        click.echo(f"{mark} {info.name:{width}}  {info.summary}")
+        click.echo(f"{mark} {info.name:{width}}  {printable(info.summary)}")
 
 
 def _list_architectures(as_json: bool) -> None:

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from threading import Thread
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Load = TypeVar("Load")
-
-
-def run_in_turn(
-    items: Sequence[Item],
-    *,
-    read: Callable[[Item], Load],
-    work: Callable[[Load, Callable[[], None]], Load],
-    write: Callable[[Load], Load],
-    done: Callable[[Load], None],
-) -> None:
-    """Does one item after the other; see `run_overlapped`."""
-    for item in items:
-        done(write(work(read(item), lambda: None)))
 
 
 def run_overlapped(
@@ -35,7 +23,8 @@ def run_overlapped(
     """Does all items in their order, each in three steps, of which those of neighbors overlap.
 
     At most one item is read ahead and one is still being written, so that memory is bounded.
-    An interruption lets what is being written come to its end.
+    An interruption lets what is being written come to its end, and waits for no reader: what a
+    decoder makes of a hostile file may take for ever.
 
     Args:
         items: What is to be done.
@@ -59,20 +48,33 @@ def run_overlapped(
         if writing is not None and writing.done():
             finish()
 
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        try:
-            ahead: Future[Load] | None = None
-            for index, item in enumerate(items):
-                load = ahead.result() if ahead else read(item)
-                following = items[index + 1 : index + 2]
-                fitting = [each for each in following if fits(load, each)]
-                ahead = reader.submit(read, fitting[0]) if fitting else None
-                load = work(load, poll)
-                finish()
-                writing = writer.submit(write, load)
-                del load
-                if ahead is None:
-                    finish()
-        finally:
-            reader.shutdown(wait=False, cancel_futures=True)
+    try:
+        ahead: Future[Load] | None = None
+        for index, item in enumerate(items):
+            # Never in this thread, which an interruption must reach.
+            load = (ahead or _begin(read, item)).result()
+            following = items[index + 1 : index + 2]
+            fitting = [each for each in following if fits(load, each)]
+            ahead = _begin(read, fitting[0]) if fitting else None
+            load = work(load, poll)
             finish()
+            writing = _begin(write, load)
+            del load
+            if ahead is None:
+                finish()
+    finally:
+        finish()
+
+
+def _begin(step: Callable[[Item], Load], item: Item) -> Future[Load]:
+    """Does a step in a thread of its own, which keeps no process alive."""
+    future: Future[Load] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(step(item))
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future

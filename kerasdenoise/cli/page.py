@@ -6,12 +6,14 @@ All of it is held in memory under the addresses that exist, so that no address r
 from __future__ import annotations
 
 import json
+import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerasdenoise.errors import ModelError, UsageError
 
@@ -25,6 +27,10 @@ HOST = "127.0.0.1"
 TILE = 768
 # Least edge inside the halo, for models that see further.
 _INTERIOR = 256
+
+# Seconds that a connection may say nothing, and how many there may be at once; browsers open six.
+_TIMEOUT = 30
+_CONNECTIONS = 64
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -166,11 +172,35 @@ def _round_up(value: int, multiple: int) -> int:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._free = threading.Semaphore(_CONNECTIONS)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answers in a thread of its own, or closes what is one connection too many."""
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Makes room for another connection at the end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of a browser that has gone away; what else fails is a fault of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     resources: Mapping[str, Resource]
     protocol_version = "HTTP/1.1"
     server_version = "kerasdenoise"
+    timeout = _TIMEOUT
     sys_version = ""
 
     def do_GET(self) -> None:

@@ -90,5 +90,6 @@ def _left_out(found: Found, plan: Plan, *, recursive: bool) -> list[str]:
         (found.folders, "link to a folder", "links to folders")
         if recursive
         else (found.folders, "folder (add -r)", "folders (add -r)"),
+        (found.unreadable, "folder that may not be read", "folders that may not be read"),
     ]
     return [f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count]

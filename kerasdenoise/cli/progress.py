@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kerasdenoise.cli.report import say
+from kerasdenoise.foreign import printable
 
 
 class Progress:
@@ -48,7 +49,7 @@ class Progress:
         """Shows which file is being done, in how many steps."""
         self._within, self._step = 0.0, self._size() / max(steps, 1)
         if self._bar is not None:
-            self._bar.update(self._task, description=name)
+            self._bar.update(self._task, description=printable(name))
 
     def advance(self) -> None:
         """One step more of the file is done."""
@@ -70,7 +71,7 @@ class Progress:
         if self._bar is None:
             say(text)
         else:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def _size(self) -> float:
         return self._sizes[self._files] if self._sizes is not None else 0.0

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from kerasdenoise.foreign import printable
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -25,7 +27,8 @@ class Report:
     def traceback(self, error: BaseException) -> None:
         """Prints where an error came from, for those who asked for it."""
         if self.verbosity >= 2:
-            traceback.print_exception(error)
+            for line in "".join(traceback.format_exception(error)).splitlines():
+                say(line)
 
 
 def verbose_option(command: Command) -> Command:
@@ -45,9 +48,9 @@ def verbose_option(command: Command) -> Command:
 
 
 def say(text: str) -> None:
-    """Prints a line on standard error, if there is one."""
+    """Prints a line on standard error, if there is one; what others wrote in it is harmless."""
     if sys.stderr is not None:  # else print() would choose standard output
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def print_error(error: object) -> None:

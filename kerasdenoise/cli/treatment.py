@@ -10,6 +10,7 @@ from pathlib import Path
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.metadata_loss import lost_metadata
+from kerasdenoise.images.plan import Job
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import Quality, check_writable, encode_image, write_image
@@ -31,6 +32,7 @@ class Treatment:
         bit_depth: Bits per sample of what is written; the photo's own if None.
         first_only: Whether the first picture is read of a file with several.
         half_size: Whether camera raw is developed at half its height and width.
+        max_memory: Bytes that a decoded photo may take; half of what is free if None.
     """
 
     denoiser: Denoiser
@@ -41,6 +43,7 @@ class Treatment:
     bit_depth: int | None = None
     first_only: bool = False
     half_size: bool = False
+    max_memory: int | None = None
 
     def read(
         self, source: Path | bytes, name: str | None = None, *, to_write: bool = False
@@ -59,6 +62,7 @@ class Treatment:
             half_size=self.half_size,
             first_only=self.first_only,
             exact=to_write and self.bit_depth is None,
+            max_memory=self.max_memory,
         )
 
     def denoise(
@@ -96,7 +100,7 @@ class Treatment:
         )
         return content, self._notes(denoised, FORMATS[denoised.format])
 
-    def write(self, denoised: Image, target: Path) -> tuple[str, ...]:
+    def write(self, denoised: Image, target: Path, job: Job | None = None) -> tuple[str, ...]:
         """Writes a photo to a file; see `images.write.write_image`.
 
         Returns:
@@ -109,6 +113,7 @@ class Treatment:
             quality=self.quality,
             metadata=self.metadata,
             bit_depth=self.bit_depth,
+            job=job,
         )
         return self._notes(denoised, format_of_suffix(target) or FORMATS[denoised.format])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from kerasdenoise.models import find_architecture, make_config
 from kerasdenoise.runtime import prepare_keras
 from kerasdenoise.zoo import find_model, verify_model
 from kerasdenoise.zoo.find import INDEX
-from kerasdenoise.zoo.info import INT8
+from kerasdenoise.zoo.info import INT8, read_json
 
 if TYPE_CHECKING:
     import keras
@@ -122,13 +123,32 @@ def write_card(folder: Path, metadata: dict[str, Any]) -> None:
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:
-    """Refuses to write where there is a model already.
+    """Refuses to write where there is a model already, or anything else.
 
     Raises:
-        UsageError: There is one, and it may not be replaced.
+        UsageError: There is one, and it may not be replaced; or it holds what this program did not
+            write, which is never replaced.
     """
-    if target.exists() and not overwrite:
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
         raise UsageError(target, "exists", "give another --name, or --overwrite to replace it")
+    index = target.parent / INDEX
+    models = read_json(index).get("models", {}) if index.is_file() else {}
+    written = models.get(target.name, {}).get("files", {})
+    foreign = [
+        file
+        for file in target.rglob("*")
+        if not file.is_dir() and file.relative_to(target).as_posix() not in written
+    ]
+    if target.is_symlink() or not target.is_dir() or not written or foreign:
+        raise UsageError(
+            target,
+            f"holds {foreign[0].name!r}, which is no file of a model that this program wrote"
+            if foreign
+            else "is no model that this program wrote",
+            "move it away, or give another --name",
+        )
 
 
 def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str) -> dict[str, Any]:

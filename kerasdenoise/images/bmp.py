@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 import numpy as np
 
-from kerasdenoise.images.image import Image
-from kerasdenoise.images.pillow_pixels import decode, metadata_of, open_picture
+from kerasdenoise.images.decoded import take_array
+from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.pillow_pixels import decode, open_picture
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 
 _INCH = 0.0254
@@ -22,7 +22,10 @@ _SRGB, _PROFILE = b"BGRs", b"DEBM"
 def read_bmp(data: bytes, reading: Reading) -> Image:
     """Reads a BMP file; refuses one that ends before its pixels do."""
     start, size, width, height, _, bits, packing = struct.unpack_from("<10xLLllHHL", data)
-    picture = open_picture(data, "BMP", reading)
+    masked = packing == _MASKS and size >= 40 and bits in (16, 32)
+    if masked:  # of which Pillow knows a few
+        reading.check_size(width, abs(height), len(data), reading.pixel_bytes(4))
+    picture = None if masked else open_picture(data, "BMP", reading)
     # Runs of pixels have no length that could be told beforehand.
     if packing in (_PLAIN, _MASKS) and size >= 40:
         area = (abs(width) * bits + 31) // 32 * 4 * abs(height)
@@ -32,12 +35,42 @@ def read_bmp(data: bytes, reading: Reading) -> Image:
             reading.notes.append(
                 "has a fourth byte beside each color, which BMP does not call alpha: it is left out"
             )
-    pixels, alpha = decode(picture, reading)
+    if picture is None:
+        pixels, alpha = _decode_masks(data, start, (abs(width), height), bits, size, reading)
+    else:
+        pixels, alpha = decode(picture, reading)
     profile = _profile(data) if size >= _HEADER else None
-    metadata = replace(metadata_of(picture), icc=profile, exif=None, xmp=None)
-    if metadata.dpi is not None and min(metadata.dpi) <= 0:
-        metadata = replace(metadata, dpi=None)
+    across, down = struct.unpack_from("<ll", data, 38) if size >= 40 else (0, 0)
+    dpi = (across * _INCH, down * _INCH) if across > 0 and down > 0 else None
+    metadata = Metadata(icc=profile, dpi=dpi)
     return Image(pixels, alpha, format="BMP", metadata=metadata, lossless=True)
+
+
+def _decode_masks(
+    data: bytes, start: int, shape: tuple[int, int], bits: int, size: int, reading: Reading
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decodes pixels of which masks say where in a number each color is."""
+    width, height = shape
+    masks = struct.unpack_from("<4L", data, _FILE_HEADER + 40)[: 4 if size >= 56 else 3]
+    row = (width * bits + 31) // 32 * 4
+    rows = np.frombuffer(data, np.uint8, row * abs(height), start).reshape(-1, row)
+    values = rows.view(f"<u{bits // 8}")[:, :width]
+    if height > 0:
+        values = values[::-1]
+    samples = []
+    for mask in masks if masks[3:] != (0,) else masks[:3]:
+        shift = (mask & -mask).bit_length() - 1
+        most = mask >> shift if mask else 0
+        if not 0 < most < 256 or most & (most + 1):
+            raise RefusedError(
+                f"has a mask of {mask:#x}, which is no color of up to 8 bits",
+                "convert it to 24 bits first",
+            )
+        level = (values & values.dtype.type(mask)) >> shift
+        samples.append(np.rint(np.arange(most + 1) * 255 / most).astype(np.uint8)[level])
+    return take_array(
+        np.stack(samples, axis=2), channels=3, has_alpha=len(samples) == 4, exact=reading.exact
+    )
 
 
 def _fourth_bytes_differ(data: bytes, start: int, size: int) -> bool:

@@ -26,6 +26,7 @@ class Found:
         others: The number of files that were left out as their suffix is that of no photo, or as
             they are pipes or devices.
         folders: The number of folders in folders that were left out.
+        unreadable: The number of folders in folders that may not be read.
     """
 
     photos: list[Path] = field(default_factory=list)
@@ -33,6 +34,7 @@ class Found:
     hidden: int = 0
     others: int = 0
     folders: int = 0
+    unreadable: int = 0
 
 
 def find_photos(
@@ -93,13 +95,16 @@ def _look_into(
         with os.scandir(folder) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
+        if folder != root:  # the others are done
+            found.unreadable += 1
+            return
         raise UsageError(
             folder, f"cannot be read ({error.strerror})", "make it readable, or leave it out"
         ) from error
     for entry in listed:
         if entry.name.startswith("."):
             found.hidden += 1
-        elif entry.is_dir():
+        elif _is_folder(entry):
             inside.append(entry)
         elif format_of_suffix(entry.name) is None or _is_device(entry):
             found.others += 1
@@ -117,6 +122,16 @@ def _look_into(
             found.folders += 1
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle; it fails at its turn, and no other with it
+        return False
+
+
 def _is_device(entry: os.DirEntry[str]) -> bool:
     """Whether it is a pipe, a socket or a device, of which reading might never end."""
-    return not entry.is_file() and os.path.exists(entry.path)  # noqa: PTH110 (as is_folder)
+    try:
+        return not entry.is_file() and os.path.exists(entry.path)  # noqa: PTH110 (as is_folder)
+    except OSError:
+        return False

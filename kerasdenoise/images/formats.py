@@ -88,7 +88,10 @@ FORMATS: dict[str, Format] = {
             # A denoised file at the usual 75 and 4:2:0 would get new artifacts.
             lossy={"quality": 95, "subsampling": "4:4:4"},
             metadata=frozenset(
-                {"icc", "exif", "xmp", "xmp_extension", "photoshop", "comments", "dpi"}
+                {
+                    *("icc", "exif", "xmp", "xmp_extension", "photoshop", "comments"),
+                    *("segments", "density", "dpi"),
+                }
             ),
             refused="CMYK; 12 bits; gain maps (Ultra HDR), stereo pairs, panoramas",
         ),
@@ -104,7 +107,7 @@ FORMATS: dict[str, Format] = {
             gray_alpha=True,
             max_side=2**31 - 1,
             lossless={},
-            metadata=frozenset({"icc", "exif", "xmp", "color", "texts", "dpi"}),
+            metadata=frozenset({"icc", "exif", "xmp", "color", "texts", "density", "dpi"}),
             refused="animations",
         ),
         Format(
@@ -120,8 +123,8 @@ FORMATS: dict[str, Format] = {
             gray_alpha=True,
             max_side=2**31 - 1,
             lossless={},
-            metadata=frozenset({"icc", "exif", "xmp", "photoshop", "dpi"}),
-            refused="several pages; CMYK, Lab; 12 bits, integers of 32 bits, floats of 16 or 64",
+            metadata=frozenset({"icc", "exif", "xmp", "photoshop", "density", "dpi"}),
+            refused="several pages; CMYK, Lab; 12 bits, integers of 64 bits",
         ),
         Format(
             name="WEBP",
@@ -177,7 +180,8 @@ FORMATS: dict[str, Format] = {
             title="BMP",
             extensions=(".bmp",),
             mime="image/bmp",
-            signature=((0, b"BM"), (6, b"\x00\x00\x00\x00")),
+            # The length of the second header; before it, OS/2 has where a pointer points.
+            signature=((0, b"BM"), (15, b"\x00\x00\x00")),
             bit_depths=(8,),
             gray=True,
             alpha=True,
@@ -192,6 +196,7 @@ FORMATS: dict[str, Format] = {
             extensions=(
                 *(".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos"),
                 *(".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".srw", ".x3f"),
+                *(".crw", ".dcr", ".fff", ".gpr", ".ori", ".sr2", ".srf"),
             ),
             mime="image/x-dcraw",
             signature=((4, b"ftypcrx"),),
@@ -203,6 +208,7 @@ FORMATS: dict[str, Format] = {
                 ((0, b"IIU\x00"),),
                 ((0, b"\x00MRM"),),
                 ((0, b"FOVb"),),
+                ((6, b"HEAPCCDR"),),
             ),
             bit_depths=(16,),
             gray=False,

@@ -7,6 +7,7 @@ import struct
 
 from kerasdenoise.images.photoshop import EXIF_RESOURCES, XMP_RESOURCE, change_resources
 from kerasdenoise.images.png_text import read_text
+from kerasdenoise.images.refusal import Reading
 from kerasdenoise.images.tags import (
     GPS,
     ByteOrder,
@@ -157,8 +158,9 @@ def texts_without_place(
 ) -> tuple[tuple[bytes, bytes], ...]:
     """Returns PNG's text chunks but for those that speak of the place, or cannot be read."""
     kept = []
+    inflate = Reading().inflate
     for kind, body in texts:
-        text = read_text(kind, body)
+        text = read_text(kind, body, inflate)
         if text is not None and not _is_mentioned(body) and not _is_mentioned(text):
             kept.append((kind, body))
     return tuple(kept)

@@ -14,7 +14,7 @@ from kerasdenoise.images.extras import import_extra
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.isobmff import check_boxes, read_boxes
 from kerasdenoise.images.pillow_pixels import bare_exif
-from kerasdenoise.images.refusal import Reading, check_size
+from kerasdenoise.images.refusal import Reading
 from kerasdenoise.images.tags import set_upright
 
 _MODES = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3}
@@ -30,7 +30,7 @@ def read_heif(data: bytes, reading: Reading) -> Image:
     check_boxes(read_boxes(data), reading)
     pictures = pillow_heif.open_heif(data)
     width, height = pictures.size
-    check_size(width, height, len(data))
+    reading.check_size(width, height, len(data), reading.pixel_bytes(4))
     if len(pictures) > 1:
         reading.leave_out(
             f"holds {len(pictures)} pictures, of which only the first would be left",

@@ -10,6 +10,8 @@ import numpy as np
 
 from kerasdenoise.errors import UsageError
 
+Resolution = tuple[float, float] | None
+
 
 def sample_type(bit_depth: int) -> np.dtype:
     """Returns the type of a file's samples: of 32 bits they are floating-point numbers."""
@@ -30,7 +32,11 @@ class Metadata:
         comments: JPEG's comments.
         color: PNG's chunks that say what its colors are (`gAMA`, `cHRM`, `sRGB`, `cICP`,
             `mDCV`, `cLLI`), as names and contents.
-        texts: PNG's text chunks, but for XMP and EXIF, as names and contents.
+        texts: PNG's text chunks, but for XMP and EXIF, and others that a change of pixels leaves
+            true, as names and contents.
+        segments: JPEG's application segments that are none of the above, as markers and contents.
+        density: Pixels across and down on a length of which the unit is not known, which says how
+            wide a pixel is for its height.
         dpi: Horizontal and vertical dots per inch, where the file states them outside EXIF.
     """
 
@@ -42,6 +48,8 @@ class Metadata:
     comments: tuple[bytes, ...] = ()
     color: tuple[tuple[bytes, bytes], ...] = ()
     texts: tuple[tuple[bytes, bytes], ...] = ()
+    segments: tuple[tuple[int, bytes], ...] = ()
+    density: tuple[float, float] | None = None
     dpi: tuple[float, float] | None = None
 
 

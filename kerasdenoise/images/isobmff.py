@@ -11,16 +11,19 @@ from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 # Of `nclx` colors: unknown or those of sRGB, which is what a file without a profile means.
 _PRIMARIES = (1, 2)
+# Those of television before HDTV, whose colors are close to sRGB's.
+_OLD_PRIMARIES = {5: "BT.470BG", 6: "SMPTE 170M"}
 _TRANSFERS = (1, 2, 6, 13, 14)
 # Boxes that hold boxes, and the bytes before the first of them.
 _NESTED = {b"meta": 4, b"iprp": 0, b"ipco": 0}
 
 
 class Box(NamedTuple):
-    """A box: its kind, and what is in it."""
+    """A box: its kind, what is in it, and the kind of the box that it is in."""
 
     kind: bytes
     body: bytes
+    parent: bytes
 
 
 def read_boxes(data: bytes) -> list[Box]:
@@ -29,10 +32,10 @@ def read_boxes(data: bytes) -> list[Box]:
     Raises:
         RefusedError: The file ends before a box does.
     """
-    return list(_boxes(memoryview(data), outermost=True))
+    return list(_boxes(memoryview(data)))
 
 
-def _boxes(view: memoryview, *, outermost: bool = False) -> Iterator[Box]:
+def _boxes(view: memoryview, parent: bytes = b"") -> Iterator[Box]:
     at = 0
     while at + 8 <= len(view):
         size, kind = struct.unpack_from(">L4s", view, at)
@@ -44,19 +47,19 @@ def _boxes(view: memoryview, *, outermost: bool = False) -> Iterator[Box]:
             size = len(view) - at
         if size < head or at + size > len(view):
             # Behind the pixels there may be anything.
-            if outermost and at + 8 < len(view) and kind.isalnum():
+            if not parent and at + 8 < len(view) and kind.isalnum():
                 raise RefusedError("is truncated", COPY_AGAIN)
             return
         if kind in _NESTED:
-            yield from _boxes(view[at + head + _NESTED[kind] : at + size])
+            yield from _boxes(view[at + head + _NESTED[kind] : at + size], kind)
         elif kind != b"mdat":
-            yield Box(kind, bytes(view[at + head : at + size]))
+            yield Box(kind, bytes(view[at + head : at + size]), parent)
         at += size
 
 
 def check_boxes(boxes: list[Box], reading: Reading) -> None:
     """Refuses what would be lost: more than 8 bits, HDR, gain maps and depth maps."""
-    for kind, body in boxes:
+    for kind, body, _ in _of_picture(boxes):
         bits = _bits(kind, body)
         if bits > 8:
             raise RefusedError(
@@ -64,16 +67,66 @@ def check_boxes(boxes: list[Box], reading: Reading) -> None:
             )
         if kind == b"colr" and body.startswith(b"nclx"):
             primaries, transfer = struct.unpack_from(">HH", body, 4)
+            if primaries in _OLD_PRIMARIES:
+                reading.notes.append(
+                    f"has the primaries of {_OLD_PRIMARIES[primaries]}: it is written as sRGB, "
+                    "from which they differ little"
+                )
+                primaries = _PRIMARIES[0]
             if primaries not in _PRIMARIES or transfer not in _TRANSFERS:
                 raise RefusedError(
                     "has colors that are no sRGB and have no profile, which cannot be kept yet",
                     "convert it to sRGB first",
                 )
-    extra = [kind for kind, body in boxes if kind == b"auxC" and not body[4:].startswith(_ALPHA)]
-    if extra or any(kind == b"iinf" and b"tmap" in body for kind, body in boxes):
+    extra = [kind for kind, body, _ in boxes if kind == b"auxC" and not body[4:].startswith(_ALPHA)]
+    if extra or any(kind == b"iinf" and b"tmap" in body for kind, body, _ in boxes):
         reading.leave_out(
             "holds a gain map or a depth map, which would be lost", "save the picture without it"
         )
+
+
+def _of_picture(boxes: list[Box]) -> list[Box]:
+    """Returns the properties of the main picture, its tiles and its alpha; all where none say.
+
+    Those of a gain map beside it, and of the HDR picture that both make, are of no account.
+    """
+    try:
+        bodies = {box.kind: box.body for box in boxes if box.kind in (b"pitm", b"ipma", b"iref")}
+        (main,) = struct.unpack_from(">H" if bodies[b"pitm"][0] == 0 else ">L", bodies[b"pitm"], 4)
+        items = {main}
+        for kind, source, targets in _references(bodies.get(b"iref", b"\0\0\0\0")):
+            if kind == b"dimg" and source == main:
+                items |= targets
+            if kind == b"auxl" and main in targets:
+                items.add(source)
+        places = set().union(*(_properties(bodies[b"ipma"]).get(item, set()) for item in items))
+    except (KeyError, struct.error, IndexError):
+        return boxes
+    properties = [box for box in boxes if box.parent == b"ipco"]
+    return [box for place, box in enumerate(properties, 1) if place in places]
+
+
+def _references(body: bytes) -> Iterator[tuple[bytes, int, set[int]]]:
+    letter, width = ("H", 2) if body[0] == 0 else ("L", 4)
+    for kind, reference, _ in _boxes(memoryview(body)[4:], b"iref"):
+        source, count = struct.unpack_from(f">{letter}H", reference)
+        yield kind, source, set(struct.unpack_from(f">{count}{letter}", reference, width + 2))
+
+
+def _properties(body: bytes) -> dict[int, set[int]]:
+    """Returns which properties each item has, counted from 1."""
+    letter, width = ("H", 2) if body[0] == 0 else ("L", 4)
+    wide = body[3] & 1
+    (entries,) = struct.unpack_from(">L", body, 4)
+    found: dict[int, set[int]] = {}
+    at = 8
+    for _ in range(entries):
+        item, count = struct.unpack_from(f">{letter}B", body, at)
+        at += width + 1
+        places = struct.unpack_from(f">{count}{'H' if wide else 'B'}", body, at)
+        at += count * (2 if wide else 1)
+        found[item] = {place & (0x7FFF if wide else 0x7F) for place in places}
+    return found
 
 
 def _bits(kind: bytes, body: bytes) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,6 @@ from PIL import JpegImagePlugin
 
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.pillow_pixels import decode, metadata_of, open_picture
-from kerasdenoise.images.pixel_aspect import note_pixel_aspect
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 
 # A segment's length is a 16-bit number that counts itself.
@@ -19,6 +19,15 @@ _EXIF = b"Exif\x00\x00"
 _PHOTOSHOP = b"Photoshop 3.0\x00"
 _GAIN_MAP = b"http://ns.adobe.com/hdr-gain-map/"
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\x00"
+# Each scan of a progressive file goes over the whole picture; encoders make ten or so.
+_MOST_SCANS = 100
+# Segments that the writer makes, or that hold for the old file alone.
+_WRITTEN = (
+    *(b"JFIF\x00", b"JFXX\x00", _EXIF, b"http://ns.adobe.com/xap/1.0/\x00", _XMP_EXTENSION),
+    *(b"ICC_PROFILE\x00", b"MPF\x00", _PHOTOSHOP, b"Adobe\x00"),
+)
+_VIDEO = re.compile(rb"\0\0\0.ftyp(?:mp4|isom|qt|avc|hvc)", re.DOTALL)
+_JUMBF = 0xEB
 _SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
 
@@ -29,7 +38,10 @@ class _Segments:
     comments: list[bytes] = field(default_factory=list)
     photoshop: list[bytes] = field(default_factory=list)
     xmp_extension: list[bytes] = field(default_factory=list)
+    others: list[tuple[int, bytes]] = field(default_factory=list)
     more_pictures: bool = False
+    behind: int = 0
+    has_video: bool = False
 
 
 def read_jpeg(data: bytes, reading: Reading) -> Image:
@@ -42,20 +54,43 @@ def read_jpeg(data: bytes, reading: Reading) -> Image:
         comments=tuple(segments.comments),
         photoshop=b"".join(segments.photoshop) or None,
         xmp_extension=tuple(segments.xmp_extension),
+        segments=tuple(_keep_segments(segments.others, reading)),
     )
     # Where a JPEG header states none, Pillow makes one up from EXIF, which travels anyway.
     if picture.info.get("jfif_unit") not in (1, 2):
         metadata = replace(metadata, dpi=None)
-    if picture.info.get("jfif_unit") == 0:
-        note_pixel_aspect(picture.info["jfif_density"], reading)
+    across, down = picture.info.get("jfif_density", (1, 1))
+    if picture.info.get("jfif_unit") == 0 and across > 0 and down > 0 and (across, down) != (1, 1):
+        metadata = replace(metadata, density=(float(across), float(down)))
     if segments.more_pictures and _GAIN_MAP in (metadata.xmp or b""):
         reading.leave_out(
             "holds a gain map (Ultra HDR), which would be lost",
             "save the picture as an ordinary JPEG first",
         )
-    if b"MotionPhoto" in (metadata.xmp or b"") or b"MicroVideo" in (metadata.xmp or b""):
+    mentioned = re.search(rb"MotionPhoto|MicroVideo", metadata.xmp or b"")
+    if mentioned or segments.has_video:
         reading.notes.append("has a video behind the picture, which is left out")
+    elif segments.behind:
+        reading.notes.append(f"has {segments.behind} bytes behind the picture: they are left out")
     return Image(pixels, alpha, format="JPEG", metadata=metadata, coding=_coding(picture))
+
+
+def _keep_segments(
+    segments: list[tuple[int, bytes]], reading: Reading
+) -> Iterator[tuple[int, bytes]]:
+    """Yields the segments that stay true when pixels change; notes what does not."""
+    notes = []
+    for marker, body in segments:
+        if marker == _JUMBF and body.startswith(b"JP"):
+            notes.append("has content credentials or an HDR layer, which hold for its pixels alone")
+            continue
+        if body.startswith(b"FLIR\x00"):
+            notes.append("has data of a thermal camera: they are kept as they are, not denoised")
+        yield marker, body
+    reading.notes += [
+        f"{note}: they are left out" if "credentials" in note else note
+        for note in dict.fromkeys(notes)
+    ]
 
 
 def _coding(picture: object) -> dict[str, object]:
@@ -95,11 +130,22 @@ def _inspect(data: bytes, reading: Reading) -> _Segments:
             found.photoshop.append(segment[len(_PHOTOSHOP) :])
         elif marker == 0xFFE1 and segment.startswith(_XMP_EXTENSION):
             found.xmp_extension.append(segment[len(_XMP_EXTENSION) :])
+        elif 0xFFE0 <= marker <= 0xFFEF and not segment.startswith(_WRITTEN):
+            found.others.append((marker & 0xFF, segment))
         at += 2 + length
     # In scan data a 0xFF byte is never followed by 0xD9 unless the picture ends there.
     end = data.find(b"\xff\xd9", at) if at >= 0 else -1
     if end < 0:
         raise RefusedError("is truncated", COPY_AGAIN)
+    # Of its bytes 0xFF, entropy coding marks those that begin nothing.
+    if data.count(b"\xff\xda", at, end) > _MOST_SCANS:
+        raise RefusedError(f"is drawn in more than {_MOST_SCANS} scans, as no photo is", COPY_AGAIN)
+    behind = data[end + 2 :]
+    if not indexed:
+        found.behind = len(behind) if any(behind) else 0
+    found.has_video = (
+        re.search(rb"\0\0\0.ftyp(?:mp4|isom|qt|avc|hvc)", behind, re.DOTALL) is not None
+    )
     found.more_pictures = not indexed and data.find(b"\xff\xd8\xff", end) >= 0
     return found
 
@@ -157,12 +203,20 @@ def jpeg_metadata(metadata: Metadata) -> dict[str, object]:
             *_segments(0xE1, _EXIF, metadata.exif or b""),
             *_segments(0xED, _PHOTOSHOP, metadata.photoshop or b""),
             *(_segment(0xE1, _XMP_EXTENSION + part) for part in metadata.xmp_extension),
+            *(_segment(marker, body) for marker, body in metadata.segments),
             *(_segment(0xFE, comment) for comment in metadata.comments),
         ]
     )
-    if metadata.dpi and all(1 <= round(value) <= 65535 for value in metadata.dpi):
+    if metadata.dpi:
         options["dpi"] = metadata.dpi
     return options
+
+
+def state_density(data: bytes, density: tuple[float, float] | None) -> bytes:
+    """Returns a file of Pillow's that states a resolution without a unit, which Pillow does not."""
+    if density is None or data[6:11] != b"JFIF\x00":
+        return data
+    return data[:13] + struct.pack(">BHH", 0, *map(round, density)) + data[18:]
 
 
 def _segments(marker: int, label: bytes, block: bytes) -> Iterator[bytes]:

@@ -57,15 +57,19 @@ class NameTemplate:
         if "/" in text or "\\" in text:
             raise UsageError(self._subject, "names a folder", "give the folder with -o")
 
-    def apply(self, source: Path) -> str:
+    def apply(self, source: Path, stem: str | None = None) -> str:
         """Returns the name of a source's result.
+
+        Args:
+            source: The source.
+            stem: What stands for its name without suffix; that itself if None.
 
         Raises:
             UsageError: It is no file name, or has another suffix than the source that stands
                 for no known format.
         """
         ext = suffix_of_result(source)
-        name = self._text.format(**{**self._words, "stem": source.stem, "ext": ext})
+        name = self._text.format(**{**self._words, "stem": stem or source.stem, "ext": ext})
         # What the words stand for comes from files of others, such as a model's.
         if name in ("", ".", "..") or "/" in name or "\\" in name:
             raise UsageError(

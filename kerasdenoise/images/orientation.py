@@ -53,8 +53,8 @@ def turn_upright(image: Image) -> Image:
     """
     tag = orientation(image)
     alpha = None if image.alpha is None else turn(image.alpha, tag)
-    dpi = image.metadata.dpi
-    if tag >= 5 and dpi is not None:
-        dpi = dpi[::-1]
-    metadata = replace(image.metadata, dpi=dpi)
+    dpi, density = image.metadata.dpi, image.metadata.density
+    if tag >= 5:
+        dpi, density = dpi and dpi[::-1], density and density[::-1]
+    metadata = replace(image.metadata, dpi=dpi, density=density)
     return replace(image, pixels=turn(image.pixels, tag), alpha=alpha, metadata=metadata)

@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 
 from kerasdenoise.images.decoded import take_rows
 from kerasdenoise.images.image import Metadata
-from kerasdenoise.images.refusal import Reading, RefusedError, check_size
+from kerasdenoise.images.refusal import Reading, RefusedError
 
 _EXIF_MARKER = b"Exif\x00\x00"
 _PILLOW_LIMIT = threading.Lock()
@@ -29,7 +29,8 @@ def open_picture(data: bytes, name: str, reading: Reading) -> PillowImage.Image:
     """
     with _no_pillow_limit():
         picture = PillowImage.open(io.BytesIO(data), formats=[name])
-    check_size(*picture.size, len(data))
+    samples = 4 if picture.mode == "P" else len(picture.getbands())
+    reading.check_size(*picture.size, len(data), reading.pixel_bytes(samples))
     # A JPEG's further pictures are told apart by its own reader.
     if name != "JPEG" and getattr(picture, "n_frames", 1) > 1:
         reading.leave_out(
@@ -44,7 +45,7 @@ def _no_pillow_limit() -> Iterator[None]:
     """Lifts Pillow's limit, which is below 200 megapixels, while a header is read.
 
     Pillow knows it only as a global, so other users of Pillow in this process get it back
-    at once; `check_size` stands in for it. Warnings about odd EXIF are of no use here: the
+    at once; `Reading.check_size` stands in for it. Warnings about odd EXIF are of no use here: the
     block is copied as it is.
     """
     with _PILLOW_LIMIT, warnings.catch_warnings():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kerasdenoise.errors import UsageError
@@ -19,14 +19,22 @@ from kerasdenoise.images.paths import (
     list_names,
     make_locator,
 )
+from kerasdenoise.images.store import Identity, file_identity
 
 
 @dataclass(frozen=True)
 class Job:
-    """One file to read and one to write."""
+    """One file to read and one to write.
+
+    Attributes:
+        source: The file to read.
+        target: The file to write.
+        replaces: What was at the target when this was planned; see `store.file_identity`.
+    """
 
     source: Path
     target: Path
+    replaces: Identity | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,14 @@ class Plan:
         skipped: What is left alone, as its target exists and that was asked for.
         results: Inputs found in folders that are left alone, as they are other inputs' targets
             or previews.
+        renamed: Inputs whose results have their suffix in the name, as other results would have
+            the same name without.
     """
 
     jobs: tuple[Job, ...]
     skipped: tuple[Job, ...] = ()
     results: tuple[Path, ...] = ()
+    renamed: tuple[Path, ...] = ()
 
 
 def plan_jobs(
@@ -89,7 +100,8 @@ def plan_jobs(
             "is a folder" if len(folders) == 1 else "are folders",
             "name the files in it" if len(folders) == 1 else "name the files in them",
         )
-    jobs, results = _leave_results(_lay_out(_unique(inputs), output, roots, name), roots)
+    jobs, renamed = _tell_apart(_lay_out(_unique(inputs), output, roots, name))
+    jobs, results = _leave_results(jobs, roots)
     _refuse_shared_targets(jobs)
     existing = [job for job in jobs if os.path.lexists(job.target)]
     _refuse_inputs_as_targets(jobs, existing)
@@ -101,7 +113,10 @@ def plan_jobs(
     else:
         _refuse_existing(existing, overwrite=overwrite)
     _refuse_unwritable(jobs)
-    return Plan(tuple(jobs), skipped, results)
+    if overwrite:
+        jobs = [replace(job, replaces=file_identity(job.target)) for job in jobs]
+    named = {job.source for job in jobs} & set(renamed)
+    return Plan(tuple(jobs), skipped, results, tuple(path for path in renamed if path in named))
 
 
 def refuse_inputs(target: Path, plan: Plan) -> None:
@@ -120,24 +135,25 @@ def _lay_out(
     output: str | Path | None,
     roots: Mapping[Path, Path],
     name: NameTemplate | None,
-) -> list[Job]:
+) -> list[tuple[Job, NameTemplate | None]]:
     if output is None:
         name = name or NameTemplate(DENOISED)
-        return [Job(source, source.with_name(name.apply(source))) for source in sources]
+        return [(Job(source, source.with_name(name.apply(source))), name) for source in sources]
     target = Path(output)
     named_folder = os.fspath(output).endswith(tuple(filter(None, (os.sep, os.altsep))))
     if is_folder(target) or named_folder or len(sources) > 1 or roots:
         _check_folder(target, len(sources), named_folder=named_folder)
         name = name or NameTemplate(KEPT)
         return [
-            Job(source, target / _below(source, roots) / name.apply(source)) for source in sources
+            (Job(source, target / _below(source, roots) / name.apply(source)), name)
+            for source in sources
         ]
     _check_file(target)
     if name is not None:
         raise UsageError(
             target, "names the file already", f"write {target}{os.sep}, or leave out --name"
         )
-    return [Job(source, target) for source in sources]
+    return [(Job(source, target), None) for source in sources]
 
 
 def _check_folder(target: Path, inputs: int, *, named_folder: bool) -> None:
@@ -189,6 +205,53 @@ def _leave_results(
     return [job for job in jobs if job.source not in results], tuple(results)
 
 
+def _tell_apart(jobs: list[tuple[Job, NameTemplate | None]]) -> tuple[list[Job], list[Path]]:
+    """Gives results of one folder's files other names where they would have the same.
+
+    The first that keeps its suffix keeps its name. The others have their suffix in it, as
+    `x_orf_denoised.tif` of x.orf beside x.dng, and a number where that is taken too.
+    """
+    locate = make_locator()
+    names = [fold(locate(job.target)) for job, _ in jobs]
+    groups: dict[tuple[Path, str], list[int]] = {}
+    for index, ((job, _), name) in enumerate(zip(jobs, names, strict=True)):
+        groups.setdefault((job.source.parent, name), []).append(index)
+    taken = set(names)
+    planned = [job for job, _ in jobs]
+    renamed = []
+    for group in groups.values():
+        own = [
+            index
+            for index in group
+            if planned[index].source.suffix == (planned[index].target.suffix)
+        ]
+        keeper = (own or group)[0]
+        for index in group if len(group) > 1 else ():
+            template = jobs[index][1]
+            if index == keeper or template is None:
+                continue
+            job = planned[index]
+            target = _other_name(job, template, taken, locate)
+            if target is not None:
+                taken.add(fold(locate(target)))
+                planned[index] = Job(job.source, target)
+                renamed.append(job.source)
+    return planned, renamed
+
+
+def _other_name(
+    job: Job, template: NameTemplate, taken: set[str], locate: Callable[[Path], str]
+) -> Path | None:
+    source = job.source
+    stem = f"{source.stem}_{source.suffix[1:]}"
+    for ending in ("", *(f"_{number}" for number in range(2, 100))):
+        name = template.apply(source, stem + ending)
+        target = job.target.with_name(name)
+        if fold(locate(target)) not in taken:
+            return target
+    return None  # the template has no stem in it
+
+
 def _refuse_shared_targets(jobs: Sequence[Job]) -> None:
     locate = make_locator()
     names = [fold(locate(job.target)) for job in jobs]
@@ -227,10 +290,18 @@ def _refuse_existing(existing: Sequence[Job], *, overwrite: bool) -> None:
 
 
 def _refuse_unwritable(jobs: Sequence[Job]) -> None:
-    """Refuses folders of which it can be told now that writing to them will fail."""
-    for folder in dict.fromkeys(job.target.parent for job in jobs):
+    """Refuses a plan of which it can be told now that nothing of it can be written.
+
+    Where a part of it can, the rest fails at its turn.
+    """
+    unfit = []
+    folders = dict.fromkeys(job.target.parent for job in jobs)
+    for folder in folders:
         there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
         if not is_folder(there):
-            raise UsageError(there, "is a file, not a folder", "write elsewhere with -o")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise UsageError(there, "may not be written to", "write elsewhere with -o")
+            unfit.append((there, "is a file, not a folder"))
+        elif not os.access(there, os.W_OK | os.X_OK):
+            unfit.append((there, "may not be written to"))
+    if unfit and len(unfit) == len(folders):
+        there, cause = unfit[0]
+        raise UsageError(there, cause, "write elsewhere with -o")

@@ -12,11 +12,10 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.images.decoded import take_array
-from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.image import Image, Metadata, Resolution
 from kerasdenoise.images.pillow_pixels import bare_exif, decode, open_picture
-from kerasdenoise.images.pixel_aspect import note_pixel_aspect
 from kerasdenoise.images.png_text import TEXT_CHUNKS, XMP_KEYWORD, sort_texts
-from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, check_size, inflate
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.runtime import quiet_stderr
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -27,6 +26,11 @@ _MANY_PIXELS = 64_000_000
 _PIXELS = (b"IHDR", b"IDAT", b"IEND")
 _PALETTE = (b"PLTE", b"tRNS")
 _COLOR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
+_KNOWN = (*_PIXELS, *_PALETTE, *_COLOR, b"iCCP", b"eXIf", b"pHYs")
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+# What a change of pixels leaves true, though its name does not say so: PNG 3 says when a picture
+# was changed, where it lies on a page, and how large things in it are.
+_STILL_TRUE = (b"tIME", b"oFFs", b"sCAL", b"pCAL")
 _INCH = 0.0254
 
 _Chunk = tuple[bytes, memoryview]
@@ -38,8 +42,9 @@ def read_png(data: bytes, reading: Reading) -> Image:
     if chunks[0][0] != b"IHDR":
         raise _damaged()
     width, height, bits, color, *_, interlace = struct.unpack(">IIBBBBB", chunks[0][1])
-    check_size(width, height, len(data))
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color, 1)
+    colors = 4 if color == 3 else samples
+    reading.check_size(width, height, len(data), reading.pixel_bytes(colors, bits))
     has_more = _check_pixels(
         (body for kind, body in chunks if kind == b"IDAT"),
         _inflated_size(width, height, bits * samples, interlaced=bool(interlace)),
@@ -176,39 +181,51 @@ def _decode_by_libpng(bare: bytes, samples: int, bits: int) -> np.ndarray:
 def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
     first: dict[bytes, bytes] = {}
     texts: list[tuple[bytes, bytes]] = []
+    lost: list[str] = []
     for kind, view in chunks:
         if kind in TEXT_CHUNKS:
             texts.append((kind, bytes(view)))
-        elif kind != b"IDAT":
+        elif kind in _KNOWN:
             first.setdefault(kind, bytes(view))
-    blocks = sort_texts(texts)
+        elif kind[3] >= ord("a") or kind in _STILL_TRUE:
+            texts.append((kind, bytes(view)))
+        elif kind not in _ANIMATION:
+            lost.append(kind.decode("ascii", "replace"))
+    if lost:
+        reading.notes.append(f"has chunks of {', '.join(dict.fromkeys(lost))}: they are left out")
+    dpi, density = _resolution(first.get(b"pHYs", b""))
+    blocks = sort_texts(texts, reading.inflate)
     return Metadata(
-        icc=_profile(first.get(b"iCCP")),
+        icc=_profile(first.get(b"iCCP"), reading),
         exif=bare_exif(first.get(b"eXIf")) or blocks.exif,
         xmp=blocks.xmp,
         color=tuple((kind, first[kind]) for kind in _COLOR if kind in first),
         texts=blocks.texts,
-        dpi=_dpi(first.get(b"pHYs", b""), reading),
+        density=density,
+        dpi=dpi,
     )
 
 
-def _dpi(body: bytes, reading: Reading) -> tuple[float, float] | None:
+def _resolution(body: bytes) -> tuple[Resolution, Resolution]:
+    """Returns dots per inch, and the density where the unit is not known."""
     if len(body) != 9:
-        return None
+        return None, None
     across, down, unit = struct.unpack(">IIB", body)
-    if unit != 1:
-        note_pixel_aspect((across, down), reading)
-        return None
-    return across * _INCH, down * _INCH
+    if not across or not down or (unit != 1 and across == down == 1):
+        return None, None
+    if unit == 1:
+        return (across * _INCH, down * _INCH), None
+    return None, (float(across), float(down))
 
 
-def _profile(body: bytes | None) -> bytes | None:
+def _profile(body: bytes | None, reading: Reading) -> bytes | None:
     """Returns a color profile; one that is damaged is none for any reader."""
     if body is None:
         return None
     try:
-        return inflate(body.partition(b"\x00")[2][1:]) or None
+        return reading.inflate(body.partition(b"\x00")[2][1:]) or None
     except ValueError:
+        reading.notes.append("has a damaged color profile: it is left out")
         return None
 
 
@@ -236,9 +253,11 @@ def _metadata_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
     yield from metadata.color
     if metadata.icc:
         yield b"iCCP", b"ICC Profile\x00\x00" + zlib.compress(metadata.icc)
-    if metadata.dpi and all(0 < value < 2**31 * _INCH for value in metadata.dpi):
+    if metadata.dpi:
         across, down = (round(value / _INCH) for value in metadata.dpi)
         yield b"pHYs", struct.pack(">IIB", across, down, 1)
+    elif metadata.density:
+        yield b"pHYs", struct.pack(">IIB", *map(round, metadata.density), 0)
     if metadata.exif:
         yield b"eXIf", metadata.exif
     if metadata.xmp:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from kerasdenoise.images.pillow_pixels import bare_exif
-from kerasdenoise.images.refusal import inflate
 
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -24,11 +24,15 @@ class Blocks(NamedTuple):
     texts: tuple[tuple[bytes, bytes], ...]
 
 
-def sort_texts(chunks: list[tuple[bytes, bytes]]) -> Blocks:
+Inflate = Callable[[bytes], bytes]
+
+
+def sort_texts(chunks: list[tuple[bytes, bytes]], inflate: Inflate) -> Blocks:
     """Tells EXIF and XMP from texts.
 
     Args:
         chunks: Text chunks as names and contents.
+        inflate: Inflates a block, or raises a ValueError; see `Reading.inflate`.
 
     Returns:
         The blocks, and all chunks that hold neither. XMP under its own keyword goes before XMP in
@@ -39,10 +43,10 @@ def sort_texts(chunks: list[tuple[bytes, bytes]]) -> Blocks:
     for kind, body in chunks:
         keyword = body.partition(b"\x00")[0]
         if keyword == XMP_KEYWORD:
-            xmp = read_text(kind, body) or xmp
+            xmp = read_text(kind, body, inflate) or xmp
             continue
         # Other texts stay packed, as they may be bombs.
-        profile = (keyword.startswith(_RAW_PROFILE) and read_text(kind, body)) or b""
+        profile = (keyword.startswith(_RAW_PROFILE) and read_text(kind, body, inflate)) or b""
         if profile.startswith((_XMP_MARKER, *_XMP_STARTS)):
             profile_xmp = profile.removeprefix(_XMP_MARKER)
         elif (bare_exif(profile) or b"").startswith(_TIFF_STARTS):
@@ -52,12 +56,13 @@ def sort_texts(chunks: list[tuple[bytes, bytes]]) -> Blocks:
     return Blocks(exif, xmp or profile_xmp, tuple(texts))
 
 
-def read_text(kind: bytes, body: bytes) -> bytes | None:
+def read_text(kind: bytes, body: bytes, inflate: Inflate) -> bytes | None:
     """Returns what a text chunk says, inflated, and of a raw profile the bytes that it spells.
 
     Args:
         kind: The chunk's name.
         body: Its content, from the keyword on.
+        inflate: As for `sort_texts`.
 
     Returns:
         The text, in the encoding of its chunk; None where it is damaged.

@@ -60,6 +60,7 @@ def apply_policy(metadata: Metadata, policy: MetadataPolicy) -> Metadata:
             icc=metadata.icc,
             exif=_appearance_alone(metadata.exif),
             dpi=metadata.dpi,
+            density=metadata.density,
             color=metadata.color,
         )
     return replace(
@@ -70,6 +71,7 @@ def apply_policy(metadata: Metadata, policy: MetadataPolicy) -> Metadata:
         photoshop=resources_without_place(metadata.photoshop),
         comments=comments_without_place(metadata.comments),
         texts=texts_without_place(metadata.texts),
+        segments=(),  # of which nobody knows what they say
     )
 
 

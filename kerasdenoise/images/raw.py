@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.extras import import_extra
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, check_size
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.images.tags import byte_order
 from kerasdenoise.images.tiff_tags import directories, exif_of_tags
 from kerasdenoise.runtime import replace_stderr
@@ -35,7 +35,7 @@ def read_raw(data: bytes, reading: Reading) -> Image:
     """
     rawpy = import_extra("rawpy", "raw")
     with _complaints() as complaints, rawpy.imread(io.BytesIO(data)) as raw:
-        check_size(raw.sizes.width, raw.sizes.height, len(data))
+        reading.check_size(raw.sizes.width, raw.sizes.height, len(data), reading.pixel_bytes(3, 16))
         developed = raw.postprocess(
             output_bps=16,
             use_camera_wb=True,

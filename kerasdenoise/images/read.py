@@ -31,6 +31,9 @@ from kerasdenoise.images.tiff import read_tiff
 from kerasdenoise.images.tiff_tags import is_camera_raw
 from kerasdenoise.images.webp import read_webp
 
+# So many first bytes show what a file is.
+_HEAD = 4096
+
 _READERS: dict[str, Callable[[bytes, Reading], Image]] = {
     "AVIF": read_avif,
     "BMP": read_bmp,
@@ -50,6 +53,7 @@ def read_image(
     half_size: bool = False,
     first_only: bool = False,
     exact: bool = False,
+    max_memory: int | None = None,
 ) -> Image:
     """Reads a picture, with everything that must travel beside its pixels.
 
@@ -64,6 +68,7 @@ def read_image(
             pages, a gain map), which is otherwise refused; `notes` of the picture say so.
         exact: Whether pixels stay the file's own integers of 8 or 16 bits, which take a quarter
             or half of the memory. TIFF's colors that are multiplied by alpha are float32 even so.
+        max_memory: Bytes that the decoded picture may take; half of what is free if None.
 
     Returns:
         The picture; palettes are expanded to RGB, 1-bit pictures to gray, camera raw is
@@ -71,17 +76,15 @@ def read_image(
 
     Raises:
         InputError: The file is missing, unreadable, not a picture, damaged, larger than
-            `refusal.MAX_PIXELS`, of a kind that cannot be kept whole, or needs an extra of the
-            package that is not installed.
+            `refusal.MAX_PIXELS` or than the memory that it may take, of a kind that cannot be
+            kept whole, or needs an extra of the package that is not installed.
     """
-    if isinstance(source, bytes):
-        subject = name or "picture"
-        data = source
-    else:
-        subject = name or str(source)
-        data = _read_bytes(source, subject)
-    reading = Reading(half_size=half_size, first_only=first_only, exact=exact)
+    reading = Reading(
+        half_size=half_size, first_only=first_only, exact=exact, max_memory=max_memory
+    )
+    subject = name or ("picture" if isinstance(source, bytes) else str(source))
     try:
+        data = source if isinstance(source, bytes) else _read_bytes(source, subject, reading)
         image = _decode(data, reading)
     except RefusedError as refused:
         raise InputError(subject, refused.cause, refused.remedy) from refused.__cause__
@@ -100,9 +103,15 @@ def _note_foreign_name(path: Path, image: Image, reading: Reading) -> None:
         )
 
 
-def _read_bytes(path: Path, subject: str) -> bytes:
+def _read_bytes(path: Path, subject: str, reading: Reading) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            if head:
+                _recognize(head)  # what is no picture is refused whatever its length
+            reading.check_bytes(os.fstat(file.fileno()).st_size)
+            file.seek(0)
+            return file.read()
     except FileNotFoundError as error:
         raise InputError(subject, "no such file", "check the path") from error
     except IsADirectoryError as error:
@@ -124,6 +133,8 @@ def _decode(data: bytes, reading: Reading) -> Image:
     row = None
     try:
         row = _recognize(data)
+        if row.name == "TIFF" and is_camera_raw(data):
+            row = FORMATS["RAW"]
         return _READERS[row.name](data, reading)
     except RefusedError:
         raise
@@ -139,8 +150,6 @@ def _recognize(data: bytes) -> Format:
     if not data:
         raise RefusedError("is empty (0 bytes)", COPY_AGAIN)
     row = format_of_content(data)
-    if row is not None and row.name == "TIFF" and is_camera_raw(data):
-        return FORMATS["RAW"]
     # The first brand may be one that both formats have.
     if row is not None and row.name == "HEIF" and b"avif" in data[8 : data[3]]:
         return FORMATS["AVIF"]

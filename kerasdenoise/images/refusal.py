@@ -5,14 +5,20 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 
+from kerasdenoise.runtime import free_memory
+
 MAX_PIXELS = 1_000_000_000
 """Pictures of more pixels than this are refused as decompression bombs."""
 
 # Above so many pixels, a file of photos has at least a byte for so many of them.
 _FEW_PIXELS = 64_000_000
 _PIXELS_PER_BYTE = 2000
-# The longest profile or text that is inflated: real ones end far below.
-_LONGEST_BLOCK = 2**26
+# What all profiles and texts of a file are inflated to: those of real ones end far below.
+_INFLATED = 2**26
+# The share of what is free that a decoded picture may take: others must fit beside it.
+_SHARE = 0.5
+# What is assumed to be free where the system does not say.
+_ASSUMED_FREE = 8 * 10**9
 
 COPY_AGAIN = "copy it again from where it came"
 
@@ -34,13 +40,16 @@ class Reading:
         half_size: Whether camera raw is developed at half its height and width.
         first_only: Whether what cannot be kept beside the first picture may be left out.
         exact: Whether samples stay the file's own integers, where colors can.
+        max_memory: Bytes that the decoded picture may take; half of what is free if None.
         notes: What is left out or changed, in words.
     """
 
     half_size: bool = False
     first_only: bool = False
     exact: bool = False
+    max_memory: int | None = None
     notes: list[str] = field(default_factory=list)
+    _inflatable: int = _INFLATED
 
     def leave_out(self, cause: str, remedy: str) -> None:
         """Notes that there is more than one picture, or refuses the file for it."""
@@ -48,40 +57,61 @@ class Reading:
             raise RefusedError(cause, f"{remedy}, or `denoise --first-only` does the first alone")
         self.notes.append(f"{cause}: the rest is left out")
 
+    def check_size(self, width: int, height: int, size: int, bytes_per_pixel: int) -> None:
+        """Refuses pictures that are too large, or too large for what their file has in it.
 
-def check_size(width: int, height: int, size: int) -> None:
-    """Refuses pictures that are too large, or too large for what their file has in it.
+        Args:
+            width: Pixels in a row.
+            height: Rows.
+            size: Bytes of the file.
+            bytes_per_pixel: Of the picture once it is decoded; see `pixel_bytes`.
+        """
+        if width < 1 or height < 1:
+            raise RefusedError("has no pixels", COPY_AGAIN)
+        if width * height > MAX_PIXELS:
+            raise RefusedError(
+                f"has {width} x {height} pixels, "
+                f"more than the limit of {MAX_PIXELS // 10**6} megapixels",
+                "cut it into smaller pictures",
+            )
+        if width * height > max(_FEW_PIXELS, _PIXELS_PER_BYTE * size):
+            raise RefusedError(
+                f"claims {width} x {height} pixels in {size} bytes, as no photo does", COPY_AGAIN
+            )
+        self.check_bytes(width * height * bytes_per_pixel)
 
-    Args:
-        width: Pixels in a row.
-        height: Rows.
-        size: Bytes of the file.
-    """
-    if width < 1 or height < 1:
-        raise RefusedError("has no pixels", COPY_AGAIN)
-    if width * height > MAX_PIXELS:
-        raise RefusedError(
-            f"has {width} x {height} pixels, "
-            f"more than the limit of {MAX_PIXELS // 10**6} megapixels",
-            "cut it into smaller pictures",
-        )
-    if width * height > max(_FEW_PIXELS, _PIXELS_PER_BYTE * size):
-        raise RefusedError(
-            f"claims {width} x {height} pixels in {size} bytes, as no photo does", COPY_AGAIN
-        )
+    def check_bytes(self, decoded: int) -> None:
+        """Refuses what would take more memory than is allowed, before it is decoded."""
+        limit = self.max_memory
+        allowed = "--max-memory allows"
+        if limit is None:
+            limit = int(_SHARE * (free_memory() or _ASSUMED_FREE))
+            allowed = "are allowed, half of what is free"
+        if decoded > limit:
+            raise RefusedError(
+                f"takes {decoded / 1e6:,.0f} MB of memory, more than the {limit / 1e6:,.0f} MB "
+                f"that {allowed}",
+                "give --max-memory a larger size if it is no bomb",
+            )
 
+    def pixel_bytes(self, samples: int, bits: int = 8) -> int:
+        """Returns the memory of a decoded pixel, of so many samples of so many bits."""
+        return samples * (max(bits, 8) // 8 if self.exact else 4)
 
-def inflate(data: bytes | memoryview) -> bytes:
-    """Inflates a block of metadata, which may be a bomb.
+    def inflate(self, data: bytes | memoryview) -> bytes:
+        """Inflates a block of metadata, which may be a bomb.
 
-    Raises:
-        ValueError: It is damaged, or longer than any real one.
-    """
-    stream = zlib.decompressobj()
-    try:
-        block = stream.decompress(data, _LONGEST_BLOCK)
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
-    if not stream.eof:
-        raise ValueError("it does not end")
-    return block
+        Raises:
+            ValueError: It is damaged, or all such blocks are longer than those of any real file.
+        """
+        if not self._inflatable:  # which zlib would take for no limit
+            raise ValueError("there is too much of it")
+        stream = zlib.decompressobj()
+        try:
+            block = stream.decompress(data, self._inflatable)
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+        self._inflatable -= len(block)
+        if not stream.eof:
+            raise ValueError("it does not end")
+        return block

@@ -24,20 +24,54 @@ _CAUSES: dict[int, tuple[str, str]] = {
 }
 
 
-def store(data: bytes | memoryview, target: Path, *, overwrite: bool) -> None:
+# Device and number of a file or link, which tell it from all others.
+Identity = tuple[int, int]
+
+_ANY = (0, 0)
+
+
+def file_identity(path: Path) -> Identity | None:
+    """Returns what tells a file or link from others; None where there is nothing of that name."""
+    try:
+        found = path.lstat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def store(
+    data: bytes | memoryview,
+    target: Path,
+    *,
+    overwrite: bool,
+    replaces: Identity | None = _ANY,
+    like: Path | None = None,
+) -> None:
     """Writes a file, and the folders on the way to it.
 
     Args:
         data: The file's content.
         target: Where to write it. The name appears only when the file is complete.
         overwrite: Whether a file that is there may be replaced.
+        replaces: What alone may be replaced, as `file_identity` told when that was decided: the
+            folder may since have become a link to others. None if there was nothing.
+        like: The file it is made of, of which it gets the permissions, the time, and, where the
+            system lets it, the owner and extended attributes.
 
     Raises:
         OutputError: The file cannot be written; what was there before is unchanged.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write_atomically(data, target, overwrite=overwrite)
+        with _Place(target, replaces if overwrite else None) as place:
+            # Only the name's beginning: with all of it the temporary name could be too long.
+            temporary = f".{target.name[:32]}.{secrets.token_hex(4)}.tmp"
+            try:
+                if not _write_nameless(data, temporary, place, like):
+                    _write_hidden(data, temporary, place, like)
+            finally:
+                with contextlib.suppress(OSError):
+                    os.unlink(place.path(temporary), dir_fd=place.folder)
     except FileExistsError as error:
         # Of a folder on the way, mkdir says that it exists when it is in truth a file.
         code = errno.EEXIST if target.parent.is_dir() else errno.ENOTDIR
@@ -49,19 +83,85 @@ def store(data: bytes | memoryview, target: Path, *, overwrite: bool) -> None:
         raise OutputError(target, *cause) from error
 
 
-def _write_atomically(data: bytes | memoryview, target: Path, *, overwrite: bool) -> None:
-    # Only the name's beginning: with all of it the temporary name could be too long.
-    temporary = target.parent / f".{target.name[:32]}.{secrets.token_hex(4)}.tmp"
-    try:
-        if not _write_nameless(data, temporary, target, overwrite=overwrite):
-            _write_hidden(data, temporary, target, overwrite=overwrite)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+class _Place:
+    """The folder of a file, opened once: whatever its name leads to later, this one is written to.
+
+    Args:
+        target: The file.
+        replaces: What may be replaced; None for nothing, so that the name must be free.
+
+    Attributes:
+        folder: The folder's descriptor, or None on systems that do not know such.
+        name: The file's name.
+        overwrites: Whether something may be replaced.
+    """
+
+    def __init__(self, target: Path, replaces: Identity | None) -> None:
+        self._target = target
+        self._replaces = replaces
+        self.overwrites = replaces is not None
+        self.name = target.name
+        self.folder: int | None = None
+
+    def __enter__(self) -> _Place:
+        if os.open in os.supports_dir_fd:
+            self.folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.folder is not None:
+            os.close(self.folder)
+
+    def path(self, name: str) -> str:
+        """Returns what calls a file of this folder, beside its descriptor."""
+        return name if self.folder is not None else os.path.join(self._target.parent, name)  # noqa: PTH118
+
+    def move_in(self, temporary: str) -> None:
+        """Gives a complete file its name, in place of what may be replaced.
+
+        Raises:
+            OutputError: Something else has that name by now.
+        """
+        if self._replaces != _ANY:
+            try:
+                found = os.stat(self.path(self.name), dir_fd=self.folder, follow_symlinks=False)
+            except FileNotFoundError:
+                found = None  # gone meanwhile, which is as good
+            if found is not None and (found.st_dev, found.st_ino) != self._replaces:
+                raise OutputError(
+                    self._target,
+                    "is another file than the one that was to be replaced",
+                    "see what became of its folder, and run the command again",
+                )
+        self._rename(temporary, self.name)
+
+    def link_in(self, temporary: str) -> None:
+        """Gives a complete file its name, unless that is taken, even if it was taken just now."""
+        folder = self.folder
+        try:
+            os.link(
+                self.path(temporary), self.path(self.name), src_dir_fd=folder, dst_dir_fd=folder
+            )
+        except FileExistsError:
+            raise
+        except OSError:
+            # No hard links on this file system. To reserve the name by an empty file would leave
+            # that to whoever kills the process before the next line; this way, only a file that
+            # came to be between these lines could be replaced, and on Windows not even that.
+            try:
+                os.stat(self.path(self.name), dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                self._rename(temporary, self.name)
+                return
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+
+    def _rename(self, name: str, new: str) -> None:
+        rename = os.replace if self.overwrites else os.rename
+        rename(self.path(name), self.path(new), src_dir_fd=self.folder, dst_dir_fd=self.folder)
 
 
 def _write_nameless(
-    data: bytes | memoryview, temporary: Path, target: Path, *, overwrite: bool
+    data: bytes | memoryview, temporary: str, place: _Place, like: Path | None
 ) -> bool:
     """Writes to a file that has no name before it is complete: of a killed process nothing stays.
 
@@ -69,58 +169,68 @@ def _write_nameless(
         Whether the system and the disk know such files, as Linux does on its own disks.
     """
     try:
-        descriptor = os.open(target.parent, os.O_WRONLY | os.O_TMPFILE, 0o666)
+        descriptor = os.open(".", os.O_WRONLY | os.O_TMPFILE, 0o666, dir_fd=place.folder)
     except (AttributeError, OSError):  # what else may be wrong shows again in the other way
         return False
     with os.fdopen(descriptor, "wb") as stream:
-        _write_out(data, stream)
+        _write_out(data, stream, like)
         try:
             # Without a folder's descriptor Python would link the link instead of the file.
             os.link(
                 f"/proc/self/fd/{descriptor}",
-                temporary if overwrite else target,
+                temporary if place.overwrites else place.name,
                 src_dir_fd=descriptor,
+                dst_dir_fd=place.folder,
                 follow_symlinks=True,
             )
         except FileExistsError:
             raise
         except OSError:  # there is no /proc
             return False
-    if overwrite:
-        temporary.replace(target)
+    if place.overwrites:
+        place.move_in(temporary)
     return True
 
 
 def _write_hidden(
-    data: bytes | memoryview, temporary: Path, target: Path, *, overwrite: bool
+    data: bytes | memoryview, temporary: str, place: _Place, like: Path | None
 ) -> None:
     """Writes to a hidden file first, which stays where the process is killed meanwhile."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     # Unlike tempfile's, this mode leaves the file's permission to the user's umask.
-    with os.fdopen(os.open(temporary, flags, 0o666), "wb") as stream:
-        _write_out(data, stream)
-    if overwrite:
-        temporary.replace(target)
+    descriptor = os.open(place.path(temporary), flags, 0o666, dir_fd=place.folder)
+    with os.fdopen(descriptor, "wb") as stream:
+        _write_out(data, stream, like)
+    if place.overwrites:
+        place.move_in(temporary)
     else:
-        _move_without_clobber(temporary, target)
+        place.link_in(temporary)
 
 
-def _write_out(data: bytes | memoryview, stream: BinaryIO) -> None:
+def _write_out(data: bytes | memoryview, stream: BinaryIO, like: Path | None) -> None:
     stream.write(data)
     stream.flush()
+    if like is not None:
+        _make_like(like, stream.fileno())
     os.fsync(stream.fileno())
 
 
-def _move_without_clobber(temporary: Path, target: Path) -> None:
-    """Gives a file its name, unless that name is taken, even if it was taken just now."""
+def _make_like(source: Path, descriptor: int) -> None:
+    """Gives a file the attributes of another, as far as the system and the disk let it."""
+    if os.utime not in os.supports_fd:  # as on Windows
+        return
     try:
-        target.hardlink_to(temporary)
-    except FileExistsError:
-        raise
-    except OSError:
-        # No hard links on this file system. To reserve the name by an empty file would leave that
-        # to whoever kills the process before the next line; this way, only a file that came to be
-        # between these two lines could be replaced, and on Windows not even that.
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
-        temporary.rename(target)
+        found = source.stat()
+    except OSError:  # gone meanwhile
+        return
+    with contextlib.suppress(OSError):
+        os.fchown(descriptor, found.st_uid, found.st_gid)
+    with contextlib.suppress(OSError):
+        os.fchmod(descriptor, found.st_mode & 0o777)
+    with contextlib.suppress(OSError, AttributeError):  # only Linux has them here
+        for name in os.listxattr(source):
+            if name.startswith("user."):
+                with contextlib.suppress(OSError):
+                    os.setxattr(descriptor, name, os.getxattr(source, name))
+    with contextlib.suppress(OSError):
+        os.utime(descriptor, ns=(found.st_atime_ns, found.st_mtime_ns))

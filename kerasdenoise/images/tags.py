@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,12 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _SIZES |= {16: 8, 17: 8, 18: 8}
 # More entries than this are no directory, but bytes that were taken for one.
 _MOST_ENTRIES = 2000
+# Entries of all directories of a block or file; those of photos have some hundred.
+_MOST_ENTRIES_IN_ALL = 100_000
+# Directories lead to others in so many steps; EXIF's own take two.
+_DEEPEST = 8
+# Values may be as long together as their block. Some writers let short ones overlap.
+_SHARED = 2**16
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,10 @@ class Tag:
 
 Directory = dict[int, Tag]
 
+Block = bytes | memoryview | mmap.mmap
 
-def byte_order(block: bytes) -> ByteOrder:
+
+def byte_order(block: Block) -> ByteOrder:
     """Returns `<` or `>`, as a block's first two bytes say.
 
     Raises:
@@ -61,37 +70,90 @@ def byte_order(block: bytes) -> ByteOrder:
     return order
 
 
-def first_directory(block: bytes) -> int:
+def first_directory(block: Block) -> int:
     """Returns where the first directory of a classic block or file stands."""
     return struct.unpack_from(f"{byte_order(block)}L", block, 4)[0]
 
 
+class Walk:
+    """What has been read of a block, so that no place is read twice, and no bomb is followed.
+
+    Directories that point twice at the next one would otherwise take time that doubles with each,
+    and tags that share a value as much memory as each had its own.
+
+    Args:
+        block: An EXIF block or a TIFF file, which the pages of a file share.
+    """
+
+    def __init__(self, block: Block) -> None:
+        self._entries = _MOST_ENTRIES_IN_ALL
+        self._bytes = len(block) + _SHARED
+        self._seen: set[int] = set()
+
+    def start_page(self) -> None:
+        """Lets the next page of a file have directories that the one before it had."""
+        self._seen.clear()
+
+    def has_read(self, at: int) -> bool:
+        """Whether the directory at a place was read."""
+        return at in self._seen
+
+    def enter(self, at: int, entries: int) -> None:
+        """Counts a directory of so many entries.
+
+        Raises:
+            ValueError: All directories together have more entries than any photo's.
+        """
+        self._seen.add(at)
+        self._entries -= entries
+        if self._entries < 0:
+            raise ValueError("it has more tags than any photo")
+
+    def take(self, size: int) -> None:
+        """Counts the bytes of a value.
+
+        Raises:
+            ValueError: All values together are longer than the block.
+        """
+        self._bytes -= size
+        if self._bytes < 0:
+            raise ValueError("its tags share their values")
+
+
 def read_directory(
-    block: bytes,
+    block: Block,
     at: int,
     *,
     big: bool = False,
     whole: bool = False,
-    seen: frozenset[int] = frozenset(),
+    walk: Walk | None = None,
+    level: int = 0,
 ) -> Directory:
     """Reads a directory and those it points to; leaves out entries that cannot be followed.
+
+    A directory to which several entries point is that of the first.
 
     Args:
         block: All of an EXIF block or a TIFF file.
         at: Where the directory stands.
         big: Whether the file is a BigTIFF.
         whole: Whether a value or a directory beyond the end is an error.
-        seen: Directories on the way here, so that a circle ends.
+        walk: What was read of the block before.
+        level: How many directories lead to this one.
 
     Raises:
         struct.error: The block ends before the directory does, or before what it leads to.
+        ValueError: It is no block of tags, or leads to more than it holds.
     """
     order = byte_order(block)
+    walk = walk or Walk(block)
     head, entry, room = ("Q", "HHQ", 8) if big else ("H", "HHL", 4)
     (count,) = struct.unpack_from(order + head, block, at)
+    count = min(count, _MOST_ENTRIES)
+    walk.enter(at, count)
     at += struct.calcsize(head)
     tags: Directory = {}
-    for _ in range(min(count, _MOST_ENTRIES)):
+    for _ in range(count):
         tag, kind, length = struct.unpack_from(order + entry, block, at)
         place = at + (12 if big else 8)
         at = place + room
@@ -102,14 +164,17 @@ def read_directory(
             raise struct.error("a value lies beyond the end")
         if not size or place + size > len(block):
             continue
+        walk.take(size)
         value = bytes(block[place : place + size])
         below = None
         if tag in _DIRECTORIES:
             (start,) = [*Tag(kind, length, value).numbers(order), 0][:1]
-            if not start or start in seen:
+            if not start or walk.has_read(start) or level == _DEEPEST:
                 continue
             try:
-                below = read_directory(block, start, big=big, whole=whole, seen=seen | {start})
+                below = read_directory(
+                    block, start, big=big, whole=whole, walk=walk, level=level + 1
+                )
             except struct.error:
                 if whole:
                     raise

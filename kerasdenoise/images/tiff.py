@@ -1,17 +1,27 @@
-"""TIFF files of 8 and 16 bits and of floating-point numbers: their pixels."""
+"""TIFF files: their pages, and files of one page."""
 
 from __future__ import annotations
 
 import io
-import logging
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, check_size
-from kerasdenoise.images.tags import ByteOrder, byte_order
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
+from kerasdenoise.images.samples import BAND_PIXELS
+from kerasdenoise.images.tags import ByteOrder, Directory, byte_order
+from kerasdenoise.images.tiff_pixels import (
+    ASSOCIATED,
+    COMPRESSIONS,
+    MINISWHITE,
+    PALETTE,
+    UNSPECIFIED,
+    Page,
+    decode_page,
+    read_page,
+)
 from kerasdenoise.images.tiff_tags import (
     LAYERS,
     SUBFILE,
@@ -21,34 +31,25 @@ from kerasdenoise.images.tiff_tags import (
     metadata_of_tags,
 )
 
-# What compression is called by its number, for those without loss.
-_COMPRESSIONS = {
-    1: None,
-    5: "lzw",
-    8: "adobe_deflate",
-    32946: "deflate",
-    32773: "packbits",
-    34925: "lzma",
-    50000: "zstd",
-}
 _PREDICTABLE = ("lzw", "adobe_deflate", "deflate", "lzma", "zstd")
-_MINISWHITE, _MINISBLACK, _RGB, _PALETTE = 0, 1, 2, 3
-_COLORS = {5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 10: "Lab"}
-_ASSOCIATED, _UNASSOCIATED = 1, 2
+_EXTRA = {UNSPECIFIED: "unspecified", ASSOCIATED: "assocalpha"}
+_REDUCED, _MASK = 1, 4
+_COLOR_MAP = 320
+# Samples that pixels have not are float32 on the way, and come back as they were.
+_NATIVE = (np.uint8, np.uint16, np.float32)
 
 
 def read_tiff(data: bytes, reading: Reading) -> Image:
     """Reads a TIFF file of one page; previews of it do not count.
 
-    Alpha that colors are multiplied with is taken out of them, and put back on writing.
+    Alpha that colors are multiplied with is taken out of them, and put back on writing. Integers
+    with a sign or of 32 bits, and floats of 16 or 64, are float32 in the picture; integers on the
+    scale of their largest value.
     """
-    import tifffile
-
-    # What it finds odd is either refused here or of no consequence.
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
     order = byte_order(data)
     pages = list(directories(data, whole=True))
-    full = [at for at, tags in enumerate(pages) if not first_number(tags, SUBFILE, order) & 1]
+    kinds = [first_number(tags, SUBFILE, order) for tags in pages]
+    full = [tags for tags, kind in zip(pages, kinds, strict=True) if not kind & (_REDUCED | _MASK)]
     if not full:
         raise RefusedError("has no page of full size", COPY_AGAIN)
     if len(full) > 1:
@@ -56,20 +57,17 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
             f"holds {len(full)} pages, of which only the first would be left",
             "save each page as a file of its own",
         )
-    tags = pages[full[0]]
+    tags = full[0]
+    if any(kind & _MASK for kind in kinds):
+        reading.notes.append("has a mask of what is transparent: it is left out")
     if LAYERS in tags:
         reading.notes.append("has Photoshop's layers: they are left out")
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages[full[0]]
-        if not isinstance(page, tifffile.TiffPage):  # never so for the first request of a page
-            raise RefusedError("is a damaged TIFF file", COPY_AGAIN)
-        _check_page(page, len(data))
-        decoded = page.asarray(maxworkers=1)
-    if page.axes == "SYX":
-        decoded = np.moveaxis(decoded, 0, -1)
-    decoded = _expand(decoded.reshape(page.imagelength, page.imagewidth, -1), page, reading)
-    premultiplied = page.extrasamples[:1] == (_ASSOCIATED,)
-    has_alpha = bool(page.extrasamples)
+    page = read_page(tags, order)
+    decoded = _expand(decode_page(data, page, order, reading), tags, page, order, reading)
+    premultiplied = page.extra == (ASSOCIATED,)
+    has_alpha = bool(page.extra)
+    if page.extra == (UNSPECIFIED,):
+        reading.notes.append("does not say what its last channel is: it is kept as transparency")
     pixels, alpha = take_array(
         decoded,
         channels=decoded.shape[2] - has_alpha,
@@ -79,86 +77,77 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
     )
     if premultiplied and alpha is not None:
         _divide_by_alpha(pixels, alpha)
-    compression = _COMPRESSIONS[int(page.compression)]
     return Image(
         pixels,
         alpha,
-        bit_depth=np.iinfo(decoded.dtype).bits if decoded.dtype.kind == "u" else 32,
+        bit_depth=decoded.dtype.itemsize * 8,
         format="TIFF",
-        metadata=metadata_of_tags(tags, order, reading),
+        metadata=metadata_of_tags(tags, order),
         lossless=True,
         coding={
-            "compression": compression,
-            "predictor": int(page.predictor) > 1,
+            "compression": COMPRESSIONS[page.compression],
+            "predictor": page.predictor > 1,
             "byteorder": order,
             "premultiplied": premultiplied,
+            "extra": _EXTRA.get(page.extra[0]) if page.extra else None,
+            "samples": None if page.dtype in _NATIVE else page.dtype.name,
         },
     )
 
 
-def _check_page(page: Any, size: int) -> None:
-    """Refuses what cannot be kept, and pages of which data are missing."""
-    check_size(page.imagewidth, page.imagelength, size)
-    if page.is_tiled:
-        check_size(page.tilewidth, page.tilelength, size)
-    if int(page.compression) not in _COMPRESSIONS:
-        raise RefusedError(
-            f"is compressed by {getattr(page.compression, 'name', page.compression)}, "
-            "which cannot be kept yet",
-            "save it with another compression, such as LZW or ZIP",
-        )
-    colors = _COLORS.get(int(page.photometric), f"{getattr(page.photometric, 'name', 'odd')}")
-    samples = page.samplesperpixel - len(page.extrasamples)
-    if {_MINISWHITE: 1, _MINISBLACK: 1, _PALETTE: 1, _RGB: 3}.get(int(page.photometric)) != samples:
-        raise RefusedError(
-            f"has {colors} colors in {page.samplesperpixel} samples, which cannot be kept yet",
-            "convert it to RGB or gray first",
-        )
-    if page.extrasamples and page.extrasamples not in ((_ASSOCIATED,), (_UNASSOCIATED,)):
-        raise RefusedError(
-            "has further channels that are not transparency", "save the picture without them"
-        )
-    few = page.bitspersample in (1, 2, 4) and samples == 1 and not page.extrasamples
-    if page.dtype not in (np.bool_, np.uint8, np.uint16, np.float32) or (
-        page.bitspersample != np.dtype(page.dtype).itemsize * 8 and not few
-    ):
-        raise RefusedError(
-            f"has samples of {page.bitspersample} bits and type {page.dtype}, "
-            "which cannot be kept yet",
-            "convert it to 8 or 16 bits first",
-        )
-    if page.imagedepth > 1:
-        raise RefusedError("is a volume, not a picture", "save its slices as pictures")
-    across, down = page.imagewidth, page.rowsperstrip or page.imagelength
-    if page.is_tiled:
-        across, down = page.tilewidth, page.tilelength
-    expected = -(-page.imagewidth // across) * -(-page.imagelength // down)
-    if int(page.planarconfig) == 2:
-        expected *= page.samplesperpixel
-    pieces = list(zip(page.dataoffsets, page.databytecounts, strict=False))
-    if len(pieces) < expected or any(at + count > size or not count for at, count in pieces):
-        raise RefusedError("is truncated", COPY_AGAIN)
-
-
-def _expand(decoded: np.ndarray, page: Any, reading: Reading) -> np.ndarray:
-    """Brings samples to gray or RGB in which more is brighter, (height, width, samples)."""
-    if decoded.dtype == np.bool_:
-        decoded = decoded.astype(np.uint8)
-    photometric = int(page.photometric)
-    if photometric == _PALETTE:
+def _expand(
+    decoded: np.ndarray, tags: Directory, page: Page, order: ByteOrder, reading: Reading
+) -> np.ndarray:
+    """Brings samples to gray or RGB of a type that pixels have, in which more is brighter."""
+    if page.dtype not in _NATIVE:
+        decoded = _to_floats(decoded)
+        if page.dtype.itemsize > 2:
+            reading.notes.append(
+                f"has samples of type {page.dtype}: they are rounded to the precision of float32"
+            )
+    if page.photometric == PALETTE:
         reading.notes.append("has a palette: its colors come back as RGB")
-        palette = page.colormap
+        palette = np.array(tags[_COLOR_MAP].numbers(order), np.uint16).reshape(3, -1)
         # Of 16 bits by definition, mostly made of 8.
         if not (palette % 257).any() or not (palette & 255).any():
             palette = (palette >> 8).astype(np.uint8)
-        return palette.T[decoded[..., 0]]
-    if page.bitspersample < 8:
-        decoded *= 255 // (2**page.bitspersample - 1)
-    if photometric == _MINISWHITE:
+        colors = palette.T[decoded[..., 0]]
+        if not page.extra:
+            return colors
+        if page.bits != colors.itemsize * 8:
+            raise RefusedError(
+                f"has a palette of {colors.itemsize * 8} bits and {page.bits} bits of transparency",
+                "convert it to RGB first",
+            )
+        return np.concatenate([colors, decoded[..., 1:]], axis=2)
+    if page.bits < 8:
+        decoded *= 255 // (2**page.bits - 1)
+    if page.photometric == MINISWHITE:
         peak = 1 if decoded.dtype.kind == "f" else np.iinfo(decoded.dtype).max
         # Alpha, which comes last, has no negative.
         decoded[..., :1] = peak - decoded[..., :1]
     return decoded
+
+
+def _to_floats(decoded: np.ndarray) -> np.ndarray:
+    floats = np.empty(decoded.shape, np.float32)
+    peak = 1.0 if decoded.dtype.kind == "f" else float(np.iinfo(decoded.dtype).max)
+    rows = max(1, BAND_PIXELS // decoded.shape[1])
+    for top in range(0, len(decoded), rows):
+        with np.errstate(over="ignore"):  # of a number beyond float32, which is refused later
+            floats[top : top + rows] = decoded[top : top + rows] / peak
+    return floats
+
+
+def _from_floats(samples: np.ndarray, kind: str) -> np.ndarray:
+    """Undoes `_to_floats`; integers are rounded and clipped to their range."""
+    dtype = np.dtype(kind)
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):  # beyond float16, where it is infinite
+            return samples.astype(dtype)
+    range_of = np.iinfo(dtype)
+    scaled = np.rint(samples.astype(np.float64) * range_of.max)
+    return scaled.clip(range_of.min, range_of.max).astype(dtype)
 
 
 def _divide_by_alpha(pixels: np.ndarray, alpha: np.ndarray) -> None:
@@ -183,7 +172,9 @@ def encode_tiff(samples: np.ndarray, image: Image) -> bytes:
     # The tags' values are copied as they are, so their order of bytes is the file's.
     order = byte_order(exif) if exif else cast(ByteOrder, coding.get("byteorder", "<"))
     compression = coding.get("compression", "adobe_deflate")
-    alpha = "assocalpha" if coding.get("premultiplied") else "unassalpha"
+    alpha = coding.get("extra") or "unassalpha"
+    if samples.dtype == np.float32 and (kind := coding.get("samples")):
+        samples = _from_floats(samples, kind)
     stream = io.BytesIO()
     with tifffile.TiffWriter(stream, byteorder=order) as file:
         file.write(

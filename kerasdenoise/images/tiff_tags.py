@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-from kerasdenoise.images.image import Metadata
+from kerasdenoise.images.image import Metadata, Resolution
 from kerasdenoise.images.photoshop import iptc_of, resources_of
-from kerasdenoise.images.pixel_aspect import note_pixel_aspect
-from kerasdenoise.images.refusal import Reading
 from kerasdenoise.images.tags import (
     ORIENTATION,
+    Block,
     ByteOrder,
     Directory,
     Tag,
+    Walk,
     byte_order,
     first_directory,
     pack_block,
@@ -91,7 +91,7 @@ def _classic(tags: Directory) -> Directory:
     }
 
 
-def directories(data: bytes, *, below: bool = False, whole: bool = False) -> Iterator[Directory]:
+def directories(data: Block, *, below: bool = False, whole: bool = False) -> Iterator[Directory]:
     """Yields the directories of a file, one a page.
 
     Args:
@@ -106,15 +106,17 @@ def directories(data: bytes, *, below: bool = False, whole: bool = False) -> Ite
     order = byte_order(data)
     big = data[2:4] in (b"+\x00", b"\x00+")
     pointer, head, entry = ("Q", "Q", 20) if big else ("L", "H", 12)
+    walk = Walk(data)
     seen: set[int] = set()
     at = struct.unpack_from(f"{order}Q", data, 8)[0] if big else first_directory(data)
     while at and at not in seen and len(seen) < _MOST_DIRECTORIES:
         seen.add(at)
-        tags = read_directory(data, at, big=big, whole=whole)
+        walk.start_page()
+        tags = read_directory(data, at, big=big, whole=whole, walk=walk)
         yield tags
         inner = tags.get(_SUB_DIRECTORIES)
         for place in inner.numbers(order)[:8] if below and inner else ():
-            yield read_directory(data, place, big=big)
+            yield read_directory(data, place, big=big, walk=walk)
         (count,) = struct.unpack_from(order + head, data, at)
         (at,) = struct.unpack_from(
             order + pointer, data, at + struct.calcsize(head) + entry * count
@@ -127,18 +129,18 @@ def first_number(tags: Directory, number: int, order: str, default: int = 0) -> 
     return [*(tag.numbers(order) if tag else []), default][0]
 
 
-def metadata_of_tags(tags: Directory, order: ByteOrder, reading: Reading) -> Metadata:
+def metadata_of_tags(tags: Directory, order: ByteOrder) -> Metadata:
     """Returns what travels untouched of a page's directory.
 
     Args:
         tags: The page's directory.
         order: The file's order of bytes.
-        reading: Notes that pixels are not square, which is not kept.
     """
 
     def block(number: int) -> bytes | None:
         return tags[number].value if number in tags else None
 
+    dpi, density = _resolution(tags, order)
     photoshop = block(_PHOTOSHOP)
     iptc = block(_IPTC)
     if iptc and not iptc_of(photoshop or b""):
@@ -148,22 +150,23 @@ def metadata_of_tags(tags: Directory, order: ByteOrder, reading: Reading) -> Met
         exif=exif_of_tags(tags, order),
         xmp=block(_XMP),
         photoshop=photoshop,
-        dpi=_dpi(tags, order, reading),
+        density=density,
+        dpi=dpi,
     )
 
 
-def _dpi(tags: Directory, order: str, reading: Reading) -> tuple[float, float] | None:
+def _resolution(tags: Directory, order: str) -> tuple[Resolution, Resolution]:
+    """Returns dots per inch, and the density where there is no unit."""
     values = [tags[number].numbers(order) for number in (_ACROSS, _DOWN) if number in tags]
     if [len(value) for value in values] != [2, 2]:
-        return None
+        return None, None
     if any(part == 0 for value in values for part in value):
-        return None
+        return None, None
     across, down = (value[0] / value[1] for value in values)
     unit = _UNITS.get(first_number(tags, _UNIT, order, 2))
-    if unit is None:
-        note_pixel_aspect((across, down), reading)
-        return None
-    return across * unit, down * unit
+    if unit is not None:
+        return (across * unit, down * unit), None
+    return None, (across, down) if (across, down) != (1, 1) else None
 
 
 def _tags_of(metadata: Metadata, order: str) -> Directory:
@@ -172,7 +175,8 @@ def _tags_of(metadata: Metadata, order: str) -> Directory:
     if metadata.exif:
         tags = read_directory(metadata.exif, first_directory(metadata.exif))
         # The resolution that a file states outside EXIF goes before.
-        allowed = _STRUCTURE if metadata.dpi else _STRUCTURE - {_ACROSS, _DOWN, _UNIT}
+        stated = metadata.dpi or metadata.density
+        allowed = _STRUCTURE if stated else _STRUCTURE - {_ACROSS, _DOWN, _UNIT}
         tags = {number: tag for number, tag in tags.items() if number not in allowed}
     blocks = {
         _XMP: (1, metadata.xmp),
@@ -183,12 +187,13 @@ def _tags_of(metadata: Metadata, order: str) -> Directory:
     for number, (kind, value) in blocks.items():
         if value:
             tags[number] = Tag(kind, len(value), value)
-    if metadata.dpi and all(0 < value < 2**20 for value in metadata.dpi):
-        for number, value in zip((_ACROSS, _DOWN), metadata.dpi, strict=True):
-            exact = Fraction(value).limit_denominator(2000)
+    resolution = metadata.dpi or metadata.density
+    if resolution:
+        for number, value in zip((_ACROSS, _DOWN), resolution, strict=True):
+            exact = Fraction(value).limit_denominator(2**32 // (int(value) + 2))
             parts = struct.pack(f"{order}LL", exact.numerator, exact.denominator)
             tags[number] = Tag(5, 1, parts)
-        tags[_UNIT] = Tag(3, 1, struct.pack(f"{order}H", 2))
+        tags[_UNIT] = Tag(3, 1, struct.pack(f"{order}H", 2 if metadata.dpi else 1))
     return tags
 
 

@@ -17,9 +17,10 @@ from kerasdenoise.images.bmp import encode_bmp
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.heif import encode_heif
 from kerasdenoise.images.image import Image, Metadata, sample_type
-from kerasdenoise.images.jpeg import jpeg_metadata
+from kerasdenoise.images.jpeg import jpeg_metadata, state_density
 from kerasdenoise.images.metadata_loss import kept_metadata
 from kerasdenoise.images.orientation import turn_upright
+from kerasdenoise.images.plan import Job
 from kerasdenoise.images.png import encode_png
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.refusal import RefusedError
@@ -65,6 +66,7 @@ def write_image(
     quality: Quality = None,
     metadata: MetadataPolicy = "keep",
     bit_depth: int | None = None,
+    job: Job | None = None,
 ) -> None:
     """Writes a picture to a file, all of it or nothing.
 
@@ -78,6 +80,8 @@ def write_image(
         quality: See `encode_image`.
         metadata: See `encode_image`.
         bit_depth: See `encode_image`.
+        job: What was planned, where it was: then only what was there at that time is replaced,
+            and the file gets the permissions, the time and the owner of its source.
 
     Raises:
         OutputError: The picture cannot be coded in this format, or the file cannot be
@@ -87,7 +91,11 @@ def write_image(
     row = format_of_suffix(target)
     if row is not None and row.name != image.format:
         image = replace(image, format=row.name, coding={})
-    store(_encode(image, str(target), quality, metadata, bit_depth), target, overwrite=overwrite)
+    content = _encode(image, str(target), quality, metadata, bit_depth)
+    if job is None:
+        store(content, target, overwrite=overwrite)
+    else:
+        store(content, target, overwrite=overwrite, replaces=job.replaces, like=job.source)
 
 
 def check_writable(image: Image, target: Path, *, bit_depth: int | None = None) -> None:
@@ -264,6 +272,8 @@ def _encode_by_pillow(samples: np.ndarray, image: Image, quality: Quality) -> by
     stream = io.BytesIO()
     with warnings.catch_warnings(action="ignore"):  # of odd EXIF, of which it keeps what it can
         picture.save(stream, format=row.name, **options)
+    if row.name == "JPEG":
+        return state_density(stream.getvalue(), image.metadata.density)
     return stream.getvalue()
 
 

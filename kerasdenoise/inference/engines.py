@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.runtime import quiet_stderr
+from kerasdenoise.runtime import quiet_stderr, usable_cores
 
 _TYPES = (np.float32, np.uint8)
 
@@ -20,13 +19,6 @@ class TileError(ModelError):
 
     LiteRT does not tell one from the other.
     """
-
-
-def usable_cores() -> int:
-    """The cores that this process may run on, which may be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class LiteRTEngine:

@@ -55,7 +55,7 @@ def denoise_given(
     if isinstance(noisy, str | os.PathLike):
         (job,) = plan_jobs([Path(noisy)], output, overwrite=overwrite).jobs
         denoised = denoise_image(read_image(job.source, exact=True), denoise, job.source)
-        write_image(denoised, job.target, overwrite=overwrite)
+        write_image(denoised, job.target, overwrite=overwrite, job=job)
         return str(job.target) if isinstance(noisy, str) else job.target
     if output is not None:
         raise UsageError(f"output {output}", "only an image given as a path is written to a file")

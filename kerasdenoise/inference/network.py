@@ -10,6 +10,7 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.isolated import IsolatedEngine
 from kerasdenoise.inference.tiles import cut_parts, reflect
 from kerasdenoise.inference.turns import UPRIGHT, Turn
 from kerasdenoise.zoo import ModelInfo, verify_model
@@ -57,8 +58,10 @@ class Network:
         self._info = info
         self._turns = turns
         verify_model(info, only=[path.name for path in info.run_paths])
-        self._tile = LiteRTEngine(info.tile_path, threads)
-        self._level = LiteRTEngine(info.level_path, threads) if info.level_path else None
+        # What no index knows may be made to end the process that runs it.
+        self._engine = IsolatedEngine if info.files is None else LiteRTEngine
+        self._tile = self._engine(info.tile_path, threads)
+        self._level = self._engine(info.level_path, threads) if info.level_path else None
         self.threads = self._tile.threads
         takes = set(self._tile.inputs)
         told = {"noisy", "noise_level"} if info.follows_level else {"noisy"}
@@ -84,7 +87,7 @@ class Network:
         if self._info.context_path is None:
             return [{}] * (len(self._turns) * self._runs(pixels))
         # Made for each image, so that its memory is free again when tiles are denoised.
-        engine = LiteRTEngine(self._info.context_path, self.threads)
+        engine = self._engine(self._info.context_path, self.threads)
         height, width, _ = pixels.shape
         summaries: list[list[Context]] = []
         for rows, columns in cut_parts(height, width, self._info.stride, self._info.part):

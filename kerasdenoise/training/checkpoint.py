@@ -17,6 +17,7 @@ from kerasdenoise.errors import RecipeError
 from kerasdenoise.training.recipe import Recipe, parse_recipe
 
 _FILE = "checkpoint.npz"
+_MOST_STEPS = 2**53
 
 
 def save_checkpoint(
@@ -86,7 +87,15 @@ def _values(variables: list[Any]) -> list[np.ndarray]:
 
 def _read_meta(run: Path) -> dict[str, Any]:
     with _open(run) as arrays:
-        return json.loads(str(arrays["meta"]))
+        meta = json.loads(str(arrays["meta"]))
+        if (
+            not isinstance(meta, dict)
+            or not isinstance(meta.get("recipe"), str)
+            or type(meta.get("step")) is not int
+            or not 0 <= meta["step"] < _MOST_STEPS
+        ):
+            raise ValueError("it says no recipe, or no step")
+        return meta
 
 
 @contextlib.contextmanager
@@ -95,7 +104,7 @@ def _open(run: Path) -> Iterator[Mapping[str, np.ndarray]]:
     try:
         with np.load(run / _FILE) as arrays:
             yield arrays
-    except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+    except (EOFError, KeyError, OSError, RecursionError, ValueError, zipfile.BadZipFile) as error:
         raise RecipeError(
             run / _FILE, f"is not a checkpoint ({error})", "delete it to start over"
         ) from error

@@ -13,12 +13,23 @@ _FILE = "log.jsonl"
 
 
 def read_log(run: Path, step: int) -> list[dict[str, Any]]:
-    """Returns the entries up to a step; what a killed run wrote after it is dropped."""
+    """Returns the entries up to a step; what a killed run wrote after it is dropped.
+
+    So is all from the first line on that is no entry: a record that was damaged does not keep a run
+    from its checkpoint.
+    """
     file = run / _FILE
     if not file.exists():
         return []
-    entries = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    return [entry for entry in entries if entry["step"] <= step]
+    entries = []
+    for line in file.read_text("utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+            if entry["step"] <= step:
+                entries.append(entry)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            break
+    return entries
 
 
 def write_log(run: Path, entries: list[dict[str, Any]]) -> None:

@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 
 _TINY = math.ulp(0.0)
 _BELOW_ONE = math.nextafter(1.0, 0.0)
+# Beyond this, numbers of steps and pixels are no numbers that anyone means.
+_MOST = 10**9
 
 # The least and the greatest of each, by section; the entries of no section have none.
 _RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "": {"seed": (0, 2**32 - 1)},
-    "data": {"patch": (1, math.inf), "margin": (0, math.inf), "batch": (1, math.inf)},
+    "data": {"patch": (1, _MOST), "margin": (0, _MOST), "batch": (1, _MOST)},
     "optimization": {
-        "steps": (1, math.inf),
+        "steps": (1, _MOST),
         "peak": (_TINY, math.inf),
-        "warmup": (0, math.inf),
+        "warmup": (0, _MOST),
         "decay": (0, 1),
-        "epoch": (0, math.inf),
+        "epoch": (0, _MOST),
         "factor": (_TINY, math.inf),
         "beta_2": (0, _BELOW_ONE),
         "momentum": (0, _BELOW_ONE),
@@ -30,7 +32,7 @@ _RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "average": (0, _BELOW_ONE),
         "clip": (0, math.inf),
     },
-    "report": {"interval": (1, math.inf), "images": (1, math.inf), "crop": (1, math.inf)},
+    "report": {"interval": (1, _MOST), "images": (1, _MOST), "crop": (1, _MOST)},
 }
 _SHARE = (_TINY, math.inf)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.foreign import fault_of_name
 from kerasdenoise.training.ranges import check_ranges
 
 # By how an entry is annotated: what TOML may give for it, and how that is called.
@@ -221,7 +222,7 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     """Reads a recipe from TOML text; see `read_recipe`."""
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RecipeError(name, f"is not TOML ({error})", "mend that line") from error
     sections: dict[str, Any] = {
         "model": ModelSection,
@@ -238,6 +239,8 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
             raise RecipeError(f"{name} [[{table}]]", "is not a table", "see recipes/photo.toml")
         values[table] = tuple(_make(kind, row, f"{name} [[{table}]]") for row in rows)
     recipe: Recipe = _make(Recipe, values | {"source": text}, name)
+    if fault := fault_of_name(recipe.name):
+        raise RecipeError(f"{name} name = {recipe.name!r}", fault, "give a plain name")
     if not recipe.noise:
         raise RecipeError(f"{name} [[noise]]", "is missing", "give at least one kind of noise")
     for option in ("grow", "revive"):

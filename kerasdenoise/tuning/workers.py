@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import OutputError
-from kerasdenoise.inference.engines import usable_cores
+from kerasdenoise.runtime import usable_cores
 from kerasdenoise.tuning.files import read_json, write_json
 from kerasdenoise.tuning.results import DEATHS, read_results
 from kerasdenoise.tuning.study import Study

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.foreign import fault_of_name
 from kerasdenoise.zoo.info import METADATA, FileRecord, ModelInfo, read_info, read_json
 
 INDEX = "index.json"
@@ -108,10 +109,14 @@ def _read_index(path: Path) -> Iterator[tuple[str, dict[str, FileRecord]]]:
     models: dict[str, Any] = read_json(path).get("models", {})
     try:
         for name, entry in models.items():
+            if fault := fault_of_name(name):
+                raise ModelError(path, f"the name {name!r} {fault}", "restore the file")
             files = {
                 relative: FileRecord(record["sha256"], record["bytes"])
                 for relative, record in entry["files"].items()
             }
+            if any(Path(each).is_absolute() or ".." in Path(each).parts for each in files):
+                raise ModelError(path, f"files of {name} lie elsewhere", "restore the file")
             yield name, files
     except (AttributeError, KeyError, TypeError) as error:
         raise ModelError(path, "not an index of models", "restore the file") from error

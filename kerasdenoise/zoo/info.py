@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.foreign import fault_of_name
 
 METADATA = "metadata.json"
+
+# No model sees so far, or takes so much memory.
+_LARGEST = 2**24
 
 # The file of a model that computes with 8-bit integers alone.
 INT8 = "model_int8.tflite"
@@ -144,8 +148,12 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
         )
     except KeyError as error:
         raise ModelError(path, f"has no {error}", "export the model again") from error
+    if fault := fault_of_name(metadata["name"]):
+        raise ModelError(path, f"its name {fault}", "export the model again")
     least = ((info.stride, 1), (info.radius, 0), (info.part, 1), (info.bytes_per_pixel, 1))
-    if info.channels not in (1, 3) or not all(type(n) is int and n >= low for n, low in least):
+    if info.channels not in (1, 3) or not all(
+        type(n) is int and low <= n <= _LARGEST for n, low in least
+    ):
         raise ModelError(
             path,
             "channels, stride, radius, part or bytes_per_pixel is out of range",
@@ -164,7 +172,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(path, f"cannot be read ({error.strerror})", "check the path") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(path, f"not valid JSON ({error})", "restore the file") from error
     if not isinstance(content, dict):
         raise ModelError(path, "not a JSON object", "restore the file")

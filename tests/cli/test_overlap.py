@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -7,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kerasdenoise.cli.overlap import run_in_turn, run_overlapped
+from kerasdenoise.cli.overlap import run_overlapped
 
 
 class Steps:
@@ -76,23 +79,35 @@ def test_what_does_not_fit_waits_until_nothing_else_is_held():
     assert steps.most == 1
 
 
-def test_in_turn_there_is_one_thread():
-    threads = set()
-
-    def step(item: str) -> str:
-        threads.add(threading.get_ident())
-        return item
-
-    finished: list[str] = []
-    run_in_turn("ab", read=step, work=lambda item, _: step(item), write=step, done=finished.append)
-    assert finished == ["a", "b"]
-    assert threads == {threading.get_ident()}
-
-
 def test_an_interruption_lets_what_is_being_written_end():
     steps = Steps(stop_at="b")
     with pytest.raises(KeyboardInterrupt):
         run_overlapped("abc", **steps.all(), done=steps.finished.append, fits=lambda *_: True)
     assert steps.finished == ["a"]
     assert "writeb" not in steps.began
-    assert "readc" not in steps.began
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+def test_an_interruption_waits_for_no_reader():
+    release = threading.Event()
+    steps = Steps()
+
+    def read(item: str) -> str:
+        if item == "b":
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+            release.wait(60)
+        return steps.read(item)
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_overlapped(
+            "ab",
+            read=read,
+            work=steps.work,
+            write=steps.write,
+            done=steps.finished.append,
+            fits=lambda *_: False,
+        )
+    assert time.monotonic() - start < 10
+    assert steps.finished == ["a"]
+    release.set()

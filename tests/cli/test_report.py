@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from kerasdenoise.cli.report import arrow, print_error, say
+
+CLI = Path(__file__).parents[2] / "cli.py"
 
 
 @pytest.mark.parametrize(("encoding", "shown"), [("utf-8", "→"), ("ascii", "->"), ("cp1252", "->")])
@@ -27,3 +32,38 @@ def test_without_standard_error_nothing_goes_elsewhere(
     monkeypatch.setattr(sys, "stderr", None)
     say("lost")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["info", "a.png", "--json"],
+        ["info", "a.png"],
+        ["denoise", "a.png", "--json"],
+        ["denoise", "a.png", "-o", "-"],
+        ["models", "list"],
+        ["compare", "a.png", "a.png", "--json"],
+    ],
+    ids=" ".join,
+)
+def test_a_full_disk_behind_standard_output_is_said(
+    arguments: list[str],
+    cli_environment: dict[str, str],
+    write_photo: Callable[..., Path],
+    tmp_path: Path,
+):
+    write_photo("a.png")
+    with Path("/dev/full").open("wb") as full:
+        outcome = subprocess.run(
+            [sys.executable, str(CLI), *arguments],
+            cwd=tmp_path,
+            env=cli_environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+    assert outcome.returncode == 1
+    (line,) = [each for each in outcome.stderr.splitlines() if "kerasdenoise:" in each]
+    assert "standard output: cannot be written (No space left on device)" in line

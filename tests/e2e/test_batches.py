@@ -8,11 +8,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from kerasdenoise.cli.batch import Batch
+from kerasdenoise.cli.planning import make_plan
+from kerasdenoise.cli.report import Report
+from kerasdenoise.cli.treatment import Treatment
+from kerasdenoise.inference.denoiser import Denoiser
 
 Cli = Callable[..., subprocess.CompletedProcess]
 Write = Callable[..., Path]
@@ -194,3 +201,64 @@ def test_names_may_be_in_any_language_and_in_none(run_cli: Cli, write_photo: Wri
     line = json.loads(result.stdout)
     assert line["input"] == strange
     assert (tmp_path / line["output"]).is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interruption_ends_a_batch_whatever_a_reader_does(
+    cli_environment: dict[str, str], tmp_path: Path, write_photo: Write, threads: int
+):
+    write_photo("a.png")
+    write_photo("b.png")
+    (tmp_path / "hang.py").write_text(
+        "import sys, time, kerasdenoise.cli.treatment as treatment\n"
+        "read = treatment.read_image\n"
+        "def hang(source, *rest, **more):\n"
+        "    if source.name == 'b.png':\n"
+        "        print('hangs', file=sys.stderr, flush=True)\n"
+        "        time.sleep(600)\n"
+        "    return read(source, *rest, **more)\n"
+        "treatment.read_image = hang\n"
+        "from kerasdenoise.cli import main\n"
+        "main()\n",
+        "utf-8",
+    )
+    process = subprocess.Popen(
+        [sys.executable, "hang.py", "denoise", "a.png", "b.png", "--threads", str(threads)],
+        cwd=tmp_path,
+        env={**cli_environment, "PYTHONPATH": str(CLI.parent)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stderr is not None
+    lines = []
+    while "hangs" not in (line := process.stderr.readline()):
+        assert line
+        lines.append(line)
+    time.sleep(1)  # until the first photo is done
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert time.monotonic() - start < 2
+    assert process.returncode == 130
+    assert "1 of 2 written" in rest
+    assert names(tmp_path) >= {"a_denoised.png"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links")
+def test_a_folder_that_becomes_a_link_to_the_photos_costs_no_original(
+    tmp_path: Path, models: Path, write_photo: Write
+):
+    write_photo("photos/a.png")
+    results = tmp_path / "results"
+    results.mkdir()
+    shutil.copy(tmp_path / "photos" / "a.png", results)
+    original = (tmp_path / "photos" / "a.png").read_bytes()
+    treatment = Treatment(Denoiser("tiny", threads=1), overwrite=True)
+    plan, _ = make_plan([str(tmp_path / "photos" / "a.png")], f"{results}/", treatment)
+    shutil.rmtree(results)
+    results.symlink_to(tmp_path / "photos")
+    batch = Batch(treatment, skip_existing=False, as_json=False, quiet=True, report=Report())
+    assert batch.run(plan) == 1
+    assert (tmp_path / "photos" / "a.png").read_bytes() == original

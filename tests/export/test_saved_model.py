@@ -132,11 +132,25 @@ class TestReplacing:
         assert _content(saved_models) == before
 
     def test_it_is_replaced_on_request(self, saved_models: Path, run: tuple):
-        (saved_models / "quick/left-over.txt").write_text("old", "utf-8")
         write_saved_model(run[1], run[0], saved_models / "quick", overwrite=True)
         assert {file.name for file in (saved_models / "quick").iterdir()} == FILES
         assert "Not measured" in (saved_models / "quick/README.md").read_text("utf-8")
         verify_model(find_model("quick"))
+
+    @pytest.mark.parametrize("foreign", ["notes.txt", "photos/a.jpg", None])
+    def test_what_this_program_did_not_write_is_never_replaced(
+        self, saved_models: Path, run: tuple, foreign: str | None
+    ):
+        if foreign is None:  # a folder that the index does not know
+            target = shutil.copytree(saved_models / "quick", saved_models / "mine")
+        else:
+            target = saved_models / "quick"
+            (target / foreign).parent.mkdir(exist_ok=True)
+            (target / foreign).write_text("not a model's", "utf-8")
+        before = _content(saved_models)
+        with pytest.raises(UsageError, match="this program wrote"):
+            write_saved_model(run[1], run[0], target, overwrite=True)
+        assert _content(saved_models) == before
 
     def test_another_model_joins_the_index(self, saved_models: Path, run: tuple):
         write_saved_model(run[1], run[0], saved_models / "other")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from kerasdenoise.errors import UsageError
+from kerasdenoise.errors import InputError, UsageError
 from kerasdenoise.images.find import Found, find_photos
 from kerasdenoise.images.plan import plan_jobs
+from kerasdenoise.images.read import read_image
 
 TREE = [
     "s/b.jpg",
@@ -131,3 +132,37 @@ def test_a_pipe_in_a_folder_is_no_photo(tree: Callable[..., None]):
     found = find_photos(["s"])
     assert names(found) == ["s/a.jpg", "s/c.jpg"]  # a broken link is said at its turn
     assert found.others == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links")
+def test_links_that_lead_in_a_circle_are_taken_for_photos_that_fail(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "itself.jpg").symlink_to("itself.jpg")
+    (tmp_path / "one.jpg").symlink_to("two.jpg")
+    (tmp_path / "two.jpg").symlink_to("one.jpg")
+    (tmp_path / "folder").symlink_to("folder")
+    for recursive in (False, True):
+        found = find_photos([str(tmp_path)], recursive=recursive)
+        assert [path.name for path in found.photos] == ["a.jpg", "itself.jpg", "one.jpg", "two.jpg"]
+        assert len(plan_jobs(found.photos, roots=found.roots).jobs) == 4
+    with pytest.raises(InputError, match="cannot be read"):
+        read_image(tmp_path / "itself.jpg")
+
+
+def test_a_folder_in_a_folder_that_may_not_be_read_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "closed").mkdir()
+    scan = os.scandir
+
+    def refuse(folder: Path):
+        if Path(folder).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = find_photos([str(tmp_path)], recursive=True)
+    assert ([path.name for path in found.photos], found.unreadable) == (["a.jpg"], 1)
+    with pytest.raises(UsageError, match="Permission denied"):
+        find_photos([str(tmp_path / "closed")])

@@ -38,6 +38,8 @@ METADATA = Metadata(
         (b"tEXt", b"Author\x00me"),
         (b"iTXt", b"Title\x00\x00\x00en\x00\x00Gr\xc3\xb6\xc3\x9fe"),
     ),
+    segments=((0xE1, b"FLIR\x00raw"), (0xED, b"Adobe_CM\x00\x02"), (0xE5, b"vendor")),
+    density=(2.0, 1.0),
     dpi=(300.0, 240.0),
 )
 

@@ -376,9 +376,52 @@ def test_a_name_template_is_for_folders(touch: Touch) -> None:
     assert "names the file already" in str(refusal(touch("a.jpg"), "b.jpg", name=name))
 
 
-def test_names_made_alike_clash(touch: Touch) -> None:
-    error = refusal(touch("a.jpg", "a.png"), name=NameTemplate("{stem}_x.png"))
+def test_names_made_alike_without_the_stem_clash(touch: Touch) -> None:
+    error = refusal(touch("a.jpg", "a.png"), name=NameTemplate("x.png"))
     assert "would be written to the same file" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "template", "expected", "renamed"),
+    [
+        (["x.dng", "x.orf"], None, ["x_denoised.tif", "x_orf_denoised.tif"], ["x.orf"]),
+        (["x.orf", "x.tif"], None, ["x_orf_denoised.tif", "x_denoised.tif"], ["x.orf"]),
+        (["A.jpg", "a.jpg"], None, ["A_denoised.jpg", "a_jpg_denoised.jpg"], ["a.jpg"]),
+        (["a.JPG", "a.jpg"], None, ["a_denoised.JPG", "a_jpg_denoised.jpg"], ["a.jpg"]),
+        (
+            ["A.jpg", "a.jpg", "a.JPG"],
+            None,
+            ["A_denoised.jpg", "a_jpg_denoised.jpg", "a_JPG_2_denoised.JPG"],
+            ["a.jpg", "a.JPG"],
+        ),
+        (["a.jpg", "a.png"], "{stem}_x.png", ["a_jpg_x.png", "a_x.png"], ["a.jpg"]),
+        (["a.jpg", "a.png"], None, ["a_denoised.jpg", "a_denoised.png"], []),
+    ],
+)
+def test_results_of_one_name_are_told_apart(
+    touch: Touch, inputs: list[str], template: str | None, expected: list[str], renamed: list[str]
+) -> None:
+    name = None if template is None else NameTemplate(template)
+    plan = plan_jobs(touch(*inputs), name=name)
+    assert targets(plan) == expected
+    assert [str(path) for path in plan.renamed] == renamed
+    # In a folder of their own they keep their names, as far as they differ.
+    plan = plan_jobs([Path(each) for each in inputs], "out/", name=name)
+    assert len({target.lower() for target in targets(plan)}) == len(inputs)
+
+
+def test_of_equal_names_in_different_folders_none_is_preferred(touch: Touch) -> None:
+    error = refusal(touch("x/a.jpg", "y/a.jpg"), "out/")
+    assert "would be written to the same file" in str(error)
+
+
+def test_a_folder_that_may_not_be_written_keeps_no_other_from_it(
+    touch: Touch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = touch("mine/a.jpg", "theirs/b.jpg")
+    monkeypatch.setattr(os, "access", lambda path, mode: "theirs" not in str(path))
+    assert len(plan_jobs(paths).jobs) == 2
+    assert "may not be written to" in str(refusal(paths[1:]))
 
 
 def test_a_folder_that_cannot_be_is_refused(touch: Touch) -> None:

@@ -169,10 +169,10 @@ def test_folder(tmp_path: Path) -> None:
 def test_unreadable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, text: str
 ) -> None:
-    def fail(_: Path) -> bytes:
+    def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(Path, "open", fail)
     assert text in read_error(tmp_path / "a.jpg")
 
 

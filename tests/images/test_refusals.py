@@ -70,8 +70,7 @@ def avif(bits: int) -> bytes:
         (lambda: heic(10), "has 10 bits", "convert it to 8 bits"),
         (lambda: heic(12), "has 12 bits", "convert it to 8 bits"),
         (lambda: saved("TIFF", compression="jpeg"), "is compressed by JPEG", "LZW or ZIP"),
-        (lambda: tiff(PIXELS.astype("u4")), "samples of 32 bits", "convert it to 8 or 16 bits"),
-        (lambda: tiff(PIXELS.astype("f8")), "samples of 64 bits", "convert it to 8 or 16 bits"),
+        (lambda: tiff(PIXELS.astype("u8")), "samples of 64 bits", "convert it to 8 or 16 bits"),
         (
             lambda: tiff(PIXELS[..., 0].astype("u2"), photometric="minisblack", bitspersample=12),
             "samples of 12 bits",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kerasdenoise.errors import OutputError
-from kerasdenoise.images.store import store
+from kerasdenoise.images.store import file_identity, store
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has nameless files")
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="not so on Windows")
@@ -32,8 +32,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param in ("hard links", "no hard links"):
         monkeypatch.delattr(os, "O_TMPFILE", raising=False)
     if request.param == "no hard links":
-        refused = OSError(errno.EPERM, "no links here")
-        monkeypatch.setattr(Path, "hardlink_to", _fail(refused))
+        monkeypatch.setattr(os, "link", _fail(OSError(errno.EPERM, "no links here")))
     if request.param == "no proc":
         link = os.link
 
@@ -129,7 +128,7 @@ def test_a_failure_leaves_nothing_behind(
     if place == "fsync":
         monkeypatch.setattr(os, "fsync", _fail(error))
     else:
-        monkeypatch.setattr(Path, "replace" if overwrite else "rename", _fail(error))
+        monkeypatch.setattr(os, "replace" if overwrite else "rename", _fail(error))
     with pytest.raises(raised, match=text):
         store(b"new", target, overwrite=overwrite)
     assert content(tmp_path) == ({"a.png": b"old"} if overwrite else {})
@@ -138,15 +137,15 @@ def test_a_failure_leaves_nothing_behind(
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from kerasdenoise.images.store import store
+from kerasdenoise.images.store import file_identity, store
 
 folder, place, named, overwrite = sys.argv[1:]
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 def fail(*_, **__): raise PermissionError("no links here")
 if named == "True":
     del os.O_TMPFILE
-    Path.hardlink_to = fail
-setattr({"fsync": os, "link": os, "rename": Path, "replace": Path}[place], place, die)
+    os.link = fail
+setattr(os, place, die)
 store(b"new", Path(folder, "a.png"), overwrite=overwrite == "True")
 """
 
@@ -225,3 +224,81 @@ def test_a_link_to_nothing_is_a_name_that_is_taken(way: str, tmp_path: Path):
     with pytest.raises(OutputError, match="exists already"):
         store(b"new", link, overwrite=False)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@needs_posix
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_folder_that_became_a_link_to_the_photos_costs_none(
+    way: str, tmp_path: Path, existed: bool
+):
+    photos, results = tmp_path / "photos", tmp_path / "results"
+    photos.mkdir()
+    results.mkdir()
+    (photos / "a.png").write_bytes(b"original")
+    if existed:
+        (results / "a.png").write_bytes(b"old result")
+    planned = file_identity(results / "a.png")
+    results.rename(tmp_path / "away")
+    results.symlink_to(photos)
+    with pytest.raises(OutputError):
+        store(b"new", results / "a.png", overwrite=True, replaces=planned)
+    assert content(photos) == {"a.png": b"original"}
+
+
+@needs_posix
+def test_a_folder_that_is_swapped_meanwhile_is_still_the_one_that_is_written_to(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    photos, results = tmp_path / "photos", tmp_path / "results"
+    photos.mkdir()
+    results.mkdir()
+    (photos / "a.png").write_bytes(b"original")
+
+    def swap(_: int) -> None:
+        if not results.is_symlink():
+            results.rename(tmp_path / "away")
+            results.symlink_to(photos)
+
+    monkeypatch.setattr(os, "fsync", swap)
+    store(b"new", results / "a.png", overwrite=True)
+    assert content(photos) == {"a.png": b"original"}
+    assert content(tmp_path / "away") == {"a.png": b"new"}
+
+
+def test_what_was_planned_to_be_replaced_is(way: str, tmp_path: Path):
+    target = tmp_path / "a.png"
+    target.write_bytes(b"old")
+    planned = file_identity(target)
+    store(b"new", target, overwrite=True, replaces=planned)
+    assert content(tmp_path) == {"a.png": b"new"}
+    # It is now another file than the one that was planned.
+    with pytest.raises(OutputError, match="is another file"):
+        store(b"newer", target, overwrite=True, replaces=planned)
+    assert content(tmp_path) == {"a.png": b"new"}
+
+
+@needs_posix
+def test_a_result_is_like_its_source(way: str, tmp_path: Path):
+    source, target = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    source.write_bytes(b"photo")
+    source.chmod(0o604)
+    os.utime(source, ns=(10**18, 10**18 + 7 * 10**9))
+    attributes = hasattr(os, "setxattr")
+    if attributes:
+        try:
+            os.setxattr(source, "user.rating", b"5")
+        except OSError:
+            attributes = False
+    store(b"new", target, overwrite=False, like=source)
+    found = target.stat()
+    assert found.st_mode & 0o777 == 0o604
+    assert found.st_mtime_ns == 10**18 + 7 * 10**9
+    if attributes:
+        assert os.getxattr(target, "user.rating") == b"5"
+    if os.geteuid() == 0:
+        os.chown(source, 1234, 567)
+        store(b"new", target, overwrite=True, like=source)
+        assert (target.stat().st_uid, target.stat().st_gid) == (1234, 567)
+    source.unlink()
+    store(b"newer", target, overwrite=True, like=source)
+    assert target.read_bytes() == b"newer"

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import struct
+import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
+from kerasdenoise.images.read import read_image
 from kerasdenoise.images.tags import (
     EXIF,
     GPS,
@@ -17,6 +21,8 @@ from kerasdenoise.images.tags import (
     pack_block,
     read_directory,
 )
+from kerasdenoise.images.tiff_tags import directories
+from kerasdenoise.images.write import encode_image
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -67,3 +73,55 @@ def test_a_circle_of_directories_ends() -> None:
 def test_what_is_no_block_is_an_error() -> None:
     with pytest.raises(ValueError, match="no block"):
         byte_order(b"XX*\x00")
+
+
+def doubled(depth: int) -> bytes:
+    """Directories of which each points twice at the next: by EXIF's pointer and by GPS's."""
+    block = bytearray(b"II*\x00\x08\x00\x00\x00")
+    for number in range(depth):
+        following = 8 + (number + 1) * 30
+        entries = [(tag, 4, 1, following) for tag in (EXIF, GPS)]
+        block += struct.pack("<H", 2) + b"".join(struct.pack("<HHLL", *each) for each in entries)
+        block += bytes(4)
+    return bytes(block + struct.pack("<HHHLHHL", 1, ORIENTATION, 3, 1, 1, 0, 0))
+
+
+def test_directories_that_point_twice_at_the_next_take_no_time() -> None:
+    block = doubled(40)
+    start = time.process_time()
+    tags = read_directory(block, 8)
+    assert time.process_time() - start < 1
+    depth = 0
+    while EXIF in tags:
+        assert GPS not in tags
+        tags, depth = tags[EXIF].directory or {}, depth + 1
+    assert depth == 8
+
+
+@pytest.mark.parametrize("depth", [40, 2000])
+def test_such_exif_in_any_photo_is_no_bomb(depth: int, encoded: Callable[..., bytes]) -> None:
+    block = doubled(depth)
+    for file_format in ("JPEG", "PNG", "WEBP"):
+        data = encoded("RGB", file_format, exif=block)
+        image = read_image(data)
+        for policy in ("keep", "no-gps", "none"):
+            encode_image(image, metadata=policy)
+            encode_image(replace(image, format="TIFF"), metadata=policy)
+
+
+def test_pages_may_share_a_directory() -> None:
+    below = struct.pack("<HHHLHHL", 1, 0x8827, 3, 1, 400, 0, 0)
+    pages = [struct.pack("<HHHLLL", 1, EXIF, 4, 1, 8, 0)] * 2
+    data = bytearray(b"II*\x00\x1a\x00\x00\x00" + below + b"".join(pages))
+    struct.pack_into("<L", data, 0x1A + 14, 0x1A + 18)
+    found = list(directories(bytes(data)))
+    assert [tags[EXIF].directory[0x8827].numbers("<") for tags in found] == [[400], [400]]
+
+
+def test_tags_that_share_one_value_are_no_bomb() -> None:
+    size, count = 100_000, 1000
+    entries = b"".join(struct.pack("<HHLL", 700 + n, 7, size, 16) for n in range(count))
+    block = b"II*\x00" + struct.pack("<L", 16 + size) + bytes(8 + size)
+    block += struct.pack("<H", count) + entries + bytes(4)
+    with pytest.raises(ValueError, match="share"):
+        read_directory(block, 16 + size)

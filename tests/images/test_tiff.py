@@ -146,20 +146,13 @@ def test_multiplied_colors_come_back_exactly(dtype: type) -> None:
 @pytest.mark.parametrize(
     ("samples", "options", "text"),
     [
-        (RNG.random((4, 5)), {}, "float64"),
-        (np.zeros((4, 5), np.float16), {}, "float16"),
-        (np.zeros((4, 5), np.uint32), {}, "uint32"),
-        (np.zeros((4, 5), np.int16), {}, "int16"),
+        (np.zeros((4, 5), np.uint64), {}, "64 bits"),
+        (np.zeros((4, 5), np.complex64), {}, "64 bits"),
         (np.zeros((4, 5, 4), np.uint8), {"photometric": "separated"}, "CMYK|SEPARATED"),
         (np.zeros((4, 5, 3), np.uint8), {"photometric": "cielab"}, "Lab"),
         (
             np.zeros((4, 5, 5), np.uint8),
             {"photometric": "rgb", "extrasamples": [2, 0], "planarconfig": "contig"},
-            "further channels",
-        ),
-        (
-            np.zeros((4, 5, 4), np.uint8),
-            {"photometric": "rgb", "extrasamples": [0]},
             "further channels",
         ),
         (np.zeros((16, 16, 3), np.uint8), {"photometric": "rgb", "compression": "jpeg"}, "JPEG"),

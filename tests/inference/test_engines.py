@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.inference.engines import LiteRTEngine, usable_cores
+from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.runtime import usable_cores
 
 Run = Callable[[np.ndarray], np.ndarray]
 
