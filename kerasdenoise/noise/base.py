@@ -6,6 +6,7 @@ import re
 from typing import Any, ClassVar, Self
 
 import keras
+import numpy as np
 
 from kerasdenoise.errors import UsageError
 
@@ -58,6 +59,23 @@ class Noise:
             Float32 images of the same shape.
         """
         raise TypeError(f"{type(self).__name__} does not define how noise is drawn")
+
+
+def corrupt_arrays(noise: Noise, clean: np.ndarray, seed: int) -> np.ndarray:
+    """Draws one noisy version of each image, in NumPy.
+
+    Not every backend computes with NumPy's arrays and its own tensors together.
+
+    Args:
+        noise: The corruption.
+        clean: Float32 images (batch, height, width, channels) in [0, 1], as the noise takes them.
+        seed: The same one gives the same noise.
+
+    Returns:
+        Float32 images of the same shape.
+    """
+    noisy = noise(keras.ops.convert_to_tensor(clean), keras.random.SeedGenerator(seed))
+    return keras.ops.convert_to_numpy(noisy)
 
 
 def per_image(clean: Tensor, low: float, high: float, seed: keras.random.SeedGenerator) -> Tensor:

@@ -50,7 +50,7 @@ def jpeg(images: Tensor, quality: Tensor, subsample: Tensor) -> Tensor:
     """
     ops = keras.ops
     ycc = ops.round(ops.matmul(ops.round(images * 255.0), _TO_YCC.T))
-    ycc = ycc - np.array([128.0, 0.0, 0.0], np.float32)
+    ycc = ycc - ops.convert_to_tensor([128.0, 0.0, 0.0], "float32")
     luma, chroma = ycc[..., :1], ycc[..., 1:]
     scale = ops.where(quality < 50, 50.0 / quality, 2.0 - quality / 50.0)
     full = _quantize(chroma, _CHROMA_TABLE, scale)
@@ -69,7 +69,7 @@ def _quantize(planes: Tensor, table: np.ndarray, scale: Tensor) -> Tensor:
     tall, wide = (side if side <= _LONGEST else 8 for side in (height, width))
     rows, columns = _block_cosines(tall), _block_cosines(wide)
     # Encoders round half up.
-    steps = ops.floor(table * ops.reshape(scale, (-1, 1, 1, 1, 1, 1)) + 0.5)
+    steps = ops.floor(ops.convert_to_tensor(table) * ops.reshape(scale, (-1, 1, 1, 1, 1, 1)) + 0.5)
     steps = ops.tile(ops.clip(steps, 1.0, 255.0), (1, 1, 1, 1, tall // 8, wide // 8))
 
     pieces = ops.reshape(planes, (batch, height // tall, tall, width // wide, wide, channels))

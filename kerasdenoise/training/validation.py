@@ -12,7 +12,7 @@ from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.metrics import psnr, ssim
 from kerasdenoise.models import make_config
-from kerasdenoise.noise import parse_noise
+from kerasdenoise.noise import corrupt_arrays, parse_noise
 from kerasdenoise.training.objectives import get_truth
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.silence import measure_silence
@@ -48,11 +48,9 @@ class Validation:
             )
         self._clean = np.stack([_center(photo, crop) for photo in photos]) / np.float32(255)
         truth = get_truth(recipe.optimization.objective)
-        self._truth = keras.ops.convert_to_numpy(truth(self._clean))
+        self._truth = keras.ops.convert_to_numpy(truth(keras.ops.convert_to_tensor(self._clean)))
         self._noisy = {
-            kind: keras.ops.convert_to_numpy(
-                parse_noise(kind)(self._clean, keras.random.SeedGenerator(recipe.seed))
-            )
+            kind: corrupt_arrays(parse_noise(kind), self._clean, recipe.seed)
             for kind in recipe.report.noises
         }
 
