@@ -11,7 +11,7 @@ import click
 from kerasdenoise._version import __version__
 from kerasdenoise.cli.lazy import LazyGroup
 from kerasdenoise.cli.report import Report, print_error
-from kerasdenoise.errors import KerasDenoiseError
+from kerasdenoise.errors import KerasDenoiseError, describe_unexpected
 
 # The module of each command, and what `--help` says of it without importing it.
 COMMANDS = {
@@ -75,7 +75,7 @@ def main() -> NoReturn:
     except Exception as error:
         report.traceback(error)
         print_error(
-            f"unexpected {type(error).__name__}: {error}; "
+            f"unexpected {describe_unexpected(error)}; "
             "run it again with -vv and report what it prints"
         )
         code = 1

@@ -69,9 +69,9 @@ class Validation:
     def measure_silence(self, denoiser: keras.Model) -> float:
         """Returns the share of silent units, by a few images of the first corruption."""
         noisy = next(iter(self._noisy.values()))
-        level = measure_noise(noisy, self._clean)
-        inputs = give_inputs(denoiser, noisy[:_BATCH], level[:_BATCH])
-        return measure_silence(denoiser, inputs)
+        return measure_silence(
+            denoiser, array_inputs(denoiser, noisy[:_BATCH], self._clean[:_BATCH])
+        )
 
     def _measure(
         self,
@@ -79,9 +79,23 @@ class Validation:
         noisy: np.ndarray,
         figure: Callable[[np.ndarray, np.ndarray], float],
     ) -> float:
-        inputs = give_inputs(denoiser, noisy, measure_noise(noisy, self._clean))
+        inputs = array_inputs(denoiser, noisy, self._clean)
         results = np.clip(denoiser.predict(inputs, batch_size=_BATCH, verbose=0), 0, 1)
         return float(np.mean([figure(*pair) for pair in zip(self._truth, results, strict=True)]))
+
+
+def array_inputs(
+    denoiser: keras.Model, noisy: np.ndarray, clean: np.ndarray
+) -> np.ndarray | list[np.ndarray]:
+    """Puts together what a network takes, as NumPy arrays: Keras mixes no tensors with them.
+
+    Args:
+        denoiser: The network.
+        noisy: Float32 images (batch, height, width, channels).
+        clean: The same without noise, by which networks that take it are told the level.
+    """
+    inputs = give_inputs(denoiser, noisy, measure_noise(noisy, clean))
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, inputs)
 
 
 def _center(photo: np.ndarray, crop: int) -> np.ndarray:

@@ -177,3 +177,12 @@ def test_a_network_learns_to_denoise(recipe_text: Callable[..., str], photos: Pa
     assert last is not None
     # The noise itself is at 20.2 dB, where the network starts.
     assert last.psnr["gaussian:25"] > 21.2
+
+
+def test_a_network_that_is_told_the_level_and_has_relus_is_measured(
+    recipe_text: Callable[..., str], photos: Path, tmp_path: Path
+):
+    config = '{ preset = "tiny", noise_level = true }'
+    last = train(parse_recipe(recipe_text(steps="1", config=config)), tmp_path / "run", photos)
+    assert last is not None
+    assert 0 <= last.silent < 1

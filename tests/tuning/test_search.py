@@ -121,11 +121,11 @@ def test_failed_trials_are_kept_with_their_reason_and_end_nothing(
     results = read_results(study)
     assert [result.status for result in results] == ["failed"] * 4 + ["completed"] * 2
     assert [result.reason for result in results[:3]] == [
-        "loss is not finite",
-        "out of memory: no room",
-        "no message",
+        "ValueError: loss is not finite",
+        "out of memory: MemoryError: no room",
+        "ValueError: no message",
     ]
-    assert "trial 1 of 6: failed (loss is not finite)" in said
+    assert "trial 1 of 6: failed (ValueError: loss is not finite)" in said
     pretend(study, run, 6)
     assert len(pretender.done) == 2
 
