@@ -198,18 +198,15 @@ def _count_steps(recipe: Any, arguments: argparse.Namespace) -> int:
 
 def _measure(name: str, denoiser: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     """Denoises all test images, one noisy version each."""
-    import keras
-
     from kerasdenoise.data.sources import load_images
-    from kerasdenoise.noise import parse_noise
+    from kerasdenoise.noise import corrupt_arrays, parse_noise
     from kerasdenoise.training.contrast_search import try_contrasts
     from kerasdenoise.training.objectives import find_borders
-    from kerasdenoise.training.task import give_inputs, measure_noise
+    from kerasdenoise.training.validation import array_inputs
 
     clean = np.stack(load_images([arguments.test], arguments.data)).astype(np.float32) / 255
-    noisy = parse_noise(NOISE)(clean, keras.random.SeedGenerator(0))
-    noisy = keras.ops.convert_to_numpy(noisy)
-    inputs = give_inputs(denoiser, noisy, measure_noise(noisy, clean))
+    noisy = corrupt_arrays(parse_noise(NOISE), clean, 0)
+    inputs = array_inputs(denoiser, noisy, clean)
     denoised = np.clip(denoiser.predict(inputs, batch_size=32, verbose=0), 0, 1)
     if TRIALS[name].options.get("objective") == "border":
         truth, found = (np.asarray(find_borders(images)) for images in (clean, noisy))

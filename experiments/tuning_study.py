@@ -172,15 +172,14 @@ def search(name: str, arguments: argparse.Namespace) -> None:
 def compare(name: str, which: str, seed: int, arguments: argparse.Namespace) -> None:
     """Trains the winner or the usual settings with a seed, and measures them."""
     prepare_keras()
-    import keras
 
     from kerasdenoise.metrics import psnr
-    from kerasdenoise.noise import parse_noise
+    from kerasdenoise.noise import corrupt_arrays, parse_noise
     from kerasdenoise.training.build import load_run
     from kerasdenoise.training.checkpoint import is_run, read_run
     from kerasdenoise.training.recipe import parse_recipe
     from kerasdenoise.training.run import train
-    from kerasdenoise.training.task import give_inputs, measure_noise
+    from kerasdenoise.training.validation import array_inputs
     from kerasdenoise.tuning.recipes import find_frame, make_recipe
 
     study, plan = make_study(name, arguments), PLANS[name]
@@ -198,9 +197,8 @@ def compare(name: str, which: str, seed: int, arguments: argparse.Namespace) -> 
     batch = max(1, _PIXELS // math.prod(clean.shape[1:3]))
     figures = []
     for kind in plan.noises:
-        noise = parse_noise(kind)(clean, keras.random.SeedGenerator(0))
-        noisy = keras.ops.convert_to_numpy(noise)
-        inputs = give_inputs(denoiser, noisy, measure_noise(noisy, clean))
+        noisy = corrupt_arrays(parse_noise(kind), clean, 0)
+        inputs = array_inputs(denoiser, noisy, clean)
         denoised = np.clip(denoiser.predict(inputs, batch_size=batch, verbose=0), 0, 1)
         figures.append(np.mean([psnr(*pair) for pair in zip(clean, denoised, strict=True)]))
     result = {

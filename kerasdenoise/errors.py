@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 
 class KerasDenoiseError(Exception):
     """An error that a user can act on.
@@ -23,6 +25,12 @@ class KerasDenoiseError(Exception):
         self.remedy = remedy
         text = f"{self.subject}: {cause}"
         super().__init__(f"{text}; {remedy}" if remedy else text)
+
+
+def describe_unexpected(error: BaseException) -> str:
+    """Says in one line of at most 300 letters what nobody foresaw; some hold whole pictures."""
+    text = textwrap.shorten(str(error), 300, placeholder="...") or "no message"
+    return f"{type(error).__name__}: {text}"
 
 
 class InputError(KerasDenoiseError):

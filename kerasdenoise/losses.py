@@ -96,8 +96,9 @@ LOSSES: dict[str, Loss] = {
     "balanced_bce": balanced_bce,
 }
 
-# Those whose least value over many targets is at the targets' mean.
-MEAN_SEEKING = frozenset({"l2", "bce"})
+# Those whose least value over many targets, such as the pixels of an image, is at their mean, which
+# for `balanced_bce` counts ones and zeros by their number. That of the others is at the median.
+MEAN_SEEKING = frozenset({"l2", "psnr", "bce", "balanced_bce"})
 
 
 def get_loss(name: str) -> Loss:

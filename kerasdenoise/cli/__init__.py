@@ -13,7 +13,7 @@ import click
 from kerasdenoise._version import __version__
 from kerasdenoise.cli.lazy import LazyGroup
 from kerasdenoise.cli.report import Report, print_error
-from kerasdenoise.errors import KerasDenoiseError
+from kerasdenoise.errors import KerasDenoiseError, describe_unexpected
 
 # The module of each command, and what `--help` says of it without importing it.
 COMMANDS = {
@@ -89,7 +89,7 @@ def main() -> NoReturn:
             _drop_output()
         else:
             print_error(
-                f"unexpected {type(error).__name__}: {error}; "
+                f"unexpected {describe_unexpected(error)}; "
                 "run it again with -vv and report what it prints"
             )
     sys.exit(code if isinstance(code, int) else 0)

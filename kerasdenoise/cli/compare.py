@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kerasdenoise.cli.report import say, verbose_option
+from kerasdenoise.cli.report import verbose_option
 from kerasdenoise.cli.target import check_target
 
 GAIN = 4
@@ -88,4 +88,4 @@ def command(
         return
     for row in rows:
         similarity = f"  SSIM {row['ssim']:.4f}" if "ssim" in row else ""
-        say(f"{row['picture']}: {row['psnr']:.2f} dB{similarity}")
+        click.echo(f"{row['picture']}: {row['psnr']:.2f} dB{similarity}")

@@ -48,7 +48,7 @@ class Corruption:
         Raises:
             InputError: The image is gray and the noise is a color camera's.
         """
-        import keras
+        from kerasdenoise.noise import corrupt_arrays
 
         if self._noise.color_only and clean.shape[2] != 3:
             raise InputError(
@@ -56,5 +56,4 @@ class Corruption:
                 f"is gray, and {self._noise.kind} noise is made of three colors",
                 "use gaussian noise, or convert the image to RGB first",
             )
-        noisy = self._noise(clean[np.newaxis], keras.random.SeedGenerator(seed))
-        return np.asarray(keras.ops.convert_to_numpy(noisy)[0], np.float32)
+        return corrupt_arrays(self._noise, clean[np.newaxis], seed)[0]

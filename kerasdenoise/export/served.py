@@ -44,8 +44,8 @@ def write_served(denoiser: keras.Model, folder: Path, stride: int, halo: int) ->
         tf.TensorSpec((None, *tensor.shape[1:]), tf.float32, tensor.name)
         for tensor in denoiser.inputs
     ]
-    told = [tf.TensorSpec((None,), tf.float32, "sigma")] if len(denoiser.inputs) > 1 else []
-    files = [tf.TensorSpec((None,), tf.string, "image_bytes"), *told]
+    told = [tf.TensorSpec(None, tf.float32, "sigma")] if len(denoiser.inputs) > 1 else []
+    files = [tf.TensorSpec(None, tf.string, "image_bytes"), *told]
     # Not by `keras.export.ExportArchive`, which writes all weights twice.
     module = tf.Module()
     module.weights = [variable.value for variable in denoiser.variables]
@@ -63,15 +63,15 @@ def _denoise_files(
     sigma: Tensor | None = None,
 ) -> dict[str, Tensor]:
     # One after the other: they may differ in size.
-    if sigma is None:
-        sigma = tf.zeros_like(contents, tf.float32)
+    shape = tf.shape(contents)
+    sigmas = tf.broadcast_to(0.0 if sigma is None else sigma, shape)
     denoised = tf.map_fn(
         lambda each: _denoise_file(denoiser, *margin, *each),
-        (contents, sigma),
+        (tf.reshape(contents, (-1,)), tf.reshape(sigmas, (-1,))),
         fn_output_signature=tf.string,
         parallel_iterations=1,
     )
-    return {"denoised_bytes": denoised}
+    return {"denoised_bytes": tf.reshape(denoised, shape)}
 
 
 def _denoise_file(

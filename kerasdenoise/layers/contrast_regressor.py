@@ -73,8 +73,8 @@ class ContrastRegressor(ImageRegressor):
         widths: Sequence[int] = (16, 32, 64),
         **options: Any,
     ) -> None:
-        super().__init__([from_contrast(contrast) for contrast in start], widths, **options)
-        self._contrasts = tuple(start)
+        super().__init__(start, widths, **options)
+        self._offsets = tuple(from_contrast(contrast) for contrast in self.start)
 
     def call(
         self,
@@ -86,7 +86,3 @@ class ContrastRegressor(ImageRegressor):
         """Gives the contrasts, or the statistic that they are read off."""
         values = super().call(inputs, summarize, context, training)
         return values if summarize else to_contrast(values)
-
-    def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
-        return {**super().get_config(), "start": self._contrasts}

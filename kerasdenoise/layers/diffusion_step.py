@@ -94,7 +94,7 @@ class DiffusionStep(keras.layers.Layer):
     @property
     def tau(self) -> Tensor:
         """The time step."""
-        if not self.learn_tau:
+        if not self.learn_tau or not self.built:
             return self.start
         return LARGEST_STEP * keras.ops.sigmoid(self._tau)
 
@@ -103,6 +103,8 @@ class DiffusionStep(keras.layers.Layer):
         """The strength of the reaction, 0 if there is none."""
         if self.reaction is None:
             return 0.0
+        if not self.built:
+            return self.reaction
         return keras.ops.sigmoid(self._alpha) * (1 / self.tau - 4)
 
     def call(

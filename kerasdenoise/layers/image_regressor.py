@@ -40,7 +40,8 @@ class ImageRegressor(keras.layers.Layer):
         self, start: Sequence[float], widths: Sequence[int] = (16, 32, 64), **options: Any
     ) -> None:
         super().__init__(**options)
-        self.start = tuple(float(value) for value in start)
+        # What is added to what is read off the image; subclasses may start from other terms.
+        self.start = self._offsets = tuple(float(value) for value in start)
         self.widths = tuple(widths)
         self._convolutions = [
             # Without bias: batch normalization would take it away again.
@@ -92,7 +93,7 @@ class ImageRegressor(keras.layers.Layer):
             return self._summarize(inputs, training)
         if context is None:
             context, _ = self._summarize(inputs, training)
-        start = keras.ops.convert_to_tensor(self.start, "float32")
+        start = keras.ops.convert_to_tensor(self._offsets, "float32")
         return keras.ops.reshape(start + self._read(context), (-1, 1, 1, len(self.start)))
 
     def get_config(self) -> dict[str, Any]:

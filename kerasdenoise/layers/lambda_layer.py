@@ -163,7 +163,7 @@ class LambdaLayer(keras.layers.Layer):
         content = keras.ops.matmul(weights, keras.ops.cast(values, "float32"))
         # All keys meet all values in one product, which takes less time than to sort out those
         # that belong together; here the others are dropped.
-        own = np.eye(intra, dtype="float32").reshape(1, intra, 1, intra)
+        own = keras.ops.reshape(keras.ops.eye(intra, dtype="float32"), (1, intra, 1, intra))
         content = keras.ops.reshape(content, (batch, intra, depth * wide, intra)) * own
         return keras.ops.reshape(keras.ops.sum(content, axis=-1), (batch, intra, depth, wide))
 

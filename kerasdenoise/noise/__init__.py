@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.noise.base import Noise
+from kerasdenoise.noise.base import Noise, corrupt_arrays
 from kerasdenoise.noise.blur import Blur
 from kerasdenoise.noise.camera import Camera
 from kerasdenoise.noise.compressed import Compressed
@@ -30,6 +30,7 @@ __all__ = [
     "Poisson",
     "SaltAndPepper",
     "Speckle",
+    "corrupt_arrays",
     "parse_noise",
 ]
 

@@ -7,6 +7,7 @@ import re
 from typing import Any, ClassVar, Self
 
 import keras
+import numpy as np
 
 from kerasdenoise.errors import UsageError
 
@@ -78,6 +79,23 @@ class Noise:
             the same shape. Unless a kind says otherwise, that is `clean`.
         """
         return self(clean, seed), clean
+
+
+def corrupt_arrays(noise: Noise, clean: np.ndarray, seed: int) -> np.ndarray:
+    """Draws one noisy version of each image, in NumPy.
+
+    Not every backend computes with NumPy's arrays and its own tensors together.
+
+    Args:
+        noise: The corruption.
+        clean: Float32 images (batch, height, width, channels) in [0, 1], as the noise takes them.
+        seed: The same one gives the same noise.
+
+    Returns:
+        Float32 images of the same shape.
+    """
+    noisy = noise(keras.ops.convert_to_tensor(clean), keras.random.SeedGenerator(seed))
+    return keras.ops.convert_to_numpy(noisy)
 
 
 def per_image(clean: Tensor, low: float, high: float, seed: keras.random.SeedGenerator) -> Tensor:

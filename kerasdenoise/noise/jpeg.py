@@ -56,7 +56,7 @@ def jpeg(images: Tensor, qualities: Sequence[Tensor], subsampling: Tensor) -> Te
     """
     ops = keras.ops
     ycc = ops.round(ops.matmul(ops.round(images * 255.0), _TO_YCC.T))
-    ycc = ycc - np.array([128.0, 0.0, 0.0], np.float32)
+    ycc = ycc - ops.convert_to_tensor([128.0, 0.0, 0.0], "float32")
     luma, chroma = ycc[..., :1], ycc[..., 1:]
     scales = [ops.where(q < 50, 50.0 / q, 2.0 - q / 50.0) for q in qualities]
     full = _quantize(chroma, _CHROMA_TABLE, scales)
@@ -83,7 +83,8 @@ def _quantize(planes: Tensor, table: np.ndarray, scales: Sequence[Tensor]) -> Te
     coefficients = ops.matmul(ops.matmul(rows, pieces), columns.T)
     for scale in scales:
         # Encoders round half up.
-        steps = ops.floor(table * ops.reshape(scale, (-1, 1, 1, 1, 1, 1)) + 0.5)
+        steps = ops.reshape(scale, (-1, 1, 1, 1, 1, 1)) * ops.convert_to_tensor(table)
+        steps = ops.floor(steps + 0.5)
         steps = ops.tile(ops.clip(steps, 1.0, 255.0), (1, 1, 1, 1, tall // 8, wide // 8))
         coefficients = ops.round(coefficients / steps) * steps
     pieces = ops.matmul(ops.matmul(rows.T, coefficients), columns)

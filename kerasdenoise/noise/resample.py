@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keras
-import numpy as np
 
 from kerasdenoise.noise.base import Tensor
 
@@ -62,8 +61,8 @@ def _cubic(scale: Tensor, new: int, old: int) -> Tensor:
     """Keys' cubic (a = -1/2), stretched by the reduction; rows sum to one."""
     ops = keras.ops
     scale = ops.reshape(scale, (-1, 1, 1))
-    center = (np.arange(new, dtype=np.float32)[None, :, None] + 0.5) / scale - 0.5
-    x = ops.abs(np.arange(old, dtype=np.float32)[None, None, :] - center) * scale
+    center = (ops.arange(new, dtype="float32")[None, :, None] + 0.5) / scale - 0.5
+    x = ops.abs(ops.arange(old, dtype="float32")[None, None, :] - center) * scale
     near = (1.5 * x - 2.5) * x * x + 1.0
     far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
     weights = ops.where(x < 1.0, near, ops.where(x < 2.0, far, 0.0))
@@ -73,7 +72,7 @@ def _cubic(scale: Tensor, new: int, old: int) -> Tensor:
 def _linear(scale: Tensor, new: int, old: int) -> Tensor:
     ops = keras.ops
     scale = ops.reshape(scale, (-1, 1, 1))
-    center = (np.arange(new, dtype=np.float32)[None, :, None] + 0.5) * scale - 0.5
+    center = (ops.arange(new, dtype="float32")[None, :, None] + 0.5) * scale - 0.5
     center = ops.clip(center, 0.0, float(old - 1))
-    distance = ops.abs(np.arange(old, dtype=np.float32)[None, None, :] - center)
+    distance = ops.abs(ops.arange(old, dtype="float32")[None, None, :] - center)
     return ops.maximum(1.0 - distance, 0.0)

@@ -20,8 +20,11 @@ def gaussian_response(width: Tensor, height: int, wide: int) -> Tensor:
         (batch, 1, height, wide) in [0, 1], in the order of `filter_pair`.
     """
     exponent = -2.0 * np.pi**2 * keras.ops.square(width)
-    across = np.square(np.fft.fftfreq(wide)).astype(np.float32)
-    down = np.square(np.fft.fftfreq(height)).astype(np.float32)[:, None]
+    across, down = (
+        keras.ops.convert_to_tensor(np.square(np.fft.fftfreq(side)).astype(np.float32))
+        for side in (wide, height)
+    )
+    down = down[:, None]
     return keras.ops.exp(exponent * down) * keras.ops.exp(exponent * across)
 
 

@@ -48,20 +48,23 @@ def build_network(model: ModelSection) -> keras.Model:
         keras.config.set_dtype_policy(policy)
 
 
-def build_task(recipe: Recipe, teacher: Teacher | None = None) -> DenoisingTask:
+def build_task(
+    recipe: Recipe, teacher: Teacher | None = None, *, dtype: str | None = None
+) -> DenoisingTask:
     """Builds what a recipe trains, compiled, with all its variables.
 
     Args:
         recipe: What it is.
         teacher: What it learns from, if the recipe names such a network; nothing of it becomes
             part of the task, and without it the task has the same variables.
+        dtype: The precision of the network, if not the recipe's; the variables are the same.
 
     Raises:
         RecipeError: If parts of the recipe do not fit each other.
         ModelError: If there is no such network.
     """
     config = make_config(recipe.model.architecture, recipe.model.config)
-    denoiser = build_network(recipe.model)
+    denoiser = build_network(dataclasses.replace(recipe.model, dtype=dtype or recipe.model.dtype))
     noises = [parse_noise(section.kind) for section in recipe.noise]
     _check_sides(recipe, config.stride, noises)
     _check_colors(recipe, config.channels, noises)
@@ -93,7 +96,11 @@ def build_task(recipe: Recipe, teacher: Teacher | None = None) -> DenoisingTask:
     )
     # On the CPU, TensorFlow's own kernels train convolutions faster than XLA's.
     jit = keras.backend.backend() == "jax"
-    task.compile(optimizer=make_optimizer(plan), jit_compile=jit)
+    optimizer = make_optimizer(plan)
+    if recipe.model.dtype == "mixed_float16":
+        # Keras does so by itself for a model of that precision; the task around it has float32.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    task.compile(optimizer=optimizer, jit_compile=jit)
     side = recipe.data.patch + recipe.data.margin
     task(keras.ops.zeros((recipe.data.batch, side, side, config.channels)))
     task.optimizer.build(task.trainable_variables)
@@ -124,8 +131,7 @@ def load_run(run: Path) -> tuple[Recipe, keras.Model]:
         RecipeError: If the folder holds no run that can be read.
     """
     recipe = read_run(run)
-    exact = dataclasses.replace(recipe.model, dtype="float32")
-    task = build_task(dataclasses.replace(recipe, model=exact))
+    task = build_task(recipe, dtype="float32")
     step = restore_checkpoint(run, recipe, task, task.optimizer)
     for weight, average in zip(
         task.trainable_variables, averaged_variables(task.optimizer), strict=True

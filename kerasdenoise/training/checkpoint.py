@@ -69,10 +69,21 @@ def restore_checkpoint(
         raise RecipeError(
             run, "holds a run of a different recipe", "name another folder with --run"
         )
+    groups = {"task": task.variables, "optimizer": optimizer.variables}
+    built = {f"{group}/{i}": v for group, each in groups.items() for i, v in enumerate(each)}
     with _open(run) as arrays:
-        for group, variables in (("task", task.variables), ("optimizer", optimizer.variables)):
-            for index, variable in enumerate(variables):
-                variable.assign(arrays[f"{group}/{index}"])
+        kept = {key: arrays[key] for key in set(arrays) - {"meta"}}
+    odd = set(kept) ^ set(built)
+    odd |= {key for key in set(kept) & set(built) if kept[key].shape != tuple(built[key].shape)}
+    if odd:
+        raise RecipeError(
+            run,
+            f"was written by another version of kerasdenoise or Keras, which has other variables "
+            f"({min(odd)})",
+            "resume it with that version, or name another folder with --run",
+        )
+    for key, variable in built.items():
+        variable.assign(kept[key])
     return meta["step"]
 
 
@@ -106,5 +117,7 @@ def _open(run: Path) -> Iterator[Mapping[str, np.ndarray]]:
             yield arrays
     except (EOFError, KeyError, OSError, RecursionError, ValueError, zipfile.BadZipFile) as error:
         raise RecipeError(
-            run / _FILE, f"is not a checkpoint ({error})", "delete it to start over"
+            run / _FILE,
+            f"is not a checkpoint ({error})",
+            "restore it, or name another folder with --run",
         ) from error

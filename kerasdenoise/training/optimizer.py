@@ -17,6 +17,9 @@ OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "muon": Muon,
     "sgd": keras.optimizers.SGD,
 }
+# So often an exponential schedule lowers the rate unless a recipe says otherwise, as in the
+# LambdaNet paper's run.
+_EPOCHS = 50
 SCHEDULES = ("warmup_stable_decay", "exponential")
 
 
@@ -48,13 +51,8 @@ def _make_schedule(plan: OptimizationSection) -> keras.optimizers.schedules.Lear
     if plan.schedule == "warmup_stable_decay":
         return WarmupStableDecay(plan.peak, plan.steps, plan.warmup, plan.decay)
     if plan.schedule == "exponential":
-        if plan.epoch < 1:
-            raise RecipeError(
-                f"epoch {plan.epoch}",
-                "is no number of steps, after which an exponential schedule lowers the rate",
-                "write how many steps an epoch has",
-            )
+        epoch = plan.epoch or max(1, plan.steps // _EPOCHS)
         return keras.optimizers.schedules.ExponentialDecay(
-            plan.peak, plan.epoch, plan.factor, staircase=True
+            plan.peak, epoch, plan.factor, staircase=True
         )
     raise RecipeError(f"schedule {plan.schedule!r}", "is unknown", f"known: {', '.join(SCHEDULES)}")

@@ -103,7 +103,7 @@ class OptimizationSection:
         schedule: How the rate goes: `warmup_stable_decay`, or `exponential`.
         warmup: Steps of linear rise to the peak.
         decay: Share of the steps, at the end, over which the rate falls to zero.
-        epoch: For `exponential`: steps after which the rate is lowered.
+        epoch: For `exponential`: steps after which the rate is lowered; 0 for a fiftieth of all.
         factor: For `exponential`: what it is then multiplied by.
         optimizer: `adam`, `adamax`, `muon` or `sgd`.
         beta_2: Second-moment decay of Adam and Adamax, and of Muon for what is no matrix.

@@ -45,19 +45,19 @@ class Teacher:
                 network takes.
             seed: Draws the turn.
         """
-        where, swapaxes = keras.ops.where, keras.ops.swapaxes
+        where, swapaxes, flip = keras.ops.where, keras.ops.swapaxes, keras.ops.flip
         swap, rows, columns = keras.ops.unstack(
             keras.random.randint((3,), 0, 2, dtype="int32", seed=seed) > 0
         )
 
         def turn(values: Tensor) -> Tensor:
             values = where(swap, swapaxes(values, 1, 2), values)
-            values = where(rows, values[:, ::-1], values)
-            return where(columns, values[:, :, ::-1], values)
+            values = where(rows, flip(values, 1), values)
+            return where(columns, flip(values, 2), values)
 
         def turn_back(values: Tensor) -> Tensor:
-            values = where(columns, values[:, :, ::-1], values)
-            values = where(rows, values[:, ::-1], values)
+            values = where(columns, flip(values, 2), values)
+            values = where(rows, flip(values, 1), values)
             return where(swap, swapaxes(values, 1, 2), values)
 
         denoised = self._network(keras.tree.map_structure(turn, inputs), training=False)

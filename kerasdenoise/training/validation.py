@@ -12,7 +12,7 @@ from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.metrics import psnr, ssim
 from kerasdenoise.models import make_config
-from kerasdenoise.noise import parse_noise
+from kerasdenoise.noise import corrupt_arrays, parse_noise
 from kerasdenoise.training.objectives import get_truth
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.silence import measure_silence
@@ -48,11 +48,9 @@ class Validation:
             )
         self._clean = np.stack([_center(photo, crop) for photo in photos]) / np.float32(255)
         truth = get_truth(recipe.optimization.objective)
-        self._truth = keras.ops.convert_to_numpy(truth(self._clean))
+        self._truth = keras.ops.convert_to_numpy(truth(keras.ops.convert_to_tensor(self._clean)))
         self._noisy = {
-            kind: keras.ops.convert_to_numpy(
-                parse_noise(kind)(self._clean, keras.random.SeedGenerator(recipe.seed))
-            )
+            kind: corrupt_arrays(parse_noise(kind), self._clean, recipe.seed)
             for kind in recipe.report.noises
         }
 
@@ -71,9 +69,9 @@ class Validation:
     def measure_silence(self, denoiser: keras.Model) -> float:
         """Returns the share of silent units, by a few images of the first corruption."""
         noisy = next(iter(self._noisy.values()))
-        level = measure_noise(noisy, self._clean)
-        inputs = give_inputs(denoiser, noisy[:_BATCH], level[:_BATCH])
-        return measure_silence(denoiser, inputs)
+        return measure_silence(
+            denoiser, array_inputs(denoiser, noisy[:_BATCH], self._clean[:_BATCH])
+        )
 
     def _measure(
         self,
@@ -81,9 +79,23 @@ class Validation:
         noisy: np.ndarray,
         figure: Callable[[np.ndarray, np.ndarray], float],
     ) -> float:
-        inputs = give_inputs(denoiser, noisy, measure_noise(noisy, self._clean))
+        inputs = array_inputs(denoiser, noisy, self._clean)
         results = np.clip(denoiser.predict(inputs, batch_size=_BATCH, verbose=0), 0, 1)
         return float(np.mean([figure(*pair) for pair in zip(self._truth, results, strict=True)]))
+
+
+def array_inputs(
+    denoiser: keras.Model, noisy: np.ndarray, clean: np.ndarray
+) -> np.ndarray | list[np.ndarray]:
+    """Puts together what a network takes, as NumPy arrays: Keras mixes no tensors with them.
+
+    Args:
+        denoiser: The network.
+        noisy: Float32 images (batch, height, width, channels).
+        clean: The same without noise, by which networks that take it are told the level.
+    """
+    inputs = give_inputs(denoiser, noisy, measure_noise(noisy, clean))
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, inputs)
 
 
 def _center(photo: np.ndarray, crop: int) -> np.ndarray:

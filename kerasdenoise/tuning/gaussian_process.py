@@ -11,7 +11,7 @@ are equally far from each other.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -34,16 +34,19 @@ def propose(
     tried: Sequence[tuple[Values, float]],
     running: Sequence[Values],
     rng: np.random.Generator,
-) -> dict[str, Any]:
+    is_known: Callable[[Values], bool] = lambda values: False,
+) -> dict[str, Any] | None:
     """Returns the values of the largest expected improvement (Mockus, 1975).
 
     Candidates are anywhere in the space, or differ in one or two values from one of the best.
+    None is one that is known; None is returned where all of them are.
 
     Args:
         hyperparameters: The space.
         tried: Values and scores of the trials that are done, more being better.
         running: Values of those that are not; they count as if they came out as expected.
         rng: Draws the candidates.
+        is_known: Whether values have been tried, or are being tried.
     """
     from scipy.stats import norm
     from sklearn.exceptions import ConvergenceWarning
@@ -78,6 +81,9 @@ def propose(
     best = sorted(tried, key=lambda each: -each[1])[:_BEST]
     candidates = [draw(hyperparameters, {}, rng) for _ in range(_ANYWHERE)]
     candidates += [draw(hyperparameters, values, rng) for values, _ in best for _ in range(_NEAR)]
+    candidates = [values for values in candidates if not is_known(values)]
+    if not candidates:
+        return None
     means, deviations = process.predict(
         np.array([_place(hyperparameters, values) for values in candidates]), return_std=True
     )

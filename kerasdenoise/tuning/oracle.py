@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import keras_tuner
@@ -20,6 +22,9 @@ from kerasdenoise.tuning.pareto import scalarize
 _FACTOR = 3
 _LONGEST = (27, 9, 3)
 _ENDED = ("COMPLETED", "FAILED")
+# Drawn settings that were all tried before, after which none is left: of 50 settings with a single
+# one untried, so many draws miss it once in a billion times.
+_COLLISIONS = 1000
 
 
 class Limits:
@@ -54,6 +59,8 @@ class Durable:
     limits: Limits
     pareto = False
     _longest = 0.0
+    # When this process gave out the trials that are running: a pause before is no part of them.
+    _given: Mapping[str, float] = MappingProxyType({})
 
     def save(self: Any) -> None:
         """Writes the search's state."""
@@ -79,6 +86,7 @@ class Durable:
                 trial = trials.Trial.from_state(read_json(record))
                 self.trials[trial.trial_id] = trial
         self.set_state(state)
+        self._longest = max(map(self._seconds_of, self.trials), default=0.0)
         self._put_right()
 
     def _put_right(self: Any) -> None:
@@ -105,7 +113,9 @@ class Durable:
             return trials.Trial(self.hyperparameters.copy(), trial_id="", status="STOPPED")
         if self.pareto:
             scalarize(self.trials, self.seed)
-        return super().create_trial(tuner_id)  # pyright: ignore[reportAttributeAccessIssue]
+        trial = super().create_trial(tuner_id)  # pyright: ignore[reportAttributeAccessIssue]
+        self._given = {trial.trial_id: time.time(), **self._given}
+        return trial
 
     def _is_over(self: Any) -> bool:
         if time.time() + self._longest > self.limits.until and self.end_order:
@@ -116,10 +126,14 @@ class Durable:
     @keras_tuner.synchronized
     def end_trial(self: Any, trial: Any) -> None:
         """Keeps the time of the longest trial, by which the rest is planned."""
-        begun = Path(self._get_trial_dir(trial.trial_id)) / "values.json"
-        if begun.is_file():
-            self._longest = max(self._longest, time.time() - begun.stat().st_mtime)
+        took = time.time() - self._given.get(trial.trial_id, time.time())
+        self._longest = max(self._longest, took, self._seconds_of(trial.trial_id))
         super().end_trial(trial)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _seconds_of(self: Any, trial_id: str) -> float:
+        """How long a trial trained, in all of its parts; 0 if it left no result."""
+        file = Path(self._get_trial_dir(trial_id)) / "result.json"
+        return read_json(file)["seconds"] if file.is_file() else 0.0
 
 
 class RandomOracle(Durable, keras_tuner.oracles.RandomSearchOracle):
@@ -140,12 +154,34 @@ class BayesianOracle(Durable, keras_tuner.oracles.BayesianOptimizationOracle):
             [(trial.hyperparameters.values, trial.score) for trial in done],
             [trial.hyperparameters.values for trial in running],
             np.random.default_rng((self.seed, len(self.trials))),
+            self._duplicate,
         )
-        return {"status": "RUNNING", "values": values}
+        return {"status": "RUNNING" if values else "STOPPED", "values": values}
 
 
 class HyperbandOracle(Durable, keras_tuner.oracles.HyperbandOracle):
-    """Many short trials, of which the best third goes on to three times the steps, and so on."""
+    """Many short trials, of which the best third goes on to three times the steps, and so on.
+
+    Where a space has fewer settings than a bracket begins with, the bracket goes on with those.
+    """
+
+    _begun: Mapping[int, int] = MappingProxyType({})
+
+    def _random_trial(self: Any, trial_id: str, bracket: dict[str, Any]) -> dict[str, Any]:
+        response = super()._random_trial(trial_id, bracket)
+        if response["status"] == "RUNNING":
+            return response
+        if not bracket["rounds"][0]:
+            self._brackets.remove(bracket)
+            return response
+        number = bracket["bracket_num"]
+        self._begun = {**self._begun, number: len(bracket["rounds"][0])}
+        return self.populate_space(trial_id)
+
+    def _get_size(self: Any, bracket_num: int, round_num: int) -> int:
+        size = super()._get_size(bracket_num, round_num)
+        begun = self._begun.get(bracket_num, math.inf)
+        return size if math.isinf(begun) else min(size, math.ceil(begun / self.factor**round_num))
 
 
 def make_oracle(
@@ -188,6 +224,7 @@ def make_oracle(
     else:
         oracle = RandomOracle(max_trials=unlimited, **options)
     oracle.verbose = 0
+    oracle._max_collisions = _COLLISIONS
     oracle.limits = limits
     oracle.pareto = objective == "pareto"
     return oracle

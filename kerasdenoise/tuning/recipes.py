@@ -22,8 +22,6 @@ _WARMUP = 0.1
 _PHOTO = 64
 _CROP = 192
 _IMAGES = {"photos": 16, "small": 64}
-# So often an exponential schedule lowers the rate in a trial, as in the LambdaNet paper's run.
-_EPOCHS = 50
 
 Values = dict[str, dict[str, Any]]
 
@@ -102,8 +100,6 @@ def make_recipe(study: Study, frame: Frame, values: Values) -> str:
     steps = _count_steps(study, frame, config, data["batch"] * data["patch"] ** 2)
     optimization = {"steps": steps, **base.optimization, **values.get("optimization", {})}
     optimization.setdefault("warmup", max(1, round(_WARMUP * steps)))
-    if optimization.get("schedule") == "exponential":
-        optimization.setdefault("epoch", max(1, steps // _EPOCHS))
     return to_toml(
         {
             "name": f"{settings.architecture}_tuned",

@@ -13,6 +13,7 @@ import keras_tuner
 from keras_tuner.engine import base_tuner
 from keras_tuner.src import config as tuner_config
 
+from kerasdenoise.errors import KerasDenoiseError, describe_unexpected
 from kerasdenoise.models import make_config
 from kerasdenoise.training.build import build_task
 from kerasdenoise.training.recipe import parse_recipe
@@ -162,8 +163,7 @@ class _Tuner(base_tuner.BaseTuner):
 
 
 def _describe(error: Exception) -> str:
-    text = " ".join(str(error).split()) or "no message"
-    name = type(error).__name__
-    if "exhausted" in name.lower() or isinstance(error, MemoryError):
-        text = f"out of memory: {text}"
-    return text if len(text) < 300 else f"{text[:297]}..."
+    if isinstance(error, KerasDenoiseError):
+        return str(error)
+    ran_out = "exhausted" in type(error).__name__.lower() or isinstance(error, MemoryError)
+    return "out of memory: " * ran_out + describe_unexpected(error)

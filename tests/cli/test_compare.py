@@ -113,3 +113,9 @@ def test_two_names_of_one_file_are_one(command: Callable, pictures: list[Path], 
     )
     assert (result.code, "is given for two pictures" in result.only_error) == (2, True)
     assert not (tmp_path / "side.png").exists()
+
+
+def test_figures_go_to_standard_output(command: Callable, pictures: list[Path]):
+    result = command("compare", "a.png", "b.png")
+    assert result.out.startswith(f"b.png: {level_psnr(10):.2f} dB  SSIM 0.")
+    assert result.err == ""

@@ -87,3 +87,12 @@ def test_a_told_network_takes_a_level_for_each_picture(tmp_path: Path):
     )["denoised_bytes"].numpy()
     assert np.unique(_decode(made[0])) == [51]
     assert np.unique(_decode(made[1])) == [102]
+
+
+def test_a_single_picture_needs_no_list(quick: Any):
+    content = _png(_noisy(9, 14, 3))
+    call = quick.signatures["image_bytes"]
+    alone = call(image_bytes=tf.constant(content))["denoised_bytes"]
+    (listed,) = call(image_bytes=tf.constant([content]))["denoised_bytes"].numpy()
+    assert alone.shape == ()
+    assert alone.numpy() == listed

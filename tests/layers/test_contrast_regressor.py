@@ -64,3 +64,9 @@ def test_a_config_makes_an_equal_layer():
     again = ContrastRegressor.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     np.testing.assert_array_equal(_numpy(again(_image())), _numpy(layer(_image())))
+
+
+def test_the_contrasts_to_start_from_are_those_given():
+    layer = ContrastRegressor(start=(0.1, 0.3))
+    assert layer.start == (0.1, 0.3)
+    assert layer.get_config()["start"] == (0.1, 0.3)

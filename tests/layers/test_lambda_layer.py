@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -293,8 +292,9 @@ def test_litert_computes_the_same_with_four_dimensions(shape: dict, tmp_path: Pa
     assert max(ranks) == 4
 
 
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
-def test_jax_trains_the_same(tmp_path: Path):
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_trains_the_same(backend: str, tmp_path: Path):
+    pytest.importorskip(backend)
     noisy = keras.Input((None, None, 3))
     x = pass_context(make(SHAPES["folded"], name="folded"), noisy)
     network = keras.Model(noisy, pass_context(make(SHAPES["plain"], 8, name="plain"), x))
@@ -302,8 +302,8 @@ def test_jax_trains_the_same(tmp_path: Path):
     images = RNG.random((2, 6, 7, 3), np.float32)
     np.save(tmp_path / "images.npy", images)
     result = subprocess.run(
-        [sys.executable, "-c", _UNDER_JAX, str(tmp_path)],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        [sys.executable, "-c", _TRAIN, str(tmp_path)],
+        env={**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -322,7 +322,7 @@ def test_jax_trains_the_same(tmp_path: Path):
         assert np.abs(trained[f"arr_{number}"] - new).max() < 0.01 * step + 1e-6
 
 
-_UNDER_JAX = """
+_TRAIN = """
 import sys
 from pathlib import Path
 import numpy as np

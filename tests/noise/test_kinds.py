@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -87,16 +86,28 @@ for text in sys.argv[2:]:
 """
 
 
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
-def test_jax_draws_the_same_distributions(tmp_path):
+_TORCH = """
+import sys
+import numpy as np
+from kerasdenoise.noise import corrupt_arrays, parse_noise
+for text in sys.argv[2:]:
+    noisy = corrupt_arrays(parse_noise(text), np.load(sys.argv[1]), 0)
+    print(noisy.mean(), noisy.std(), (noisy**3).mean())
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_draws_the_same_distributions(backend, tmp_path):
+    pytest.importorskip(backend)
     smooth = np.linspace(0, 1, 128, dtype=np.float32)
     clean = np.broadcast_to((smooth[:, None] * smooth)[None, ..., None], (8, 128, 128, 1))
     np.save(tmp_path / "clean.npy", clean)
     # Inpainting draws too few rectangles to compare averages.
     texts = ["gaussian:25", "poisson", "speckle", "salt_and_pepper", "blur", "pixelate:3"]
+    script = {"jax": _JAX, "torch": _TORCH}[backend]
     result = subprocess.run(
-        [sys.executable, "-c", _JAX, str(tmp_path / "clean.npy"), *texts],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        [sys.executable, "-c", script, str(tmp_path / "clean.npy"), *texts],
+        env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
         timeout=300,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -19,24 +18,28 @@ from kerasdenoise.training.run import train
 CLI = Path(__file__).parents[2] / "cli.py"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
-def test_a_run_under_jax_goes_on_under_tensorflow(
-    recipe_text: Callable[..., str], photos: Path, tmp_path: Path
-):
-    changes = {"interval": "20", "kind": '"gaussian:25"\n[[noise]]\nkind = "camera"'}
-    (tmp_path / "quick.toml").write_text(recipe_text(steps="20", **changes), "utf-8")
-    run = tmp_path / "run"
+def _train_under(backend: str, text: str, folder: Path) -> Path:
+    (folder / "quick.toml").write_text(text, "utf-8")
+    run = folder / "run"
     result = subprocess.run(
-        [sys.executable, str(CLI), "train", str(tmp_path / "quick.toml"), "--run", str(run)],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        [sys.executable, str(CLI), "train", str(folder / "quick.toml"), "--run", str(run)],
+        env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert "step 20/20  loss " in result.stderr
+    return run
 
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_run_under_another_backend_resumes_under_tensorflow(
+    recipe_text: Callable[..., str], photos: Path, tmp_path: Path, backend: str
+):
+    pytest.importorskip(backend)
+    changes = {"interval": "20", "kind": '"gaussian:25"\n[[noise]]\nkind = "camera"'}
+    run = _train_under(backend, recipe_text(steps="20", **changes), tmp_path)
     assert keras.backend.backend() == "tensorflow"
     _, denoiser = load_run(run)
     assert denoiser.get_layer("tail").get_weights()[0].any()  # which starts at zero
@@ -44,3 +47,12 @@ def test_a_run_under_jax_goes_on_under_tensorflow(
     assert last is not None
     assert last.step == 22
     assert last.psnr["gaussian:25"] > 19.5  # nothing fell apart; the noise is at 20.2 dB
+
+
+def test_torch_learns_from_a_teacher(recipe_text: Callable[..., str], photos: Path, tmp_path: Path):
+    pytest.importorskip("torch")
+    train(parse_recipe(recipe_text(steps="1")), tmp_path / "teacher", photos)
+    changes = {"architecture": f'"unet"\nteacher = "{(tmp_path / "teacher").as_posix()}"'}
+    text = recipe_text(steps='3\nloss = "psnr"', **changes)
+    _, denoiser = load_run(_train_under("torch", text, tmp_path))
+    assert denoiser.get_layer("tail").get_weights()[0].any()

@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.training import run as run_module
+from kerasdenoise.training.build import build_task, load_run
 from kerasdenoise.training.recipe import Recipe, parse_recipe
 from kerasdenoise.training.run import Progress, train
 
@@ -177,3 +179,36 @@ def test_a_network_learns_to_denoise(recipe_text: Callable[..., str], photos: Pa
     assert last is not None
     # The noise itself is at 20.2 dB, where the network starts.
     assert last.psnr["gaussian:25"] > 21.2
+
+
+def test_a_network_that_is_told_the_level_and_has_relus_is_measured(
+    recipe_text: Callable[..., str], photos: Path, tmp_path: Path
+):
+    config = '{ preset = "tiny", noise_level = true }'
+    last = train(parse_recipe(recipe_text(steps="1", config=config)), tmp_path / "run", photos)
+    assert last is not None
+    assert 0 <= last.silent < 1
+
+
+def test_half_precision_scales_the_loss_so_that_small_gradients_are_not_lost(
+    recipe_text: Callable[..., str], photos: Path, tmp_path: Path
+):
+    config = '{ preset = "tiny" }\ndtype = "mixed_float16"'
+    recipe = parse_recipe(recipe_text(steps="2", config=config))
+    # Far below the smallest number of half precision, 6e-8, are these gradients; Adam's steps are
+    # as large as ever, if there are any.
+    task = build_task(recipe)
+    task._image_loss = lambda target, denoised: (
+        1e-9 * keras.ops.sum(keras.ops.abs(target - denoised), axis=(1, 2, 3))
+    )
+    before = [weight.copy() for weight in task.denoiser.get_weights()]
+    task.train_on_batch(np.random.default_rng(0).random((4, 48, 48, 3), np.float32))
+    after = task.denoiser.get_weights()
+    assert any((old != new).any() for old, new in zip(before, after, strict=True))
+
+    last = train(recipe, tmp_path / "run", photos)
+    assert last is not None
+    assert last.psnr["gaussian:25"] > 19
+    _, denoiser = load_run(tmp_path / "run")
+    assert denoiser.get_layer("head").compute_dtype == "float32"
+    assert train(recipe, tmp_path / "run", photos) is None

@@ -45,6 +45,7 @@ def _search(trials: int, seed: int, at_random: int) -> list[tuple[dict[str, Any]
             values = draw(_space(), {}, rng)
         else:
             values = propose(_space(), tried, [], np.random.default_rng((seed, number)))
+            assert values is not None
         tried.append((values, _score(values)))
     return tried
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kerasdenoise.models import get_architecture
+from kerasdenoise.training.optimizer import make_optimizer
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.tuning.recipes import Frame, make_recipe
 from kerasdenoise.tuning.study import Study
@@ -40,10 +41,15 @@ def test_a_recipe_has_what_the_space_and_the_trial_say(make_study: Callable[...,
     assert recipe.report.interval == 2
 
 
-def test_an_exponential_schedule_has_fifty_epochs(make_study: Callable[..., Study]):
+@pytest.mark.parametrize("steps", [400, 40_000])
+def test_an_exponential_schedule_has_fifty_epochs_however_many_steps(
+    make_study: Callable[..., Study], steps: int
+):
     study = make_study(steps=400)
-    recipe = make_recipe(study, FRAME, {"optimization": {"schedule": "exponential"}})
-    assert parse_recipe(recipe).optimization.epoch == 8
+    text = make_recipe(study, FRAME, {"optimization": {"schedule": "exponential", "peak": 0.001}})
+    plan = parse_recipe(text.replace("steps = 400", f"steps = {steps}")).optimization
+    rate: Any = make_optimizer(plan)._learning_rate
+    assert float(rate(steps - 1)) == pytest.approx(0.001 * 0.99**49, rel=1e-4)
 
 
 def test_at_equal_compute_what_computes_more_gets_fewer_steps(make_study: Callable[..., Study]):

@@ -121,11 +121,11 @@ def test_failed_trials_are_kept_with_their_reason_and_end_nothing(
     results = read_results(study)
     assert [result.status for result in results] == ["failed"] * 4 + ["completed"] * 2
     assert [result.reason for result in results[:3]] == [
-        "loss is not finite",
-        "out of memory: no room",
-        "no message",
+        "ValueError: loss is not finite",
+        "out of memory: MemoryError: no room",
+        "ValueError: no message",
     ]
-    assert "trial 1 of 6: failed (loss is not finite)" in said
+    assert "trial 1 of 6: failed (ValueError: loss is not finite)" in said
     pretend(study, run, 6)
     assert len(pretender.done) == 2
 
@@ -214,3 +214,59 @@ def test_it_says_where_it_stands(
     assert said[2].endswith(" MAC per pixel")
     assert "; best 2" in said[4]
     assert said[4].endswith(" dB (trial 1); about 40 s left")
+
+
+_SMALL = """
+architectures = ["dncnn"]
+[base]
+steps = 8
+[base.config]
+preset = "tiny"
+[space.optimization]
+optimizer = ["adam", "sgd"]
+[space.config]
+width = [4, 6, 8]
+"""
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian"])
+def test_a_small_space_is_tried_out_and_no_setting_twice(
+    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any, tuner: str
+):
+    study = make_study(tuner=tuner, space=_SMALL)
+    pretend(study, pretender, 12)
+    tried = [tuple(result.values.items()) for result in read_results(study)]
+    assert len(tried) == len(set(tried)) == 6
+
+
+def test_hyperband_promotes_the_best_of_a_small_space_to_all_steps(
+    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any
+):
+    study = make_study(tuner="hyperband", space=_SMALL)
+    pretend(study, pretender, 40)
+    results = read_results(study)
+    shares = sorted(result.share for result in results)
+    # 27 settings would begin the first bracket, and there are 6.
+    assert shares.count(min(shares)) == 6
+    assert max(shares) == 1.0
+    first = [result for result in results if result.share == min(shares)]
+    promoted = [result for result in results if result.share > min(shares)]
+    best = max(first, key=lambda result: result.figures["psnr"])
+    assert promoted[0].values == best.values
+
+
+def test_a_pause_is_no_part_of_a_trial(
+    make_study: Callable[..., Study],
+    pretend: Callable[..., Any],
+    pretender: Any,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def killed(*_: Any) -> Any:
+        raise _Killed
+
+    study = make_study()
+    with pytest.raises(_Killed):
+        pretend(study, killed, 3)
+    monkeypatch.setattr(time, "time", lambda: time.monotonic() + 2e9)  # a pause of decades
+    pretend(study, pretender, 3, until=time.time() + 3600)
+    assert len(pretender.done) == 3

@@ -1,0 +1,93 @@
+"""The commands of README.md: each is one that there is, and the quick ones do what they say."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from kerasdenoise.cli import group
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+LINES = [
+    shlex.split(line, comments=True)
+    for language, block in BLOCKS
+    if not language
+    for line in block.splitlines()
+    if line.strip()
+]
+COMMANDS = [words[2:] for words in LINES if words[:2] == ["python", "cli.py"]]
+# The others train, search, export, serve or measure for minutes, of a run or images of a user.
+QUICK = ("denoise", "compare", "info", "models", "noise")
+
+
+def test_every_line_is_a_command_of_this_checkout():
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert len(COMMANDS) > 10
+    for words in LINES:
+        known = {"make": words[1:] and words[1] in targets, "source": True, "python": True}
+        assert known.get(words[0]), words
+    # Without that, `python` is one that lacks the packages.
+    (first,) = [i for i, words in enumerate(LINES) if words == ["source", ".venv/bin/activate"]]
+    assert first < min(i for i, words in enumerate(LINES) if words[0] == "python")
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_these_options(words: list[str]):
+    command: click.Command = group
+    context = click.Context(group)
+    while isinstance(command, click.Group):
+        found = command.get_command(context, words[0])
+        assert found is not None, words
+        command, words = found, words[1:]
+    command.make_context(command.name, words, parent=context)
+
+
+@pytest.mark.parametrize("words", [w for w in COMMANDS if w[0] in QUICK], ids=" ".join)
+def test_quick_commands_work_as_written(
+    words: list[str],
+    run_cli: Callable[..., subprocess.CompletedProcess],
+    write_photo: Callable[..., Path],
+    models_folder: Path,
+    tmp_path: Path,
+):
+    for name in ("photo.jpg", "photo_denoised.jpg", "clean.png", "shoot/a.jpg", "shoot/b/c.jpg"):
+        write_photo(name, (32, 48))
+    if words[0] == "denoise" and "--preview" not in words:
+        (tmp_path / "photo_denoised.jpg").unlink()
+    names = {"photo_large": "tiny", "photo": "tiny"}
+    result = run_cli(*(names.get(word, word) for word in words))
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_python_without_packages_says_what_to_run(tmp_path: Path):
+    shutil.copy(ROOT / "cli.py", tmp_path)
+    shutil.copytree(ROOT / "kerasdenoise", tmp_path / "kerasdenoise")
+
+    def run() -> str:
+        # -S leaves out site-packages, as in the Python of a system.
+        result = subprocess.run(
+            [sys.executable, "-S", "cli.py", "info", "photo.jpg"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 1
+        (line,) = result.stderr.splitlines()
+        return line
+
+    assert "lacks PIL, " in run()
+    assert run().endswith("; run make denoise, which installs them")
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert run().endswith(f"; run {python} cli.py")
