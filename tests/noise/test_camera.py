@@ -408,7 +408,7 @@ def draw(state, clean):
     with keras.StatelessScope(state_mapping=[(generator.state, state)]):
         return Camera.parse("reduced")(clean, generator)
 generator = keras.random.SeedGenerator(0)
-clean = np.full((400, 32, 32, 3), 0.5, np.float32)
+clean = np.full((1600, 32, 32, 3), 0.5, np.float32)
 noisy = np.asarray(jax.jit(draw)(generator.state.value, clean))
 assert noisy.shape == clean.shape and noisy.dtype == np.float32
 print(np.median((noisy - clean).std(axis=(1, 2, 3))))
@@ -426,7 +426,7 @@ def test_jax_takes_such_pictures_too():
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    added = drawn(Camera.parse("reduced"), flat(0.5, 400, 32)) - 0.5
+    added = drawn(Camera.parse("reduced"), flat(0.5, 1600, 32)) - 0.5
     expected = np.median(added.std(axis=(1, 2, 3)))
     assert float(result.stdout) == pytest.approx(expected, rel=0.25)
 
