@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -20,6 +21,15 @@ from kerasdenoise.training.task import give_inputs, measure_noise
 
 # Images that are denoised at a time.
 _BATCH = 4
+
+
+class _Case(NamedTuple):
+    """The crops with one corruption: (images, height, width, channels), and their levels."""
+
+    kind: str
+    noisy: np.ndarray
+    level: np.ndarray
+    truth: np.ndarray
 
 
 class Validation:
@@ -46,44 +56,43 @@ class Validation:
             raise RecipeError(
                 "validation", f"has no photo of {crop} pixels", "choose a smaller crop"
             )
-        self._clean = np.stack([_center(photo, crop) for photo in photos]) / np.float32(255)
+        clean = np.stack([_center(photo, crop) for photo in photos]) / np.float32(255)
         truth = get_truth(recipe.optimization.objective)
-        self._truth = keras.ops.convert_to_numpy(truth(self._clean))
-        self._noisy = {
-            kind: keras.ops.convert_to_numpy(
-                parse_noise(kind)(self._clean, keras.random.SeedGenerator(recipe.seed))
-            )
-            for kind in recipe.report.noises
-        }
+        self._cases = []
+        for kind in recipe.report.noises:
+            seed = keras.random.SeedGenerator(recipe.seed)
+            noisy, expected = parse_noise(kind).draw_pair(clean, seed)
+            case = noisy, measure_noise(noisy, expected), truth(expected)
+            self._cases.append(_Case(kind, *map(keras.ops.convert_to_numpy, case)))
 
     def measure(self, denoiser: keras.Model) -> dict[str, float]:
         """Returns the mean PSNR in dB for each corruption, results clipped.
 
-        They are compared with what the recipe's objective wants: the clean image, or its map.
+        They are compared with what the recipe's objective wants: the mean of many noisy images
+        (see `Noise.draw_pair`), or its map.
         """
-        return {kind: self._measure(denoiser, noisy, psnr) for kind, noisy in self._noisy.items()}
+        return {case.kind: self._measure(denoiser, case, psnr) for case in self._cases}
 
     def measure_ssim(self, denoiser: keras.Model) -> float:
         """Returns the mean SSIM over all corruptions; crops have sides of at least 11."""
-        values = [self._measure(denoiser, noisy, ssim) for noisy in self._noisy.values()]
+        values = [self._measure(denoiser, case, ssim) for case in self._cases]
         return float(np.mean(values))
 
     def measure_silence(self, denoiser: keras.Model) -> float:
         """Returns the share of silent units, by a few images of the first corruption."""
-        noisy = next(iter(self._noisy.values()))
-        level = measure_noise(noisy, self._clean)
-        inputs = give_inputs(denoiser, noisy[:_BATCH], level[:_BATCH])
+        case = self._cases[0]
+        inputs = give_inputs(denoiser, case.noisy[:_BATCH], case.level[:_BATCH])
         return measure_silence(denoiser, inputs)
 
     def _measure(
         self,
         denoiser: keras.Model,
-        noisy: np.ndarray,
+        case: _Case,
         figure: Callable[[np.ndarray, np.ndarray], float],
     ) -> float:
-        inputs = give_inputs(denoiser, noisy, measure_noise(noisy, self._clean))
+        inputs = give_inputs(denoiser, case.noisy, case.level)
         results = np.clip(denoiser.predict(inputs, batch_size=_BATCH, verbose=0), 0, 1)
-        return float(np.mean([figure(*pair) for pair in zip(self._truth, results, strict=True)]))
+        return float(np.mean([figure(*pair) for pair in zip(case.truth, results, strict=True)]))
 
 
 def _center(photo: np.ndarray, crop: int) -> np.ndarray:
