@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, per_image
-from kerasdenoise.noise.bayer import demosaic, to_mosaic
+from kerasdenoise.noise.bayer import demosaic, demosaic_green, to_mosaic
 from kerasdenoise.noise.jpeg import jpeg
 from kerasdenoise.noise.resample import enlargement, reduction
 from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
@@ -24,6 +24,9 @@ _TO_YCC = np.array(
 )
 _TO_RGB = np.linalg.inv(_TO_YCC)
 _UNSHARP_WIDTH = 1.0
+# The squared step to the next pixels, in the noise's variance, that a camera takes for an edge as
+# often as not.
+_EDGE = 9.0
 # Where the tone curve's slope in black and in white is measured, on the linear scale.
 _NEAR_BLACK, _NEAR_WHITE = 0.01, 0.99
 # Shares and sizes of noise of either sign that, beside none, stand for a Gaussian's of deviation
@@ -53,6 +56,8 @@ class Camera(Noise):
         shot: Range of the shot noise factor; log-uniform.
         scatter: Deviation of the logarithm of read noise's variance around its line.
         bands: Range of the deviation of a row's or column's own noise, in that of read noise.
+        directed: Share of the images whose green is interpolated along edges, as they look in the
+            noisy mosaic, and not in all directions alike.
         gamma: Range of the tone curve's exponent.
         toe: Range of its offset, which bounds its slope in black; 0 is a pure power law.
         contrast: Range of the tone curve's S shape; 1 is none.
@@ -70,6 +75,8 @@ class Camera(Noise):
         chroma_width: The same deviation for chroma.
         blotch_smoothing: The same share for what is left of chroma, over a wider window.
         blotch_width: Range of that window's deviation.
+        spared: Range of the share of luma's noise that all this leaves where the picture is much
+            steeper than its noise, as denoising that keeps edges does.
         sharpening: Range of the amount of unsharp masking of luma, 1 pixel wide.
         reduction: Range of the factor by which the picture was reduced after demosaicing.
         quality: Range of the JPEG quality.
@@ -85,6 +92,7 @@ class Camera(Noise):
     shot: tuple[float, float] = (1.5e-4, 2e-2)
     scatter: float = 1.0
     bands: tuple[float, float] = (0.0, 0.25)
+    directed: float = 0.5
     gamma: tuple[float, float] = (2.0, 2.8)
     toe: tuple[float, float] = (0.03, 0.16)
     contrast: tuple[float, float] = (1.0, 1.6)
@@ -100,6 +108,7 @@ class Camera(Noise):
     chroma_width: tuple[float, float] = (1.0, 4.0)
     blotch_smoothing: tuple[float, float] = (0.0, 0.97)
     blotch_width: tuple[float, float] = (4.0, 12.0)
+    spared: tuple[float, float] = (0.0, 1.0)
     sharpening: tuple[float, float] = (0.0, 0.8)
     reduction: tuple[float, float] = (1.0, 1.0)
     quality: tuple[float, float] = (60.0, 99.0)
@@ -108,11 +117,18 @@ class Camera(Noise):
 
     @classmethod
     def parse(cls, argument: str) -> Self:
-        """Reads nothing, `reduced` (the picture was made smaller) or the shot noise factor."""
+        """Reads nothing, `reduced`, `night` or the shot noise factor.
+
+        `reduced` is a picture that was made smaller; `night` is what the night mode of a phone
+        leaves: much noise, smoothed until wide blotches and noise along edges remain, sharpened
+        and compressed.
+        """
         if argument == "":
             return cls()
         if argument == "reduced":
             return cls(reduction=(0.6, 0.95))
+        if argument == "night":
+            return cls(**_NIGHT)
         try:
             shot = float(argument)
         except ValueError:
@@ -120,7 +136,7 @@ class Camera(Noise):
         if not 0 < shot <= 0.1:
             raise UsageError(
                 f"{cls.kind}:{argument}",
-                "takes 'reduced' or a shot noise factor above 0 and up to 0.1",
+                "takes 'reduced', 'night' or a shot noise factor above 0 and up to 0.1",
                 "write for example 'camera:0.004', or 'camera' for all levels",
             )
         return cls(shot=(shot, shot))
@@ -153,7 +169,7 @@ class Camera(Noise):
         noise = _saturate(self._sensor_noise(sensor, shot, read, seed) * gains, saturation)
         variance = _saturate_variance((shot * sensor + read) * gains * gains, saturation)
         # What demosaic and reduction leave of it, as this draw shows.
-        deviation = ops.sqrt(variance * _mean_square(noise) / _mean_square(ops.sqrt(variance)))
+        deviation = ops.sqrt(variance * _mean(ops.square(noise)) / _mean(variance))
 
         black, white = per_image(clean, *self.black, seed), per_image(clean, *self.white, seed)
         seen = ops.clip(clean, curve.to_tone(black), curve.to_tone(white))
@@ -168,15 +184,16 @@ class Camera(Noise):
         ]
         shift = sum(share * added for share, added in exposures)
         variance = sum(share * ops.square(added) for share, added in exposures)
+        # Never below zero, as the shares of noise add up to less than one.
         variance = variance - ops.square(shift)
-        noise, shift = self._process(expose(noise), shift, seed)
-        left = _mean_square(noise - shift) / ops.maximum(_mean_square(ops.sqrt(variance)), 1e-12)
+        noise, shift = self._process(expose(noise), shift, clean, seed)
+        left = _mean(ops.square(noise - shift)) / ops.maximum(_mean(variance), 1e-12)
 
         noisy = self._compress(ops.clip(clean + noise, 0.0, 1.0), seed)
         return noisy, clipped_mean(clean + shift, ops.sqrt(variance * left))
 
     def _process(
-        self, noise: Tensor, shift: Tensor, seed: keras.random.SeedGenerator
+        self, noise: Tensor, shift: Tensor, clean: Tensor, seed: keras.random.SeedGenerator
     ) -> tuple[Tensor, Tensor]:
         """Denoises and sharpens noise (batch, height, width, 3), and its mean likewise."""
         ops = keras.ops
@@ -203,8 +220,13 @@ class Camera(Noise):
         chroma = chroma * removed(share, per_image(noise, *self.blotch_width, seed))
 
         response = ops.concatenate([luma, chroma, chroma], axis=1)
-        noise, shift = filter_pair(ops.matmul(noise, _TO_YCC), ops.matmul(shift, _TO_YCC), response)
-        return ops.matmul(noise, _TO_RGB), ops.matmul(shift, _TO_RGB)
+        both = ops.matmul(noise, _TO_YCC), ops.matmul(shift, _TO_YCC)
+        spared = is_denoised * per_image(noise, *self.spared, seed) * _find_edges(clean, noise)
+        results = []
+        for before, after in zip(both, filter_pair(*both, response), strict=True):
+            luma = after[..., :1] + spared * (before[..., :1] - after[..., :1])
+            results.append(ops.matmul(ops.concatenate([luma, after[..., 1:]], axis=-1), _TO_RGB))
+        return results[0], results[1]
 
     def _compress(self, noisy: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Saves as JPEG, perhaps twice, or leaves as it is."""
@@ -246,6 +268,10 @@ class Camera(Noise):
         mosaic = deviation * keras.random.normal(ops.shape(value), seed=seed)
         mosaic = mosaic + ops.sqrt(read) * self._band_noise(value, seed)
         noise = demosaic(mosaic, per_image(sensor, 0.0, 1.0, seed))
+        along = demosaic_green(mosaic, value + mosaic)
+        is_directed = per_image(sensor, 0.0, 1.0, seed) < self.directed
+        green = ops.where(is_directed, along, noise[..., 1:2])
+        noise = ops.concatenate([noise[..., :1], green, noise[..., 2:]], axis=-1)
         return reduction(noise, scale, height, width) if smallest < 1.0 else noise
 
     def _band_noise(self, mosaic: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
@@ -261,6 +287,20 @@ class Camera(Noise):
         columns = keras.random.normal((batch, 1, wide, 2), seed=seed) * (deviation * upright)
         # The four places of a cell lie in its rows 0, 0, 1, 1 and its columns 0, 1, 0, 1.
         return ops.repeat(rows, 2, axis=-1) + ops.tile(columns, (1, 1, 1, 2))
+
+
+_NIGHT: dict[str, Any] = {
+    "shot": (4e-3, 6e-2),
+    "denoised": 1.0,
+    "luma_smoothing": (0.7, 0.97),
+    "luma_width": (2.0, 8.0),
+    "chroma_smoothing": (0.7, 1.0),
+    "chroma_width": (2.0, 5.0),
+    "blotch_smoothing": (0.4, 0.95),
+    "blotch_width": (5.0, 14.0),
+    "sharpening": (0.3, 1.2),
+    "compressed": 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -314,9 +354,18 @@ def _saturate_variance(variance: Tensor, factor: Tensor) -> Tensor:
     return own * variance + rest * rest * gray
 
 
-def _mean_square(images: Tensor) -> Tensor:
+def _mean(images: Tensor) -> Tensor:
     """Of each channel of each image, (batch, 1, 1, channels)."""
-    return keras.ops.mean(keras.ops.square(images), axis=(1, 2), keepdims=True)
+    return keras.ops.mean(images, axis=(1, 2), keepdims=True)
+
+
+def _find_edges(clean: Tensor, noise: Tensor) -> Tensor:
+    """How much steeper than its noise a picture is, (batch, height, width, 1) in [0, 1]."""
+    ops = keras.ops
+    luma = ops.matmul(clean, _TO_YCC[:, :1])
+    power = _mean(ops.square(ops.matmul(noise, _TO_YCC[:, :1])))
+    steepness = sum(ops.square(luma - ops.roll(luma, 1, axis=axis)) for axis in (1, 2))
+    return steepness / (steepness + _EDGE * power + 1e-12)
 
 
 def _power(base: Tensor, exponent: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from kerasdenoise.noise.camera import _saturate, _ToneCurve
 # All that follows the sensor switched off, but for the demosaic.
 RAW = Camera(
     bands=(0, 0),
+    directed=0.0,
     gamma=(1, 1),
     toe=(0, 0),
     contrast=(1, 1),
@@ -194,6 +195,47 @@ def test_blotches_of_color_are_wide():
 def distant(plane: np.ndarray) -> float:
     """The correlation of pixels that are eight apart, across."""
     return float(np.corrcoef(plane[..., 8:].ravel(), plane[..., :-8].ravel())[0, 1])
+
+
+def test_noise_stays_where_the_picture_is_steep():
+    # Steps of a quarter of the range, each 16 pixels wide.
+    steps = 0.375 + 0.25 * (np.arange(128) // 16 % 2)
+    clean = np.broadcast_to(steps.astype(np.float32)[:, None], (24, 128, 128, 3))
+    smoothed = {"denoised": 1.0, "luma_smoothing": (0.95, 0.95), "luma_width": (4, 4)}
+    strengths = []
+    for spared in (0.0, 1.0):
+        noise = dataclasses.replace(raw(0.0005), scatter=0.0, spared=(spared, spared), **smoothed)
+        luma = (drawn(noise, clean) - clean) @ np.array([0.299, 0.587, 0.114], np.float32)
+        by_column = luma.std(axis=(0, 1))
+        strengths.append((by_column[16::16].mean(), by_column[8::16].mean()))
+    (edge, inside), (spared_edge, spared_inside) = strengths
+    assert edge < 1.5 * inside
+    assert spared_edge > 2 * edge
+    assert spared_inside == pytest.approx(inside, rel=0.3)
+
+
+def test_green_is_directed_in_a_share_of_the_images():
+    noise = dataclasses.replace(raw(0.002), scatter=0.0, directed=0.5)
+    added = drawn(noise, flat(0.5, 300, 32)) - 0.5
+    # At red and blue, of which the choice and the curvature raise the deviation.
+    green = np.sqrt((added[:, ::2, ::2, 1] ** 2).mean(axis=(1, 2)))
+    plain = drawn(dataclasses.replace(noise, directed=0.0), flat(0.5, 300, 32)) - 0.5
+    limit = np.sqrt((plain[:, ::2, ::2, 1] ** 2).mean(axis=(1, 2))).max()
+    assert 0.3 < np.mean(green > limit) < 0.6
+
+
+def test_a_night_mode_leaves_smooth_noise_and_blotches():
+    clean = flat(0.3, 48, 96)
+    far = []
+    for noise in (Camera.parse("night"), dataclasses.replace(Camera(), denoised=0.0)):
+        noisy, expected = noise.draw_pair(clean, keras.random.SeedGenerator(0))
+        added = keras.ops.convert_to_numpy(noisy) - keras.ops.convert_to_numpy(expected)
+        luma = added @ np.array([0.299, 0.587, 0.114], np.float32)
+        chroma = added[..., 2] - luma
+        far.append([np.median([distant(plane) for plane in part]) for part in (luma, chroma)])
+    night, day = far
+    assert night[0] > day[0] + 0.05
+    assert night[1] > 0.3 > day[1] + 0.1
 
 
 def test_softness_correlates_luma_and_chroma():
