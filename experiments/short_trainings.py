@@ -202,11 +202,12 @@ def _measure(name: str, denoiser: Any, arguments: argparse.Namespace) -> dict[st
     from kerasdenoise.noise import corrupt_arrays, parse_noise
     from kerasdenoise.training.contrast_search import try_contrasts
     from kerasdenoise.training.objectives import find_borders
+    from kerasdenoise.training.task import measure_noise
     from kerasdenoise.training.validation import array_inputs
 
     clean = np.stack(load_images([arguments.test], arguments.data)).astype(np.float32) / 255
     noisy = corrupt_arrays(parse_noise(NOISE), clean, 0)
-    inputs = array_inputs(denoiser, noisy, clean)
+    inputs = array_inputs(denoiser, noisy, measure_noise(noisy, clean))
     denoised = np.clip(denoiser.predict(inputs, batch_size=32, verbose=0), 0, 1)
     if TRIALS[name].options.get("objective") == "border":
         truth, found = (np.asarray(find_borders(images)) for images in (clean, noisy))

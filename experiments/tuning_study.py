@@ -179,6 +179,7 @@ def compare(name: str, which: str, seed: int, arguments: argparse.Namespace) -> 
     from kerasdenoise.training.checkpoint import is_run, read_run
     from kerasdenoise.training.recipe import parse_recipe
     from kerasdenoise.training.run import train
+    from kerasdenoise.training.task import measure_noise
     from kerasdenoise.training.validation import array_inputs
     from kerasdenoise.tuning.recipes import find_frame, make_recipe
 
@@ -198,7 +199,7 @@ def compare(name: str, which: str, seed: int, arguments: argparse.Namespace) -> 
     figures = []
     for kind in plan.noises:
         noisy = corrupt_arrays(parse_noise(kind), clean, 0)
-        inputs = array_inputs(denoiser, noisy, clean)
+        inputs = array_inputs(denoiser, noisy, measure_noise(noisy, clean))
         denoised = np.clip(denoiser.predict(inputs, batch_size=batch, verbose=0), 0, 1)
         figures.append(np.mean([psnr(*pair) for pair in zip(clean, denoised, strict=True)]))
     result = {

@@ -9,6 +9,7 @@ from kerasdenoise.noise.base import Noise, corrupt_arrays
 from kerasdenoise.noise.blur import Blur
 from kerasdenoise.noise.camera import Camera
 from kerasdenoise.noise.compressed import Compressed
+from kerasdenoise.noise.film import Film
 from kerasdenoise.noise.gaussian import Gaussian
 from kerasdenoise.noise.inpainting import Inpainting
 from kerasdenoise.noise.mixture import Mixture
@@ -22,6 +23,7 @@ __all__ = [
     "Blur",
     "Camera",
     "Compressed",
+    "Film",
     "Gaussian",
     "Inpainting",
     "Mixture",
@@ -40,6 +42,7 @@ KINDS: dict[str, type[Noise]] = {
         Gaussian,
         Camera,
         Compressed,
+        Film,
         Poisson,
         Speckle,
         SaltAndPepper,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, per_image
-from kerasdenoise.noise.bayer import demosaic, to_mosaic
+from kerasdenoise.noise.bayer import demosaic, demosaic_green, to_mosaic
 from kerasdenoise.noise.jpeg import jpeg
 from kerasdenoise.noise.resample import enlargement, reduction
 from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
@@ -53,6 +53,8 @@ class Camera(Noise):
         shot: Range of the shot noise factor; log-uniform.
         scatter: Deviation of the logarithm of read noise's variance around its line.
         bands: Range of the deviation of a row's or column's own noise, in that of read noise.
+        directed: Share of the images whose green is interpolated along edges, as they look in the
+            noisy mosaic, and not in all directions alike.
         gamma: Range of the tone curve's exponent.
         toe: Range of its offset, which bounds its slope in black; 0 is a pure power law.
         contrast: Range of the tone curve's S shape; 1 is none.
@@ -70,10 +72,11 @@ class Camera(Noise):
         chroma_width: The same deviation for chroma.
         blotch_smoothing: The same share for what is left of chroma, over a wider window.
         blotch_width: Range of that window's deviation.
-        edge: Range of the slope of luma, per pixel, at which half of a pixel's noise is spared by
-            the camera's noise reduction, as it spares edges and texture; log-uniform.
-        sparing: Range of the share of the noise of flat parts that this takes away beyond what it
-            takes of all; below 0 is none.
+        edge: Range of the slope of luma, per pixel, that denoising which keeps edges takes half for
+            an edge; log-uniform.
+        spared: Range of the share of luma's noise that such denoising leaves unsmoothed at edges.
+        flattened: Range of the share of all noise that it takes away where nothing is an edge;
+            below 0 is none.
         sharpening: Range of the amount of unsharp masking of luma, 1 pixel wide.
         reduction: Range of the factor by which the picture was reduced after demosaicing.
         quality: Range of the JPEG quality.
@@ -90,6 +93,7 @@ class Camera(Noise):
     shot: tuple[float, float] = (1.5e-4, 2e-2)
     scatter: float = 1.0
     bands: tuple[float, float] = (0.0, 0.25)
+    directed: float = 0.5
     gamma: tuple[float, float] = (2.0, 2.8)
     toe: tuple[float, float] = (0.03, 0.16)
     contrast: tuple[float, float] = (1.0, 1.6)
@@ -106,7 +110,8 @@ class Camera(Noise):
     blotch_smoothing: tuple[float, float] = (0.0, 0.97)
     blotch_width: tuple[float, float] = (4.0, 12.0)
     edge: tuple[float, float] = (0.015, 0.08)
-    sparing: tuple[float, float] = (-0.15, 1.0)
+    spared: tuple[float, float] = (0.0, 1.0)
+    flattened: tuple[float, float] = (-0.15, 1.0)
     sharpening: tuple[float, float] = (0.0, 0.8)
     reduction: tuple[float, float] = (1.0, 1.0)
     quality: tuple[float, float] = (60.0, 99.0)
@@ -115,11 +120,18 @@ class Camera(Noise):
 
     @classmethod
     def parse(cls, argument: str) -> Self:
-        """Reads nothing, `reduced` (the picture was made smaller) or the shot noise factor."""
+        """Reads nothing, `reduced`, `night` or the shot noise factor.
+
+        `reduced` is a picture that was made smaller; `night` is what the night mode of a phone
+        leaves: much noise, smoothed until wide blotches and noise along edges remain, sharpened
+        and compressed.
+        """
         if argument == "":
             return cls()
         if argument == "reduced":
             return cls(reduction=(0.6, 0.95))
+        if argument == "night":
+            return cls(**_NIGHT)
         try:
             shot = float(argument)
         except ValueError:
@@ -127,7 +139,7 @@ class Camera(Noise):
         if not 0 < shot <= 0.1:
             raise UsageError(
                 f"{cls.kind}:{argument}",
-                "takes 'reduced' or a shot noise factor above 0 and up to 0.1",
+                "takes 'reduced', 'night' or a shot noise factor above 0 and up to 0.1",
                 "write for example 'camera:0.004', or 'camera' for all levels",
             )
         return cls(shot=(shot, shot))
@@ -160,7 +172,7 @@ class Camera(Noise):
         noise = _saturate(self._sensor_noise(sensor, shot, read, seed) * gains, saturation)
         variance = _saturate_variance((shot * sensor + read) * gains * gains, saturation)
         # What demosaic and reduction leave of it, as this draw shows.
-        deviation = ops.sqrt(variance * _mean_square(noise) / _mean_square(ops.sqrt(variance)))
+        deviation = ops.sqrt(variance * _mean(ops.square(noise)) / _mean(variance))
 
         black, white = per_image(clean, *self.black, seed), per_image(clean, *self.white, seed)
         seen = ops.clip(clean, curve.to_tone(black), curve.to_tone(white))
@@ -175,19 +187,22 @@ class Camera(Noise):
         ]
         shift = sum(share * added for share, added in exposures)
         variance = sum(share * ops.square(added) for share, added in exposures)
+        # Never below zero, as the shares of noise add up to less than one.
         variance = variance - ops.square(shift)
-        noise, shift = self._process(expose(noise), shift, seed)
-        spared = self._spare(clean, seed)
-        noise, shift, variance = noise * spared, shift * spared, variance * ops.square(spared)
-        left = _mean_square(noise - shift) / ops.maximum(_mean_square(ops.sqrt(variance)), 1e-12)
+        noise, shift, kept = self._process(expose(noise), shift, clean, seed)
+        variance = variance * ops.square(kept)
+        left = _mean(ops.square(noise - shift)) / ops.maximum(_mean(variance), 1e-12)
 
         noisy = self._compress(ops.clip(clean + noise, 0.0, 1.0), seed)
         return noisy, clipped_mean(clean + shift, ops.sqrt(variance * left))
 
     def _process(
-        self, noise: Tensor, shift: Tensor, seed: keras.random.SeedGenerator
-    ) -> tuple[Tensor, Tensor]:
-        """Denoises and sharpens noise (batch, height, width, 3), and its mean likewise."""
+        self, noise: Tensor, shift: Tensor, clean: Tensor, seed: keras.random.SeedGenerator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Denoises and sharpens noise (batch, height, width, 3), and its mean likewise.
+
+        Returns both, and the share of the noise that was kept at each pixel.
+        """
         ops = keras.ops
         _, height, width, _ = ops.shape(noise)
 
@@ -212,19 +227,17 @@ class Camera(Noise):
         chroma = chroma * removed(share, per_image(noise, *self.blotch_width, seed))
 
         response = ops.concatenate([luma, chroma, chroma], axis=1)
-        noise, shift = filter_pair(ops.matmul(noise, _TO_YCC), ops.matmul(shift, _TO_YCC), response)
-        return ops.matmul(noise, _TO_RGB), ops.matmul(shift, _TO_RGB)
-
-    def _spare(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-        """How much of the noise denoising leaves at each pixel: all beside edges and in texture."""
-        ops = keras.ops
-        luma = ops.matmul(clean, _TO_YCC[:, :1])
-        slope = sum(ops.abs(luma - ops.roll(luma, 1, axis=axis)) for axis in (1, 2))
-        slope = ops.average_pool(slope, 5, strides=1, padding="same")
-        low, high = (math.log(value) for value in self.edge)
-        edge = slope / (slope + ops.exp(per_image(clean, low, high, seed)))
-        depth = ops.maximum(per_image(clean, *self.sparing, seed), 0.0)
-        return 1.0 - depth * (1.0 - edge)
+        both = ops.matmul(noise, _TO_YCC), ops.matmul(shift, _TO_YCC)
+        edges = _find_edges(clean, per_image(clean, *map(math.log, self.edge), seed))
+        spared = is_denoised * per_image(noise, *self.spared, seed) * edges
+        flattened = ops.maximum(per_image(noise, *self.flattened, seed), 0.0)
+        kept = 1.0 - flattened * (1.0 - edges)
+        results = []
+        for before, after in zip(both, filter_pair(*both, response), strict=True):
+            luma = after[..., :1] + spared * (before[..., :1] - after[..., :1])
+            ycc = kept * ops.concatenate([luma, after[..., 1:]], axis=-1)
+            results.append(ops.matmul(ycc, _TO_RGB))
+        return results[0], results[1], kept
 
     def _compress(self, noisy: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
         """Saves as JPEG, perhaps twice, or leaves as it is."""
@@ -266,6 +279,10 @@ class Camera(Noise):
         mosaic = deviation * keras.random.normal(ops.shape(value), seed=seed)
         mosaic = mosaic + ops.sqrt(read) * self._band_noise(value, seed)
         noise = demosaic(mosaic, per_image(sensor, 0.0, 1.0, seed))
+        along = demosaic_green(mosaic, value + mosaic)
+        is_directed = per_image(sensor, 0.0, 1.0, seed) < self.directed
+        green = ops.where(is_directed, along, noise[..., 1:2])
+        noise = ops.concatenate([noise[..., :1], green, noise[..., 2:]], axis=-1)
         return reduction(noise, scale, height, width) if smallest < 1.0 else noise
 
     def _band_noise(self, mosaic: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
@@ -281,6 +298,20 @@ class Camera(Noise):
         columns = keras.random.normal((batch, 1, wide, 2), seed=seed) * (deviation * upright)
         # The four places of a cell lie in its rows 0, 0, 1, 1 and its columns 0, 1, 0, 1.
         return ops.repeat(rows, 2, axis=-1) + ops.tile(columns, (1, 1, 1, 2))
+
+
+_NIGHT: dict[str, Any] = {
+    "shot": (4e-3, 6e-2),
+    "denoised": 1.0,
+    "luma_smoothing": (0.7, 0.97),
+    "luma_width": (2.0, 8.0),
+    "chroma_smoothing": (0.7, 1.0),
+    "chroma_width": (2.0, 5.0),
+    "blotch_smoothing": (0.4, 0.95),
+    "blotch_width": (5.0, 14.0),
+    "sharpening": (0.3, 1.2),
+    "compressed": 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -334,9 +365,18 @@ def _saturate_variance(variance: Tensor, factor: Tensor) -> Tensor:
     return own * variance + rest * rest * gray
 
 
-def _mean_square(images: Tensor) -> Tensor:
+def _mean(images: Tensor) -> Tensor:
     """Of each channel of each image, (batch, 1, 1, channels)."""
-    return keras.ops.mean(keras.ops.square(images), axis=(1, 2), keepdims=True)
+    return keras.ops.mean(images, axis=(1, 2), keepdims=True)
+
+
+def _find_edges(clean: Tensor, log_slope: Tensor) -> Tensor:
+    """How much of an edge there is around each pixel, (batch, height, width, 1) in [0, 1]."""
+    ops = keras.ops
+    luma = ops.matmul(clean, _TO_YCC[:, :1])
+    slope = sum(ops.abs(luma - ops.roll(luma, 1, axis=axis)) for axis in (1, 2))
+    slope = ops.average_pool(slope, 5, strides=1, padding="same")
+    return slope / (slope + ops.exp(log_slope))
 
 
 def _power(base: Tensor, exponent: Tensor) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
-import numpy as np
 
 from kerasdenoise.noise.base import Tensor
 
@@ -19,13 +20,17 @@ def gaussian_response(width: Tensor, height: int, wide: int) -> Tensor:
     Returns:
         (batch, 1, height, wide) in [0, 1], in the order of `filter_pair`.
     """
-    exponent = -2.0 * np.pi**2 * keras.ops.square(width)
-    across, down = (
-        keras.ops.convert_to_tensor(np.square(np.fft.fftfreq(side)).astype(np.float32))
-        for side in (wide, height)
-    )
-    down = down[:, None]
-    return keras.ops.exp(exponent * down) * keras.ops.exp(exponent * across)
+    ops = keras.ops
+    exponent = -2.0 * math.pi**2 * ops.square(width)
+    down = ops.exp(exponent * ops.expand_dims(_squared_frequencies(height), -1))
+    return down * ops.exp(exponent * _squared_frequencies(wide))
+
+
+def _squared_frequencies(size: int | Tensor) -> Tensor:
+    """In cycles per pixel; the second half of a spectrum has the negative ones."""
+    ops = keras.ops
+    places = ops.cast(ops.arange(size), "float32") / ops.cast(size, "float32")
+    return ops.square(places - ops.floor(places + 0.5))
 
 
 def filter_pair(first: Tensor, second: Tensor, response: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.metrics import psnr, ssim
 from kerasdenoise.models import make_config
-from kerasdenoise.noise import corrupt_arrays, parse_noise
+from kerasdenoise.noise import parse_noise
 from kerasdenoise.training.objectives import get_truth
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.silence import measure_silence
@@ -20,6 +21,15 @@ from kerasdenoise.training.task import give_inputs, measure_noise
 
 # Images that are denoised at a time.
 _BATCH = 4
+
+
+class _Case(NamedTuple):
+    """The crops with one corruption: (images, height, width, channels), and their levels."""
+
+    kind: str
+    noisy: np.ndarray
+    level: np.ndarray
+    truth: np.ndarray
 
 
 class Validation:
@@ -46,55 +56,56 @@ class Validation:
             raise RecipeError(
                 "validation", f"has no photo of {crop} pixels", "choose a smaller crop"
             )
-        self._clean = np.stack([_center(photo, crop) for photo in photos]) / np.float32(255)
+        clean = np.stack([_center(photo, crop) for photo in photos]) / np.float32(255)
         truth = get_truth(recipe.optimization.objective)
-        self._truth = keras.ops.convert_to_numpy(truth(keras.ops.convert_to_tensor(self._clean)))
-        self._noisy = {
-            kind: corrupt_arrays(parse_noise(kind), self._clean, recipe.seed)
-            for kind in recipe.report.noises
-        }
+        self._cases = []
+        for kind in recipe.report.noises:
+            seed = keras.random.SeedGenerator(recipe.seed)
+            noisy, expected = parse_noise(kind).draw_pair(keras.ops.convert_to_tensor(clean), seed)
+            case = noisy, measure_noise(noisy, expected), truth(expected)
+            self._cases.append(_Case(kind, *map(keras.ops.convert_to_numpy, case)))
 
     def measure(self, denoiser: keras.Model) -> dict[str, float]:
         """Returns the mean PSNR in dB for each corruption, results clipped.
 
-        They are compared with what the recipe's objective wants: the clean image, or its map.
+        They are compared with what the recipe's objective wants: the mean of many noisy images
+        (see `Noise.draw_pair`), or its map.
         """
-        return {kind: self._measure(denoiser, noisy, psnr) for kind, noisy in self._noisy.items()}
+        return {case.kind: self._measure(denoiser, case, psnr) for case in self._cases}
 
     def measure_ssim(self, denoiser: keras.Model) -> float:
         """Returns the mean SSIM over all corruptions; crops have sides of at least 11."""
-        values = [self._measure(denoiser, noisy, ssim) for noisy in self._noisy.values()]
+        values = [self._measure(denoiser, case, ssim) for case in self._cases]
         return float(np.mean(values))
 
     def measure_silence(self, denoiser: keras.Model) -> float:
         """Returns the share of silent units, by a few images of the first corruption."""
-        noisy = next(iter(self._noisy.values()))
-        return measure_silence(
-            denoiser, array_inputs(denoiser, noisy[:_BATCH], self._clean[:_BATCH])
-        )
+        case = self._cases[0]
+        level = case.level[:_BATCH]
+        return measure_silence(denoiser, array_inputs(denoiser, case.noisy[:_BATCH], level))
 
     def _measure(
         self,
         denoiser: keras.Model,
-        noisy: np.ndarray,
+        case: _Case,
         figure: Callable[[np.ndarray, np.ndarray], float],
     ) -> float:
-        inputs = array_inputs(denoiser, noisy, self._clean)
+        inputs = array_inputs(denoiser, case.noisy, case.level)
         results = np.clip(denoiser.predict(inputs, batch_size=_BATCH, verbose=0), 0, 1)
-        return float(np.mean([figure(*pair) for pair in zip(self._truth, results, strict=True)]))
+        return float(np.mean([figure(*pair) for pair in zip(case.truth, results, strict=True)]))
 
 
 def array_inputs(
-    denoiser: keras.Model, noisy: np.ndarray, clean: np.ndarray
+    denoiser: keras.Model, noisy: np.ndarray, level: np.ndarray
 ) -> np.ndarray | list[np.ndarray]:
     """Puts together what a network takes, as NumPy arrays: Keras mixes no tensors with them.
 
     Args:
         denoiser: The network.
         noisy: Float32 images (batch, height, width, channels).
-        clean: The same without noise, by which networks that take it are told the level.
+        level: The standard deviation of their noise (batch, 1, 1, 1).
     """
-    inputs = give_inputs(denoiser, noisy, measure_noise(noisy, clean))
+    inputs = give_inputs(denoiser, noisy, level)
     return keras.tree.map_structure(keras.ops.convert_to_numpy, inputs)
 
 

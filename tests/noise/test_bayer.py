@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdenoise.noise.bayer import demosaic, to_mosaic
+from kerasdenoise.noise.bayer import demosaic, demosaic_green, to_mosaic
 
 BILINEAR, MALVAR = 0.0, 1.0
 CORRECTIONS = [BILINEAR, 0.3, MALVAR]
@@ -121,3 +121,31 @@ def test_beyond_a_border_lies_the_opposite_one(correction: float):
     turned = demosaiced(np.roll(mosaic, (2, 3), axis=(1, 2)), correction)
     expected = np.roll(demosaiced(mosaic, correction), (4, 6), axis=(1, 2))
     np.testing.assert_allclose(turned, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_green_follows_stripes_of_either_direction(axis: int):
+    # Too fine for a mean of all neighbors.
+    values = 0.5 + 0.3 * np.sin(1.9 * np.arange(32))
+    stripes = np.broadcast_to(np.expand_dims(values, 1 - axis), (32, 32))
+    clean = np.repeat(stripes[None, ..., None], 3, axis=-1).astype(np.float32)
+    mosaic = to_mosaic(clean)
+    found = keras.ops.convert_to_numpy(demosaic_green(mosaic, mosaic))[0, 4:-4, 4:-4, 0]
+    np.testing.assert_allclose(found, stripes[4:-4, 4:-4], atol=1e-6)
+    both_ways = keras.ops.convert_to_numpy(demosaic(mosaic, np.zeros((1, 1, 1, 1), np.float32)))
+    assert np.abs(both_ways[0, 4:-4, 4:-4, 1] - stripes[4:-4, 4:-4]).max() > 0.05
+
+
+def test_green_alone_is_decided_by_what_is_seen():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(1, 24, 24, 4)).astype(np.float32)
+    rows = np.zeros((1, 48, 48, 3), np.float32) + np.sin(np.arange(48) * 1.9)[:, None, None]
+    across = keras.ops.convert_to_numpy(demosaic_green(noise, to_mosaic(rows.astype("f"))))[0]
+    cells = noise[0]
+    # At red, along a row: the two greens beside it, and the curvature of red.
+    red, green = cells[..., 0], cells[..., 1]
+    bend = 2 * red - np.roll(red, 1, axis=1) - np.roll(red, -1, axis=1)
+    expected = (green + np.roll(green, 1, axis=1)) / 2 + bend / 4
+    np.testing.assert_allclose(across[2:-2:2, ::2, 0], expected[1:-1], atol=1e-5)
+    # What was measured stays.
+    np.testing.assert_array_equal(across[::2, 1::2, 0], green)

@@ -27,6 +27,8 @@ TEXTS = [
     "blur:gaussian:1-5",
     "inpainting",
     "pixelate:3",
+    "film",
+    "film:5-20",
 ]
 RANDOM = [text for text in TEXTS if text not in ("blur", "pixelate:3")]
 CLEAN = np.random.default_rng(0).random((3, 7, 10, 3), np.float32)
@@ -103,7 +105,7 @@ def test_another_backend_draws_the_same_distributions(backend, tmp_path):
     clean = np.broadcast_to((smooth[:, None] * smooth)[None, ..., None], (8, 128, 128, 1))
     np.save(tmp_path / "clean.npy", clean)
     # Inpainting draws too few rectangles to compare averages.
-    texts = ["gaussian:25", "poisson", "speckle", "salt_and_pepper", "blur", "pixelate:3"]
+    texts = ["gaussian:25", "poisson", "speckle", "salt_and_pepper", "blur", "pixelate:3", "film"]
     script = {"jax": _JAX, "torch": _TORCH}[backend]
     result = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "clean.npy"), *texts],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.training.recipe import parse_recipe
@@ -49,3 +50,34 @@ def test_files_are_left_out_of_validation_as_well(recipe_text: Callable[..., str
     text = recipe_text(batch='4\nexclude = ["d.png", "e.png"]')
     with pytest.raises(RecipeError, match="validation: has no photo of 64 pixels"):
         Validation(parse_recipe(text), photos)
+
+
+class _Answer:
+    """A network that gives the same answer to everything."""
+
+    inputs = (None,)
+
+    def __init__(self, answer: np.ndarray) -> None:
+        self._answer = answer
+
+    def predict(self, inputs: np.ndarray, **_: object) -> np.ndarray:
+        return np.broadcast_to(self._answer, inputs.shape)
+
+
+def test_progress_is_measured_against_the_mean_of_exposures(
+    recipe_text: Callable[..., str], tmp_path: Path
+):
+    folder = tmp_path / "validation"
+    folder.mkdir()
+    value = 242 / 255
+    Image.fromarray(np.full((64, 64, 3), 242, np.uint8)).save(folder / "flat.png")
+    text = recipe_text(root=f'"{tmp_path.as_posix()}"', crop='64\nnoises = ["speckle:0.2"]')
+    validation = Validation(parse_recipe(text), tmp_path)
+    rng = np.random.default_rng(0)
+    noisy = np.clip(value * (1 + np.sqrt(0.2) * rng.normal(size=400_000)), 0, 1)
+    clean, mean = (
+        validation.measure(_Answer(np.float32(answer)))["speckle:0.2"]  # pyright: ignore
+        for answer in (value, noisy.mean())
+    )
+    assert clean < 20
+    assert mean > 45

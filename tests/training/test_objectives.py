@@ -21,6 +21,7 @@ BIASED = [
     "camera",
     "compressed:25",
     "poisson:additive",
+    "film",
     "speckle",
     "salt_and_pepper",
     "blur",

@@ -1,0 +1,75 @@
+"""The grain of film, as scans show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import keras
+
+from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, parse_range, per_image
+from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
+
+# A Gaussian window is as wide at half its height as this many standard deviations.
+_FULL_WIDTH = 2.355
+
+
+@dataclass(frozen=True)
+class Film(Noise):
+    """Grain that is several pixels wide, mostly gray, and strongest in the mid-tones.
+
+    `noisy = clip(clean + sigma * profile(clean) * grain, 0, 1)`. The grain has deviation 1; it is
+    white noise that was smoothed by a Gaussian window. `profile` is 1 in mid-gray and falls to
+    `floor` in black and white, where a print has either no grains or nothing but grains.
+
+    Attributes:
+        low: The smallest standard deviation in mid-gray, on the [0, 1] scale.
+        high: The largest; each image's is uniform between the two.
+        size: Range of the width of a grain at half its height, in pixels.
+        floor: Range of what black and white have of mid-gray's deviation.
+        color: Range of the share of the variance that each channel has for itself.
+    """
+
+    kind: ClassVar[str] = "film"
+
+    low: float = 2 / 255
+    high: float = 20 / 255
+    size: tuple[float, float] = (1.0, 4.0)
+    floor: tuple[float, float] = (0.1, 0.5)
+    color: tuple[float, float] = (0.0, 0.2)
+
+    @classmethod
+    def parse(cls, argument: str) -> Self:
+        """Reads nothing, `10` or `2-20`: standard deviations in mid-gray on the 0-255 scale."""
+        if argument == "":
+            return cls()
+        low, high = parse_range(cls.kind, argument, 255.0)
+        return cls(low / 255, high / 255)
+
+    def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Adds the grain; see `Noise.__call__`."""
+        return self.draw_pair(clean, seed)[0]
+
+    def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
+        """Draws grainy images and their mean, which clipping shifts; see `Noise.draw_pair`."""
+        ops = keras.ops
+        floor = per_image(clean, *self.floor, seed)
+        # A circle: 0 in black and white, 1 between them, and steep at its ends.
+        middle = ops.sqrt(ops.clip(4.0 * clean * (1.0 - clean), 0.0, 1.0))
+        deviation = per_image(clean, self.low, self.high, seed)
+        deviation = deviation * (floor + (1.0 - floor) * middle)
+        noisy = ops.clip(clean + deviation * self._draw_grain(clean, seed), 0.0, 1.0)
+        return noisy, clipped_mean(clean, deviation)
+
+    def _draw_grain(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Draws Gaussian numbers of deviation 1, which neighbors and channels share."""
+        ops = keras.ops
+        batch, height, width, _ = ops.shape(clean)
+        common = keras.random.normal((batch, height, width, 1), seed=seed) * ops.ones_like(clean)
+        own = keras.random.normal(ops.shape(clean), seed=seed)
+        window = per_image(clean, *self.size, seed) / _FULL_WIDTH
+        response = gaussian_response(window, height, width)
+        response = response / ops.sqrt(ops.mean(ops.square(response), axis=(2, 3), keepdims=True))
+        common, own = filter_pair(common, own, response)
+        share = per_image(clean, *self.color, seed)
+        return ops.sqrt(1.0 - share) * common + ops.sqrt(share) * own

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from kerasdenoise.errors import UsageError
+from kerasdenoise.noise import Film, parse_noise
+
+PLAIN = Film(10 / 255, 10 / 255, size=(3, 3), floor=(0.2, 0.2), color=(0, 0))
+
+
+def pair(noise: Film, clean: np.ndarray) -> list[np.ndarray]:
+    both = noise.draw_pair(clean, keras.random.SeedGenerator(0))
+    return [keras.ops.convert_to_numpy(part) for part in both]
+
+
+def flat(value: float) -> np.ndarray:
+    return np.full((8, 96, 96, 3), value, np.float32)
+
+
+def grain(noise: Film, value: float = 0.5) -> np.ndarray:
+    noisy, expected = pair(noise, flat(value))
+    return noisy - expected
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+
+
+@pytest.mark.parametrize("size", [1.5, 2.5, 4.0])
+def test_a_grain_is_as_wide_as_it_is_said_to_be(size: float):
+    added = grain(Film(0.04, 0.04, size=(size, size), color=(0, 0)))[..., 0]
+    assert added.std() == pytest.approx(0.04, rel=0.05)
+    # A window of deviation w correlates pixels d apart by exp(-d^2 / 4 w^2).
+    for distance in (1, 2, 4):
+        expected = np.exp(-((distance * 2.355 / size) ** 2) / 4)
+        for axis in (1, 2):
+            moved = np.moveaxis(added, axis, 0)
+            found = correlation(moved[distance:], moved[:-distance])
+            assert found == pytest.approx(expected, abs=0.05)
+
+
+def test_it_is_strongest_between_black_and_white():
+    deviations = [grain(PLAIN, value).std() for value in (0.06, 0.25, 0.5, 0.75, 0.94)]
+    assert deviations[2] == pytest.approx(10 / 255, rel=0.05)
+    assert deviations[0] < deviations[1] < deviations[2] > deviations[3] > deviations[4]
+    # The floor, and what half a circle has there.
+    assert deviations[0] == pytest.approx(10 / 255 * (0.2 + 0.8 * 0.475), rel=0.08)
+
+
+@pytest.mark.parametrize("color", [0.0, 0.2])
+def test_it_is_gray_but_for_a_share(color: float):
+    added = grain(Film(0.04, 0.04, size=(1, 1), color=(color, color)))
+    assert correlation(added[..., 0], added[..., 2]) == pytest.approx(1 - color, abs=0.02)
+
+
+def test_what_clipping_shifts_is_expected():
+    clean = flat(0.01)
+    noisy, expected = pair(Film(0.08, 0.08, size=(1, 1), floor=(0.5, 0.5)), clean)
+    shift = noisy.mean() - clean.mean()
+    assert shift > 0.005
+    assert expected.mean() - clean.mean() == pytest.approx(shift, rel=0.05)
+
+
+def test_the_level_is_read():
+    assert parse_noise("film:5-20") == Film(5 / 255, 20 / 255)
+    assert parse_noise("film") == Film()
+    with pytest.raises(UsageError, match="film:grainy"):
+        parse_noise("film:grainy")
