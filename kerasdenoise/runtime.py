@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,6 +102,32 @@ def replace_stderr(descriptor: int) -> Iterator[bool]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+@contextlib.contextmanager
+def sift_stderr(*words: bytes) -> Iterator[list[bytes]]:
+    """Collects what a library writes to the process's standard error, rather than showing it.
+
+    What others write meanwhile, such as a progress bar, is shown afterwards.
+
+    Args:
+        *words: What a line of the library has in it, one of them.
+
+    Yields:
+        A list that afterwards holds the library's lines, if there were any.
+    """
+    found: list[bytes] = []
+    with tempfile.TemporaryFile() as file:
+        with replace_stderr(file.fileno()) as replaced:
+            yield found
+        if not replaced:
+            return
+        file.seek(0)
+        for line in file.read(2**16).splitlines(keepends=True):
+            if any(each in line for each in words):
+                found.append(line)
+            else:
+                os.write(2, line)
 
 
 @contextlib.contextmanager

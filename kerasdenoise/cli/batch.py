@@ -18,10 +18,11 @@ from kerasdenoise.cli.progress import Progress
 from kerasdenoise.cli.report import Report, arrow, is_terminal, print_error, say
 from kerasdenoise.cli.side_by_side import side_by_side
 from kerasdenoise.cli.treatment import Treatment
-from kerasdenoise.errors import InputError, KerasDenoiseError, ModelError
+from kerasdenoise.errors import InputError, KerasDenoiseError, ModelError, OutputError
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.paths import list_names
 from kerasdenoise.images.plan import Job, Plan
+from kerasdenoise.images.store import check_name
 
 AHEAD_PIXELS = 48_000_000
 """With this limit 2 GB of memory are enough for photos of 24 megapixels and 16 bits, read ahead,
@@ -143,7 +144,7 @@ class Batch:
         """Says what `run` would do, and does nothing.
 
         Returns:
-            The exit code, 0.
+            The exit code, 0, or 1 if a photo would fail for the name of its result.
         """
         for job in plan.skipped:
             self._record(self._result(job, "skipped"))
@@ -152,6 +153,12 @@ class Batch:
             for job in plan.jobs:
                 result = self._result(job, "planned")
                 facts = ""
+                try:
+                    check_name(job.target)
+                except OutputError as error:
+                    result.status, result.error = "failed", str(error)
+                    self._record(result)
+                    continue
                 if size := read_size(job.source):
                     result.width, result.height = size
                     result.tiles = self._treatment.tile_count(size[1], size[0])
@@ -160,7 +167,7 @@ class Batch:
                 self._record(result)
                 progress.line(f"{job.source} {arrow()} {job.target}{facts}")
         self._summarize(notes)
-        return 0
+        return 1 if self._count("failed") else 0
 
     def _say_renamed(self, plan: Plan) -> None:
         if plan.renamed and not self._silent:

@@ -66,7 +66,9 @@ def _print(content: bytes) -> None:
 
 def _check(output: str | None, *, overwrite: bool) -> None:
     if output is None:
-        if sys.stdout is None or sys.stdout.isatty():
+        if sys.stdout is None:
+            raise UsageError("standard output", "is closed", "write > photo.png behind it")
+        if sys.stdout.isatty():
             raise UsageError(
                 "standard output", "is a terminal", "write > photo.png behind it, or give -o"
             )

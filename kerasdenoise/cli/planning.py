@@ -76,9 +76,9 @@ def _check_depth(plan: Plan, bit_depth: int | None) -> None:
     unfit = [path for path, row in rows.items() if row and bit_depth not in row.bit_depths]
     if unfit:
         raise UsageError(
-            list_names(unfit),
-            f"cannot have {bit_depth} bits",
-            "leave out --bit-depth, or choose another format by --name",
+            f"--bit-depth {bit_depth}",
+            f"{list_names(unfit)} cannot have so many bits",
+            "leave it out, or write TIFF or PNG files",
         )
 
 

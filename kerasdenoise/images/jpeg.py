@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 
 # A segment's length is a 16-bit number that counts itself.
 _SEGMENT = 65533
+_XMP = b"http://ns.adobe.com/xap/1.0/\x00"
+_XMP_PART = 65400
 _EXIF = b"Exif\x00\x00"
 _PHOTOSHOP = b"Photoshop 3.0\x00"
 _GAIN_MAP = b"http://ns.adobe.com/hdr-gain-map/"
@@ -23,7 +26,7 @@ _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\x00"
 _MOST_SCANS = 100
 # Segments that the writer makes, or that hold for the old file alone.
 _WRITTEN = (
-    *(b"JFIF\x00", b"JFXX\x00", _EXIF, b"http://ns.adobe.com/xap/1.0/\x00", _XMP_EXTENSION),
+    *(b"JFIF\x00", b"JFXX\x00", _EXIF, _XMP, _XMP_EXTENSION),
     *(b"ICC_PROFILE\x00", b"MPF\x00", _PHOTOSHOP, b"Adobe\x00"),
 )
 _VIDEO = re.compile(rb"\0\0\0.ftyp(?:mp4|isom|qt|avc|hvc)", re.DOTALL)
@@ -195,14 +198,18 @@ def _picture_kinds(index: bytes) -> list[int]:
 
 def jpeg_metadata(metadata: Metadata) -> dict[str, object]:
     """Returns Pillow's options with which a file gets this metadata."""
-    blocks = {"icc_profile": metadata.icc, "xmp": metadata.xmp}
+    xmp, extension = metadata.xmp, metadata.xmp_extension
+    if xmp and len(xmp) > _SEGMENT - len(_XMP):
+        xmp, more = _split_xmp(xmp)
+        extension = (*extension, *more)
+    blocks = {"icc_profile": metadata.icc, "xmp": xmp}
     options: dict[str, object] = {key: block for key, block in blocks.items() if block}
     # Pillow's own options take one segment at most; readers join several.
     options["extra"] = b"".join(
         [
             *_segments(0xE1, _EXIF, metadata.exif or b""),
             *_segments(0xED, _PHOTOSHOP, metadata.photoshop or b""),
-            *(_segment(0xE1, _XMP_EXTENSION + part) for part in metadata.xmp_extension),
+            *(_segment(0xE1, _XMP_EXTENSION + part) for part in extension),
             *(_segment(marker, body) for marker, body in metadata.segments),
             *(_segment(0xFE, comment) for comment in metadata.comments),
         ]
@@ -210,6 +217,30 @@ def jpeg_metadata(metadata: Metadata) -> dict[str, object]:
     if metadata.dpi:
         options["dpi"] = metadata.dpi
     return options
+
+
+def _split_xmp(xmp: bytes) -> tuple[bytes, list[bytes]]:
+    """Makes of XMP that is too long for a segment a short packet and what extends it.
+
+    Returns:
+        The packet, which says no more than where the rest is, and the contents of the segments
+        with all of it.
+    """
+    begin, end = xmp.find(b"<x:xmpmeta"), xmp.rfind(b"</x:xmpmeta>")
+    whole = xmp if begin < 0 or end < 0 else xmp[begin : end + len(b"</x:xmpmeta>")]
+    name = hashlib.md5(whole, usedforsecurity=False).hexdigest().upper().encode()
+    packet = (
+        b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description rdf:about="" xmlns:xmpNote="http://ns.adobe.com/xmp/note/" '
+        b'xmpNote:HasExtendedXMP="' + name + b'"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+    )
+    parts = [
+        name + struct.pack(">LL", len(whole), at) + whole[at : at + _XMP_PART]
+        for at in range(0, len(whole), _XMP_PART)
+    ]
+    return packet, parts
 
 
 def state_density(data: bytes, density: tuple[float, float] | None) -> bytes:

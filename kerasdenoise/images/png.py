@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import struct
 import zlib
@@ -16,7 +15,7 @@ from kerasdenoise.images.image import Image, Metadata, Resolution
 from kerasdenoise.images.pillow_pixels import bare_exif, decode, open_picture
 from kerasdenoise.images.png_text import TEXT_CHUNKS, XMP_KEYWORD, sort_texts
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
-from kerasdenoise.runtime import quiet_stderr
+from kerasdenoise.runtime import sift_stderr
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Compressed bytes are inflated in pieces of this size, so that a bomb stays small.
@@ -45,7 +44,7 @@ def read_png(data: bytes, reading: Reading) -> Image:
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color, 1)
     colors = 4 if color == 3 else samples
     reading.check_size(width, height, len(data), reading.pixel_bytes(colors, bits))
-    has_more = _check_pixels(
+    _check_pixels(
         (body for kind, body in chunks if kind == b"IDAT"),
         _inflated_size(width, height, bits * samples, interlaced=bool(interlace)),
     )
@@ -60,7 +59,7 @@ def read_png(data: bytes, reading: Reading) -> Image:
     bare = _assemble(chunk for chunk in chunks if chunk[0] in wanted)
     if bits == 16 or (bits == 8 and color != 3 and width * height > _MANY_PIXELS):
         # Pillow halves 16 bits of color without a word.
-        with quiet_stderr() if has_more else contextlib.nullcontext():  # of which libpng warns
+        with sift_stderr(b"libpng"):  # which has warnings, for programmers
             decoded = _decode_by_libpng(bare, samples, bits)
         pixels, alpha = take_array(
             decoded,
@@ -124,13 +123,10 @@ def _inflated_size(width: int, height: int, bits: int, *, interlaced: bool) -> i
     return size
 
 
-def _check_pixels(blocks: Iterator[memoryview], expected: int) -> bool:
+def _check_pixels(blocks: Iterator[memoryview], expected: int) -> None:
     """Inflates pixel data to see that all of it is there and that its checksum is right.
 
-    Pillow checks neither: it leaves what is missing black.
-
-    Returns:
-        Whether more follows, which decoders pass over.
+    Pillow checks neither: it leaves what is missing black. What follows, decoders pass over.
     """
     stream = zlib.decompressobj()
     size = 0
@@ -139,13 +135,12 @@ def _check_pixels(blocks: Iterator[memoryview], expected: int) -> bool:
             for start in range(0, len(block), _PIECE):
                 size += len(stream.decompress(block[start : start + _PIECE]))
                 if size > expected:
-                    return True
+                    return
         size += len(stream.flush())
     except zlib.error as error:
         raise _damaged() from error
     if size < expected or not stream.eof:
         raise RefusedError("is truncated", COPY_AGAIN)
-    return size > expected or bool(stream.unused_data)
 
 
 def _transparent(

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 import struct
-import tempfile
-from collections.abc import Iterator
 
 from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.extras import import_extra
@@ -15,7 +11,7 @@ from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.images.tags import byte_order
 from kerasdenoise.images.tiff_tags import directories, exif_of_tags
-from kerasdenoise.runtime import replace_stderr
+from kerasdenoise.runtime import sift_stderr
 
 # What LibRaw says of data that are missing or wrong.
 _DAMAGE = (b"Unexpected end of file", b"data corrupted at")
@@ -34,7 +30,7 @@ def read_raw(data: bytes, reading: Reading) -> Image:
         reading: Whether each 2 x 2 cells become one pixel.
     """
     rawpy = import_extra("rawpy", "raw")
-    with _complaints() as complaints, rawpy.imread(io.BytesIO(data)) as raw:
+    with sift_stderr(*_DAMAGE) as complaints, rawpy.imread(io.BytesIO(data)) as raw:
         reading.check_size(raw.sizes.width, raw.sizes.height, len(data), reading.pixel_bytes(3, 16))
         developed = raw.postprocess(
             output_bps=16,
@@ -55,26 +51,3 @@ def read_raw(data: bytes, reading: Reading) -> Image:
         reading.notes.append("is raw in a container whose EXIF is not read: it is left out")
     reading.notes.append("is camera raw: it was developed")
     return Image(pixels, bit_depth=16, format="TIFF", metadata=Metadata(exif=exif), lossless=True)
-
-
-@contextlib.contextmanager
-def _complaints() -> Iterator[list[bytes]]:
-    """Collects what LibRaw writes to the process's standard error, rather than showing it.
-
-    What others write meanwhile, such as a progress bar, is shown afterwards.
-
-    Yields:
-        A list that afterwards holds LibRaw's lines, if there were any.
-    """
-    found: list[bytes] = []
-    with tempfile.TemporaryFile() as file:
-        with replace_stderr(file.fileno()) as replaced:
-            yield found
-        if not replaced:
-            return
-        file.seek(0)
-        for line in file.read(2**16).splitlines(keepends=True):
-            if any(words in line for words in _DAMAGE):
-                found.append(line)
-            else:
-                os.write(2, line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +31,8 @@ from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.images.tiff import read_tiff
 from kerasdenoise.images.tiff_tags import is_camera_raw
 from kerasdenoise.images.webp import read_webp
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 # So many first bytes show what a file is.
 _HEAD = 4096
@@ -113,6 +116,11 @@ def _read_bytes(path: Path, subject: str, reading: Reading) -> bytes:
             file.seek(0)
             return file.read()
     except FileNotFoundError as error:
+        if _ADDRESS.match(subject):
+            address = subject.replace(":/", "://", 1) if "://" not in subject else subject
+            raise InputError(
+                address, "is an address, not a file", "save the photo from there first"
+            ) from error
         raise InputError(subject, "no such file", "check the path") from error
     except IsADirectoryError as error:
         raise InputError(subject, "is a folder", "name the files in it") from error

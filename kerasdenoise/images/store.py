@@ -24,6 +24,9 @@ _CAUSES: dict[int, tuple[str, str]] = {
 }
 
 
+# Bytes of a name on nearly all disks.
+_LONGEST_NAME = 255
+
 # Device and number of a file or link, which tell it from all others.
 Identity = tuple[int, int]
 
@@ -37,6 +40,16 @@ def file_identity(path: Path) -> Identity | None:
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
+
+
+def check_name(target: Path) -> None:
+    """Refuses a name that no disk takes.
+
+    Raises:
+        OutputError: It is too long.
+    """
+    if len(os.fsencode(target.name)) > _LONGEST_NAME:
+        raise OutputError(target, *_CAUSES[errno.ENAMETOOLONG])
 
 
 def store(

@@ -25,7 +25,7 @@ from kerasdenoise.images.png import encode_png
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.refusal import RefusedError
 from kerasdenoise.images.samples import BAND_PIXELS, to_pixels, to_samples
-from kerasdenoise.images.store import store
+from kerasdenoise.images.store import check_name, store
 from kerasdenoise.images.tiff import encode_tiff
 
 Quality = int | Literal["keep"] | None
@@ -99,7 +99,7 @@ def write_image(
 
 
 def check_writable(image: Image, target: Path, *, bit_depth: int | None = None) -> None:
-    """Refuses a picture that `write_image` would refuse for its size, depth or transparency.
+    """Refuses a picture that `write_image` would refuse for its size, depth, transparency or name.
 
     Args:
         image: The picture.
@@ -107,9 +107,10 @@ def check_writable(image: Image, target: Path, *, bit_depth: int | None = None) 
         bit_depth: See `encode_image`.
 
     Raises:
-        OutputError: The target's format cannot hold the picture.
+        OutputError: The target's format cannot hold the picture, or its name is too long.
         UsageError: There is no such depth.
     """
+    check_name(target)
     _check_choices(None, bit_depth)
     row = format_of_suffix(target) or FORMATS[image.format]
     _check(image, row, bit_depth or image.bit_depth, str(target))

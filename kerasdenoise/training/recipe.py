@@ -214,7 +214,8 @@ def read_recipe(path: Path) -> Recipe:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(path, f"cannot be read ({error})", "name a recipe file") from error
+        cause = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise RecipeError(path, f"cannot be read ({cause})", "name a recipe file") from error
     return parse_recipe(text, str(path))
 
 

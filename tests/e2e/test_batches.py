@@ -262,3 +262,16 @@ def test_a_folder_that_becomes_a_link_to_the_photos_costs_no_original(
     batch = Batch(treatment, skip_existing=False, as_json=False, quiet=True, report=Report())
     assert batch.run(plan) == 1
     assert (tmp_path / "photos" / "a.png").read_bytes() == original
+
+
+def test_a_dry_run_says_which_name_is_too_long(run_cli: Cli, write_photo: Write, tmp_path: Path):
+    write_photo("a.png")
+    write_photo(f"{'b' * 249}.png")
+    outcome = run_cli("denoise", ".", "--dry-run")
+    assert outcome.returncode == 1
+    assert "too long" in outcome.stderr
+    assert "1 planned, 1 failed" in outcome.stderr
+    outcome = run_cli("denoise", ".")
+    assert outcome.returncode == 1
+    assert "too long" in outcome.stderr
+    assert (tmp_path / "a_denoised.png").exists()

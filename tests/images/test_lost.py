@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
+from kerasdenoise.errors import InputError, OutputError
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.metadata_loss import lost_metadata
 from kerasdenoise.images.read import read_image
-from kerasdenoise.images.write import encode_image
+from kerasdenoise.images.write import check_writable, encode_image
 
 Encoded = Callable[..., bytes]
 
@@ -145,3 +148,36 @@ def test_a_damaged_profile_is_named(encoded: Encoded, body: bytes) -> None:
     image = read_image(with_chunk(encoded("RGB", "PNG"), b"iCCP", body))
     assert image.metadata.icc is None
     assert "damaged color profile" in image.notes[0]
+
+
+def test_long_xmp_becomes_extended_xmp() -> None:
+    inner = b"<x:xmpmeta><rdf:RDF>" + b"".join(b"<a>%d</a>" % n for n in range(20_000))
+    inner += b"</rdf:RDF></x:xmpmeta>"
+    xmp = b"<?xpacket begin='' id=''?>" + inner + b"<?xpacket end='w'?>"
+    image = Image(np.zeros((9, 8, 3), np.float32), format="JPEG", metadata=Metadata(xmp=xmp))
+    again = read_image(encode_image(image))
+    assert len(again.metadata.xmp or b"") < 1000
+    parts = again.metadata.xmp_extension
+    assert len(parts) > 1
+    name = parts[0][:32]
+    assert name == hashlib.md5(inner).hexdigest().upper().encode()
+    assert b'HasExtendedXMP="' + name in (again.metadata.xmp or b"")
+    whole = bytearray(len(inner))
+    for part in parts:
+        length, at = struct.unpack_from(">LL", part, 32)
+        assert (part[:32], length) == (name, len(inner))
+        whole[at : at + len(part) - 40] = part[40:]
+    assert whole == inner
+
+
+def test_a_name_that_is_too_long_is_refused_before_the_work(tmp_path: Path) -> None:
+    image = Image(np.zeros((9, 8, 3), np.float32), format="PNG")
+    check_writable(image, tmp_path / f"{'ü' * 125}.png")
+    with pytest.raises(OutputError, match="too long"):
+        check_writable(image, tmp_path / f"{'ü' * 127}.png")
+
+
+def test_an_address_is_no_file() -> None:
+    for source in (Path("https://example.com/a.jpg"), Path("http://example.com")):
+        with pytest.raises(InputError, match=r"https?://example\.com.*: is an address"):
+            read_image(source)

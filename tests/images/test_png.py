@@ -164,3 +164,20 @@ def test_an_animation_of_16_bits_is_refused(make_png: MakePng) -> None:
     with pytest.raises(InputError, match="is an animation"):
         read_image(data)
     assert read_image(data, first_only=True).notes
+
+
+def test_libpng_says_nothing_to_the_user(
+    make_png: Callable[..., bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
+    # A filter that there is not; and a picture that is whole, beside which somebody talks.
+    rows = [bytes(2 * 3)] * 2
+    data = bytearray(make_png((2, 3), 16, 0, rows))
+    at = data.index(b"IDAT")
+    (length,) = struct.unpack_from(">I", data, at - 4)
+    packed = zlib.compress(b"\x09" + rows[0] + b"\x00" + rows[1])
+    body = b"IDAT" + packed
+    new = struct.pack(">I", len(packed)) + body + struct.pack(">I", zlib.crc32(body))
+    data[at - 4 : at + 8 + length] = new
+    with pytest.raises(InputError, match="cannot be decoded"):
+        read_image(bytes(data))
+    assert capfd.readouterr().err == ""

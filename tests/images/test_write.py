@@ -99,7 +99,6 @@ def test_the_suffix_decides_the_format(
             {"format": "WEBP", "metadata": Metadata(icc=b"\0" * 16 + b"GRAY" + b"\0" * 108)},
             "WebP has no gray pictures",
         ),
-        ({}, {"format": "JPEG", "metadata": Metadata(xmp=b"x" * 70_000)}, "XMP data is too long"),
     ],
 )
 def test_what_a_format_cannot_hold_is_refused(
