@@ -14,11 +14,19 @@ from kerasdenoise._version import __version__
 
 if TYPE_CHECKING:
     from kerasdenoise import layers
-    from kerasdenoise.export.saved_model import load_model
+    from kerasdenoise.export.saved_model import load_model, save_model
     from kerasdenoise.inference.denoiser import Denoiser, denoise
     from kerasdenoise.zoo import list_models
 
-__all__ = ["Denoiser", "__version__", "denoise", "layers", "list_models", "load_model"]
+__all__ = [
+    "Denoiser",
+    "__version__",
+    "denoise",
+    "layers",
+    "list_models",
+    "load_model",
+    "save_model",
+]
 
 # Imported on use: denoising needs no Keras, and asking for the version needs nothing.
 _HOMES = {
@@ -26,6 +34,7 @@ _HOMES = {
     "denoise": "kerasdenoise.inference.denoiser",
     "list_models": "kerasdenoise.zoo",
     "load_model": "kerasdenoise.export.saved_model",
+    "save_model": "kerasdenoise.export.saved_model",
 }
 
 

@@ -30,6 +30,23 @@ def psnr(clean: np.ndarray, denoised: np.ndarray, *, peak: float = 1.0) -> float
     return math.inf if error == 0 else 10 * math.log10(peak**2 / error)
 
 
+def warn_if_worse(what: str, noisy: float, denoised: float) -> list[str]:
+    """Says that a network leaves images worse than they were given to it.
+
+    Args:
+        what: What was measured.
+        noisy: PSNR of the noisy images in dB.
+        denoised: PSNR of the same, denoised.
+
+    Returns:
+        A line of text, or none if that is not so.
+    """
+    if not denoised < noisy:
+        return []
+    figures = f"{denoised:.2f} dB, noisy {noisy:.2f} dB"
+    return [f"warning: {what}: denoised images are worse than noisy ones ({figures})"]
+
+
 def ssim(clean: np.ndarray, denoised: np.ndarray, *, peak: float = 1.0) -> float:
     """Mean structural similarity, over channels as well.
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from kerasdenoise.metrics import psnr, ssim
+from kerasdenoise.metrics import psnr, ssim, warn_if_worse
 
 SHAPES = [(11, 11, 3), (12, 31, 1), (64, 48, 3), (57, 83, 3), (40, 40, 1)]
 LEVELS = [0.005, 0.1, 0.5]
@@ -100,3 +100,12 @@ def test_other_shapes_are_refused(metric, other: tuple[int, ...]):
 def test_ssim_needs_room_for_its_window(shape: tuple[int, ...]):
     with pytest.raises(ValueError, match="at least 11"):
         ssim(np.zeros(shape), np.zeros(shape))
+
+
+def test_only_what_is_worse_than_its_input_is_warned_of():
+    (line,) = warn_if_worse("gaussian:25", 20.17, 19.5)
+    assert line.startswith("warning: gaussian:25: ")
+    assert "19.50 dB" in line
+    assert "noisy 20.17 dB" in line
+    for noisy, denoised in ((20.0, 20.0), (20.0, 30.0), (math.nan, 20.0), (20.0, math.inf)):
+        assert warn_if_worse("gaussian:25", noisy, denoised) == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kerasdenoise.cli.report import Report, is_terminal, print_error, verbose_option
+from kerasdenoise.cli.report import Report, is_terminal, print_error, say, verbose_option
 from kerasdenoise.cli.target import check_target
 from kerasdenoise.foreign import printable
 
@@ -90,6 +90,7 @@ def command(
     from kerasdenoise._version import __version__
     from kerasdenoise.evaluation.report import print_table, save, to_json
     from kerasdenoise.inference.denoiser import Denoiser
+    from kerasdenoise.metrics import warn_if_worse
 
     if bool(noises) == pairs:
         raise click.UsageError("Give either --noise or --pairs.", ctx)
@@ -117,6 +118,9 @@ def command(
             click.echo(text, nl=False)
         else:
             save(text, target)
+    for result in results:
+        for line in warn_if_worse(result.noise, result.mean("noisy_psnr"), result.mean("psnr")):
+            say(line)
     failures = [failure for result in results for failure in result.failures]
     for failure in failures:
         print_error(failure.error)

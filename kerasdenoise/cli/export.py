@@ -284,6 +284,7 @@ def _measure(model: Path, recipe: Recipe, root: Path) -> list[dict[str, Any]]:
     from kerasdenoise.evaluation.corruption import Corruption
     from kerasdenoise.evaluation.samples import Corrupted, Pairs, find_images, find_pairs
     from kerasdenoise.inference.denoiser import Denoiser
+    from kerasdenoise.metrics import warn_if_worse
 
     denoiser = Denoiser(model)
     rows: list[dict[str, Any]] = []
@@ -309,5 +310,8 @@ def _measure(model: Path, recipe: Recipe, root: Path) -> list[dict[str, Any]]:
                 "ssim": result.mean("ssim"),
             }
             rows.append(row)
-            say(f"{section.name} {result.noise}: {row['noisy_psnr']:.2f} to {row['psnr']:.2f} dB")
+            named = f"{section.name} {result.noise}"
+            say(f"{named}: {row['noisy_psnr']:.2f} to {row['psnr']:.2f} dB")
+            for line in warn_if_worse(named, row["noisy_psnr"], row["psnr"]):
+                say(line)
     return rows

@@ -51,6 +51,7 @@ def command(
     step. Progress is printed at each checkpoint; curves.png in the run's folder shows it all.
     """
     started = time.monotonic()
+    from kerasdenoise.metrics import warn_if_worse
     from kerasdenoise.runtime import prepare_keras
 
     prepare_keras()
@@ -71,6 +72,9 @@ def command(
     if last is None:
         say(f"{folder}: nothing left to do")
         return
+    for kind, noisy in last.noisy.items():
+        for line in warn_if_worse(kind, noisy, last.psnr[kind]):
+            say(line)
     following = f"export {folder}"
     if last.step < last.steps:
         options = [f" {name} {path}" for name, path in (("--run", run), ("--data", data)) if path]
@@ -79,7 +83,10 @@ def command(
 
 
 def _print_progress(progress: Progress) -> None:
-    figures = "  ".join(f"{kind} {psnr:.2f} dB" for kind, psnr in progress.psnr.items())
+    given = {kind: f" (noisy {psnr:.2f})" for kind, psnr in progress.noisy.items()}
+    figures = "  ".join(
+        f"{kind} {psnr:.2f} dB{given.get(kind, '')}" for kind, psnr in progress.psnr.items()
+    )
     if progress.silent >= _MANY_SILENT:
         figures += f"  {progress.silent:.0%} of the units silent: try a lower peak"
     say(

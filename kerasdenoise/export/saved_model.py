@@ -65,6 +65,65 @@ def load_model(name: str | Path) -> keras.Model:
         ) from error
 
 
+def save_model(
+    denoiser: keras.Model,
+    folder: str | Path,
+    *,
+    like: str | Path,
+    summary: str | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Saves a network that was trained further, so that `Denoiser` and `denoise` take it.
+
+    >>> network = kerasdenoise.load_model("photo")
+    >>> network.fit(...)
+    >>> kerasdenoise.Denoiser(kerasdenoise.save_model(network, "my_photo", like="photo"))
+
+    Args:
+        denoiser: The network, as `load_model` gave it, with other weights.
+        folder: The folder to write, which appears when it is complete.
+        like: Name or folder of the saved model that it was trained further from. It says how
+            far a pixel reaches, and under which license the weights are.
+        summary: One line: what it is for.
+        overwrite: Whether a folder that exists is replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: If the folder exists.
+        ModelError: If there is no such saved model, the network is another one than that, or
+            LiteRT does not compute what it does.
+        OutputError: If the folder cannot be written.
+    """
+    from kerasdenoise.export.runnable import write_runnable
+
+    info, target = find_model(like), Path(folder).absolute()
+    if target.exists() and not overwrite:
+        raise UsageError(folder, "exists", "give another folder, or overwrite=True to replace it")
+    shapes = [[tuple(w.shape) for w in each.weights] for each in (denoiser, load_model(like))]
+    if shapes[0] != shapes[1]:
+        raise ModelError(
+            denoiser.name, f"is another network than {info.name}", "give what it was trained from"
+        )
+    entry = read_json(info.folder / "config.json")
+    config = make_config(info.architecture, entry["config"])
+    with workplace(target) as temporary:
+        made = temporary / target.name
+        made.mkdir()
+        denoiser.save(made / "model.keras")
+        write_json(made / "config.json", entry)
+        metadata = {
+            **{key: info.metadata[key] for key in ("architecture", "license")},
+            "name": target.name,
+            "summary": summary or f"{info.name}, trained further",
+            **write_runnable(denoiser, config, made),
+        }
+        write_json(made / "metadata.json", metadata)
+        replace_folder(made, target, temporary / "replaced")
+    return target
+
+
 def write_saved_model(
     denoiser: keras.Model,
     recipe: Recipe,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -43,6 +43,8 @@ class Progress:
         learning_rate: The rate of the last step.
         seconds: Time since the last checkpoint, measuring included.
         seconds_per_step: The same for one step.
+        noisy: PSNR in dB of the noisy images, for each corruption; empty where the network is to
+            find something else than the clean image.
     """
 
     step: int
@@ -53,6 +55,7 @@ class Progress:
     learning_rate: float
     seconds: float
     seconds_per_step: float
+    noisy: dict[str, float] = field(default_factory=dict)
 
     @property
     def seconds_left(self) -> float:
@@ -104,6 +107,7 @@ def train(
             if recipe.model.revive:
                 revive(task.denoiser, [task(sampler.batch_of(i))["inputs"] for i in range(_JUDGED)])
     validation = Validation(recipe, root)
+    noisy = validation.measure_noisy()
     batches = sampler.batches(step)
     train_on = make_steps(task)
     log = read_log(run, step)
@@ -133,6 +137,7 @@ def train(
             learning_rate=float(task.optimizer.learning_rate),
             seconds=took,
             seconds_per_step=took / done,
+            noisy=noisy,
         )
         log.append(vars(progress))
         # The log first: if only one of the two is written, its last entry is dropped and

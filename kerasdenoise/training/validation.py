@@ -73,6 +73,18 @@ class Validation:
         """
         return {case.kind: self._measure(denoiser, case, psnr) for case in self._cases}
 
+    def measure_noisy(self) -> dict[str, float]:
+        """Returns the mean PSNR in dB of the noisy images, not clipped, for each corruption.
+
+        Empty where the recipe's objective wants something else than the clean image.
+        """
+        if not np.array_equal(self._truth, self._clean):
+            return {}
+        return {
+            kind: float(np.mean([psnr(*pair) for pair in zip(self._clean, noisy, strict=True)]))
+            for kind, noisy in self._noisy.items()
+        }
+
     def measure_ssim(self, denoiser: keras.Model) -> float:
         """Returns the mean SSIM over all corruptions; crops have sides of at least 11."""
         values = [self._measure(denoiser, case, ssim) for case in self._cases]

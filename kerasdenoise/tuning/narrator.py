@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kerasdenoise.tuning.results import find_best, read_results
+from kerasdenoise.tuning.results import describe_noisy, find_best, read_results
 from kerasdenoise.tuning.study import Study
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Narrator:
         latency = figures["latency"]
         time_ = f", {latency:.0f} ms per megapixel" if latency is not None else ""
         self._say(
-            f"{self._name}: {figures['psnr']:.2f} dB, SSIM {figures['ssim']:.3f}, "
+            f"{self._name}: {figures['psnr']:.2f} dB{describe_noisy(figures)}, "
+            f"SSIM {figures['ssim']:.3f}, "
             f"{figures['parameters']:,} parameters, {figures['mac_per_pixel']:,} MAC per "
             f"pixel{time_}"
         )

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerasdenoise.metrics import warn_if_worse
 from kerasdenoise.tuning.files import write_whole
 from kerasdenoise.tuning.importance import describe_best, measure_importance
 from kerasdenoise.tuning.narrator import describe_duration, describe_value
 from kerasdenoise.tuning.pareto import find_front
 from kerasdenoise.tuning.pictures import draw_front, draw_parallel
-from kerasdenoise.tuning.results import Result, find_best, read_results
+from kerasdenoise.tuning.results import Result, describe_noisy, find_best, read_results
 from kerasdenoise.tuning.study import Study
 
 REPORT, TUNED = "report.md", "tuned.toml"
@@ -39,9 +40,14 @@ def write_report(study: Study) -> list[str]:
     if best is None:
         return [f"{line}, none completed; see {files[0]}"]
     figures = best.figures
-    line += f"; the best is trial {best.number}: {figures['psnr']:.2f} dB, "
+    line += (
+        f"; the best is trial {best.number}: {figures['psnr']:.2f} dB{describe_noisy(figures)}, "
+    )
+    noisy = figures.get("noisy")
+    worse = [] if noisy is None else warn_if_worse("the best trial", noisy, figures["psnr"])
     return [
         f"{line}SSIM {figures['ssim']:.3f}, {figures['mac_per_pixel']:,} MAC per pixel",
+        *worse,
         f"written: {', '.join(map(str, files))}; next: kerasdenoise train {files[1]}",
     ]
 
@@ -93,7 +99,7 @@ def make_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _tuned(study: Study, best: Result, trials: int) -> str:
     figures, settings = best.figures, study.settings
     text = (best.folder / "recipe.toml").read_text("utf-8")
-    reached = f"{figures['psnr']:.2f} dB and SSIM {figures['ssim']:.4f}"
+    reached = f"{figures['psnr']:.2f} dB{describe_noisy(figures)} and SSIM {figures['ssim']:.4f}"
     share = "" if best.share == 1 else f" after {figures['steps']:,} of its steps"
     return (
         f"# Trial {best.number} of {trials} of a {settings.tuner} search for {settings.objective}: "
@@ -125,6 +131,7 @@ def _describe_trials(done: list[Result], names: list[str], figure: str) -> str:
     rows = [
         [
             str(result.number),
+            _number(result.figures.get("noisy")),
             f"{result.figures['psnr']:.2f}",
             f"{result.figures['ssim']:.4f}",
             f"{result.figures['parameters']:,}",
@@ -136,7 +143,15 @@ def _describe_trials(done: list[Result], names: list[str], figure: str) -> str:
         ]
         for result in order
     ]
-    heading = ["", "PSNR, dB", "SSIM", "parameters", "MAC per pixel", "LiteRT, ms per megapixel"]
+    heading = [
+        "",
+        "noisy, dB",
+        "PSNR, dB",
+        "SSIM",
+        "parameters",
+        "MAC per pixel",
+        "LiteRT, ms per megapixel",
+    ]
     table = make_table([*heading, "steps", "s", *names], rows)
     return (
         f"{table}\n\nThe best come first. PSNR and SSIM are of images that no trial was trained "
@@ -194,6 +209,10 @@ def _describe_failed(failed: list[Result]) -> str:
         for result in failed
     ]
     return make_table(("trial", "why", "settings"), rows)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _latency(result: Result) -> str:

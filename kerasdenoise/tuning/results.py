@@ -75,6 +75,12 @@ def _read(folder: Path) -> Result:
     )
 
 
+def describe_noisy(figures: dict[str, Any]) -> str:
+    """Says the PSNR of what a trial denoised, in brackets; empty if it is not known."""
+    noisy = figures.get("noisy")
+    return "" if noisy is None else f" (noisy {noisy:.2f} dB)"
+
+
 def find_best(results: list[Result], objective: str) -> Result | None:
     """Returns the best trial among those that did the largest part of their steps."""
     done = [result for result in results if result.status == "completed"]

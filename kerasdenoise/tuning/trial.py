@@ -54,7 +54,8 @@ def run_trial(
         report: Called at each checkpoint.
 
     Returns:
-        `psnr` and `ssim`, means over images and noises; `noises`, the PSNR of each; `parameters`;
+        `psnr` and `ssim`, means over images and noises; `noises`, the PSNR of each; `noisy`, the
+        mean PSNR of what was denoised, None where that is not to become clean; `parameters`;
         `mac_per_pixel`; `latency`, LiteRT's milliseconds for a megapixel on one core, or None
         where it cannot run; `steps` done; `seconds` of training and measuring.
 
@@ -74,12 +75,13 @@ def run_trial(
     train(recipe, run, Path(recipe.data.root), stop_at=stop, report=report)
     trained = time.monotonic()
     log = read_log(run, stop)
-    noises = log[-1]["psnr"]
+    noises, noisy = log[-1]["psnr"], log[-1].get("noisy")
     _, denoiser = load_run(run)
     result = {
         "psnr": statistics.mean(noises.values()),
         "ssim": Validation(recipe, Path(recipe.data.root)).measure_ssim(denoiser),
         "noises": noises,
+        "noisy": statistics.mean(noisy.values()) if noisy else None,
         "parameters": denoiser.count_params(),
         **_measure_cost(denoiser, make_config(recipe.model.architecture, recipe.model.config)),
         "steps": stop,

@@ -77,6 +77,12 @@ def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     Raises:
         ModelError: There is no such model, or its metadata cannot be read.
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise ModelError(
+            f"a {type(name_or_path).__name__}",
+            "is no name or folder of a saved model",
+            "write a Keras network by kerasdenoise.save_model, and give its folder",
+        )
     asked = os.fspath(name_or_path)
     entries = _entries(model_folders())
     if isinstance(name_or_path, str) and asked in entries:

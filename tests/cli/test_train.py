@@ -69,3 +69,21 @@ def test_many_silent_units_are_said(
     outcome = command("train", RECIPE)
     assert outcome.code == 0
     assert ("25% of the units silent: try a lower peak" in outcome.err) is said
+
+
+@pytest.mark.parametrize(("psnr", "worse"), [(19.0, True), (30.0, False)])
+def test_the_noisy_psnr_stands_beside_and_a_network_that_is_worse_is_warned_of(
+    command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, psnr: float, worse: bool
+):
+    progress = run_module.Progress(
+        2, 2, 0.1, {"gaussian:25": psnr}, 0.0, 1e-3, 1.0, 1.0, noisy={"gaussian:25": 20.17}
+    )
+
+    def train(*_: object, report: Callable[..., None], **__: object) -> run_module.Progress:
+        report(progress)
+        return progress
+
+    monkeypatch.setattr(run_module, "train", train)
+    outcome = command("train", RECIPE)
+    assert f"gaussian:25 {psnr:.2f} dB (noisy 20.17)" in outcome.err
+    assert ("warning: gaussian:25" in outcome.err) is worse

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasdenoise
 from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
 from kerasdenoise.export import litert, saved_model
 from kerasdenoise.export.saved_model import load_model, write_saved_model
@@ -243,3 +244,31 @@ def test_no_git_is_no_obstacle(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(subprocess, "run", missing)
     assert saved_model._commit() == "unknown"
+
+
+def test_a_network_that_was_trained_further_is_saved_and_denoises(
+    saved_models: Path, tmp_path: Path
+):
+    source = saved_models / "quick"
+    network = kerasdenoise.load_model(source)
+    tail = network.get_layer("tail")
+    tail.set_weights([weight + 0.01 for weight in tail.get_weights()])
+    folder = kerasdenoise.save_model(network, tmp_path / "mine", like=source)
+    assert folder == tmp_path / "mine"
+    noisy = np.random.default_rng(0).random((16, 24, 3), np.float32)
+    expected = keras.ops.convert_to_numpy(network(noisy[np.newaxis]))[0]
+    denoised = kerasdenoise.Denoiser(folder).denoise_pixels(noisy)
+    inner = (slice(4, -4), slice(4, -4))
+    before = kerasdenoise.Denoiser(source).denoise_pixels(noisy)
+    assert np.abs(denoised - before)[inner].max() > 1e-3
+    again = keras.ops.convert_to_numpy(kerasdenoise.load_model(folder)(noisy[np.newaxis]))[0]
+    np.testing.assert_allclose(again, expected, atol=1e-6)
+
+    with pytest.raises(UsageError, match="exists"):
+        kerasdenoise.save_model(network, folder, like=source)
+    other = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(3, 3)])
+    with pytest.raises(ModelError, match="is another network"):
+        kerasdenoise.save_model(other, tmp_path / "other", like=source)
+    assert not (tmp_path / "other").exists()
+    with pytest.raises(ModelError, match="save_model"):
+        kerasdenoise.Denoiser(network)  # pyright: ignore[reportArgumentType]

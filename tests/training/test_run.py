@@ -53,6 +53,7 @@ def test_a_run_writes_checkpoint_log_and_curves(finished: Path):
         assert entry["steps"] == 6
         assert entry["loss"] > 0
         assert 10 < entry["psnr"]["gaussian:25"] < 40
+        assert entry["noisy"]["gaussian:25"] == pytest.approx(20.17, abs=0.2)
     with Image.open(finished / "curves.png") as curves:
         curves.load()
         assert min(curves.size) > 300

@@ -95,7 +95,7 @@ def test_a_report_has_all_of_a_study(
     lines = write_report(study)
     assert lines[0].startswith(f"{study.folder}: 12 trials, 1 failed; the best is trial ")
     text = (study.folder / "report.md").read_text("utf-8")
-    assert "| 4 | loss / not finite |" in text
+    assert "| 4 | ValueError: loss / not finite |" in text
     assert "| noise | gaussian:25 |" in text
     rows = [line for line in text.splitlines() if line.startswith("| ") and "1,000" in line]
     assert len(rows) > 11  # trials, and the front
