@@ -228,7 +228,8 @@ class Camera(Noise):
 
         response = ops.concatenate([luma, chroma, chroma], axis=1)
         both = ops.matmul(noise, _TO_YCC), ops.matmul(shift, _TO_YCC)
-        edges = _find_edges(clean, per_image(clean, *map(math.log, self.edge), seed))
+        low, high = (math.log(slope) for slope in self.edge)
+        edges = _find_edges(clean, per_image(clean, low, high, seed))
         spared = is_denoised * per_image(noise, *self.spared, seed) * edges
         flattened = ops.maximum(per_image(noise, *self.flattened, seed), 0.0)
         kept = 1.0 - flattened * (1.0 - edges)

@@ -58,7 +58,8 @@ class Validation:
             )
         clean = np.stack([_center(photo, crop) for photo in photos]) / np.float32(255)
         truth = get_truth(recipe.optimization.objective)
-        self._cases = []
+        self._wants_images = recipe.optimization.objective != "border"
+        self._cases: list[_Case] = []
         for kind in recipe.report.noises:
             seed = keras.random.SeedGenerator(recipe.seed)
             noisy, expected = parse_noise(kind).draw_pair(keras.ops.convert_to_tensor(clean), seed)
@@ -76,13 +77,15 @@ class Validation:
     def measure_noisy(self) -> dict[str, float]:
         """Returns the mean PSNR in dB of the noisy images, not clipped, for each corruption.
 
-        Empty where the recipe's objective wants something else than the clean image.
+        Empty where the recipe's objective wants something else than images.
         """
-        if not np.array_equal(self._truth, self._clean):
+        if not self._wants_images:
             return {}
         return {
-            kind: float(np.mean([psnr(*pair) for pair in zip(self._clean, noisy, strict=True)]))
-            for kind, noisy in self._noisy.items()
+            case.kind: float(
+                np.mean([psnr(*pair) for pair in zip(case.truth, case.noisy, strict=True)])
+            )
+            for case in self._cases
         }
 
     def measure_ssim(self, denoiser: keras.Model) -> float:
