@@ -68,7 +68,7 @@ class Camera(Noise):
         denoised: Share of the images whose noise is reduced by the camera.
         luma_smoothing: Range of the share of luma's noise that is replaced by its local mean.
         luma_width: Range of the deviation, in pixels, of that mean's Gaussian window.
-        chroma_smoothing: The same share for chroma.
+        chroma_smoothing: The same share for chroma; at least luma's.
         chroma_width: The same deviation for chroma.
         blotch_smoothing: The same share for what is left of chroma, over a wider window.
         blotch_width: Range of that window's deviation.
@@ -100,14 +100,14 @@ class Camera(Noise):
     black: tuple[float, float] = (-0.02, 0.01)
     white: tuple[float, float] = (0.92, 1.08)
     gain: tuple[float, float] = (1.2, 2.4)
-    saturation: tuple[float, float] = (1.2, 2.2)
+    saturation: tuple[float, float] = (1.0, 2.0)
     softness: tuple[float, float] = (0.0, 1.0)
     denoised: float = 0.75
-    luma_smoothing: tuple[float, float] = (0.2, 0.99)
-    luma_width: tuple[float, float] = (1.0, 8.0)
+    luma_smoothing: tuple[float, float] = (0.0, 0.98)
+    luma_width: tuple[float, float] = (1.0, 10.0)
     chroma_smoothing: tuple[float, float] = (0.2, 1.0)
     chroma_width: tuple[float, float] = (1.0, 4.0)
-    blotch_smoothing: tuple[float, float] = (0.0, 0.97)
+    blotch_smoothing: tuple[float, float] = (0.3, 0.98)
     blotch_width: tuple[float, float] = (4.0, 12.0)
     edge: tuple[float, float] = (0.015, 0.08)
     spared: tuple[float, float] = (0.0, 1.0)
@@ -216,12 +216,13 @@ class Camera(Noise):
 
         softness = gaussian_response(per_image(noise, *self.softness, seed), height, width)
         is_denoised = ops.cast(per_image(noise, 0.0, 1.0, seed) < self.denoised, "float32")
-        share = is_denoised * strong(self.luma_smoothing)
-        luma = softness * removed(share, per_image(noise, *self.luma_width, seed))
+        least = is_denoised * strong(self.luma_smoothing)
+        luma = softness * removed(least, per_image(noise, *self.luma_width, seed))
         amount = per_image(noise, *self.sharpening, seed)
         luma = luma * removed(-amount, _UNSHARP_WIDTH * ops.ones_like(amount))
 
-        share = is_denoised * strong(self.chroma_smoothing)
+        # No camera denoises luma harder than color.
+        share = ops.maximum(is_denoised * strong(self.chroma_smoothing), least)
         chroma = softness * removed(share, per_image(noise, *self.chroma_width, seed))
         share = is_denoised * strong(self.blotch_smoothing)
         chroma = chroma * removed(share, per_image(noise, *self.blotch_width, seed))

@@ -142,6 +142,15 @@ def test_chroma_is_smoothed_without_luma():
     assert neighbors(smoothed) > 0.9 > neighbors(blue)
 
 
+def test_luma_is_never_smoothed_more_than_chroma():
+    luma, blue = processed()
+    less, also = processed(
+        denoised=1.0, luma_smoothing=(0.9, 0.9), luma_width=(3.0, 3.0), chroma_width=(3.0, 3.0)
+    )
+    assert less.std() < 0.4 * luma.std()
+    assert also.std() < 0.4 * blue.std()
+
+
 def test_strong_smoothing_of_chroma_is_likelier():
     noise = dataclasses.replace(
         raw(0.001),

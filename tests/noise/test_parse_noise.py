@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.noise import Camera, Gaussian, Noise, parse_noise
+from kerasdenoise.noise import Camera, Film, Gaussian, Noise, parse_noise
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,7 @@ from kerasdenoise.noise import Camera, Gaussian, Noise, parse_noise
         ("camera", Camera()),
         ("camera:", Camera()),
         ("camera:0.004", Camera(shot=(0.004, 0.004))),
+        ("film:10", Film(10 / 255, 10 / 255)),
         ("camera:reduced", Camera(reduction=(0.6, 0.95))),
     ],
 )
