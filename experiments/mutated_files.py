@@ -342,7 +342,7 @@ def _fill(text: str) -> str:
 def main() -> None:
     """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(description="Reads damaged files and counts what happens.")
-    parser.add_argument("--files", type=int, default=800, help="of each format")
+    parser.add_argument("--files", type=int, default=400, help="of each format")
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--result", type=Path, default=RESULT)

@@ -63,7 +63,7 @@ def write_previews(
     failed = 0
     for job in plan.jobs:
         try:
-            treatment.write_picture(preview(job.source, treatment, point), job.target)
+            treatment.write_picture(preview(job.source, treatment, point), job.target, job)
         except KerasDenoiseError as error:
             report.traceback(error)
             print_error(error)

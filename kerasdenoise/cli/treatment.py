@@ -117,9 +117,9 @@ class Treatment:
         )
         return self._notes(denoised, format_of_suffix(target) or FORMATS[denoised.format])
 
-    def write_picture(self, picture: Image, target: Path) -> None:
+    def write_picture(self, picture: Image, target: Path, job: Job | None = None) -> None:
         """Writes a picture that shows photos, rather than one; it is coded as usual."""
-        write_image(picture, target, overwrite=self.overwrite)
+        write_image(picture, target, overwrite=self.overwrite, job=job)
 
     def _notes(self, denoised: Image, row: Format) -> tuple[str, ...]:
         wanted = replace(denoised, metadata=apply_policy(denoised.metadata, self.metadata))

@@ -22,7 +22,7 @@ from kerasdenoise.export.operations import check_operations
 from kerasdenoise.export.parity import ParityGate, load_photos
 from kerasdenoise.export.quantize import draw_noisy_patches
 from kerasdenoise.export.separate import separate_activations
-from kerasdenoise.export.sidecar import describe_file, stride_of
+from kerasdenoise.export.sidecar import describe_file, halo_of, stride_of
 from kerasdenoise.export.variant import Variant
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def write_files(
         ModelError: A file cannot be made, computes something else, or loses too much.
     """
     for variant in order.variants:
-        variant.check(stride_of(metadata))
+        variant.check(stride_of(metadata), halo_of(metadata))
     root = order.data or Path(recipe.data.root)
     photos, called = load_photos(recipe, root, metadata["channels"], order.photos)
     gate = ParityGate(denoiser, photos, called, metadata["stride"], order.force)

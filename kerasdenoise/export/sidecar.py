@@ -75,11 +75,17 @@ def _describe(name: str, detail: Mapping[str, Any]) -> dict[str, Any]:
 def _describe_tile(metadata: Mapping[str, Any], size: int | None) -> dict[str, Any] | None:
     if metadata["global_context"]:
         return None
-    stride = stride_of(metadata)
-    halo = fixed_halo(metadata["radius"], stride, keeps_tone=_keeps_tone(metadata))
-    # A tile that is all halo serves images of its own size alone.
-    step = size - 2 * halo if size and size > 2 * halo else None
-    return {"size": size, "stride": stride, "halo": halo, "step": step}
+    halo = halo_of(metadata)
+    step = size - 2 * halo if size else None
+    return {"size": size, "stride": stride_of(metadata), "halo": halo, "step": step}
+
+
+def halo_of(metadata: Mapping[str, Any]) -> int:
+    """Returns the pixels at each border of a tile that are cut off; 0 where tiles do not suit."""
+    if metadata["global_context"]:
+        return 0
+    keeps_tone = _keeps_tone(metadata)
+    return fixed_halo(metadata["radius"], stride_of(metadata), keeps_tone=keeps_tone)
 
 
 def _keeps_tone(metadata: Mapping[str, Any]) -> bool:

@@ -39,14 +39,16 @@ class Variant:
         """The file's name."""
         return f"{self.name}.tflite"
 
-    def check(self, stride: int) -> None:
-        """Refuses a size that a network cannot have.
+    def check(self, stride: int, halo: int = 0) -> None:
+        """Refuses a size that a network cannot have, or of which a photo gets nothing.
 
         Args:
             stride: What height and width are multiples of.
+            halo: Pixels at each border of a tile that are cut off; 0 for networks that tiles do
+                not suit.
 
         Raises:
-            UsageError: The size is no such multiple, or one is missing.
+            UsageError: The size is no such multiple, is all halo, or is missing.
         """
         if self.size is None:
             if self.target == "mobile":
@@ -61,4 +63,10 @@ class Variant:
                 f"--size {self.size}",
                 f"is no multiple of {stride}, which this model's images are",
                 f"give {below} or {below + stride}",
+            )
+        elif self.size <= 2 * halo:
+            raise UsageError(
+                f"--size {self.size}",
+                f"leaves nothing of a tile: {halo} pixels at each border are cut off",
+                f"give {2 * halo + stride} at least, or {4 * halo} for half of the arithmetic",
             )

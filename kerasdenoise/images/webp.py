@@ -8,10 +8,18 @@ from kerasdenoise.images.image import Image
 from kerasdenoise.images.pillow_pixels import decode, metadata_of, open_picture
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 
+_KNOWN = frozenset(
+    (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ")
+)
+
 
 def read_webp(data: bytes, reading: Reading) -> Image:
     """Reads a WebP file; refuses animations, and a file that ends early."""
-    lossless = b"VP8L" in _chunk_names(data)
+    names = _chunk_names(data)
+    lossless = b"VP8L" in names
+    if lost := sorted(names - _KNOWN):
+        listed = ", ".join(name.decode("ascii", "replace").strip() for name in lost)
+        reading.notes.append(f"has chunks of {listed}: they are left out")
     picture = open_picture(data, "WEBP", reading)
     pixels, alpha = decode(picture, reading)
     return Image(pixels, alpha, format="WEBP", metadata=metadata_of(picture), lossless=lossless)

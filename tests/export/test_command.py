@@ -43,7 +43,7 @@ def test_a_run_becomes_a_model_with_its_figures(
         spots.resize((50, 40), Image.Resampling.BICUBIC).save(tmp_path / f"textures/{name}.png")
     zoo = tmp_path / "zoo"
 
-    options = ["--data", tmp_path, "--target", "mobile", "--size", 32]
+    options = ["--data", tmp_path, "--target", "mobile", "--size", 56]
     result = _export(training_run, "--name", "mine", "-o", zoo, *options)
 
     assert result.returncode == 0, result.stderr
@@ -61,12 +61,12 @@ def test_a_run_becomes_a_model_with_its_figures(
     card = (zoo / "mine/README.md").read_text("utf-8")
     assert "| Textures | 2 | gaussian:25 |" in card
     assert "| `model.tflite` | float32 | CPUs | any |" in card
-    assert "| `mobile_32.tflite` | float32 | phones | 32 |" in card
+    assert "| `mobile_56.tflite` | float32 | phones | 56 |" in card
     assert re.search(
-        r"^mobile_32\.tflite +[\d,]+ bytes +[\d.]+ dB, Keras [\d.]+", result.stderr, re.M
+        r"^mobile_56\.tflite +[\d,]+ bytes +[\d.]+ dB, Keras [\d.]+", result.stderr, re.M
     )
     # It sees 23 pixels around each.
-    assert "of its 32 pixels a side all but 0 are halo: with --size 128 a photo" in result.stderr
+    assert "of its 56 pixels a side all but 8 are halo: with --size 128 a photo" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -113,11 +113,11 @@ def test_a_saved_model_becomes_files_in_a_folder_of_its_name(
     saved_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    options = ["--target", "mobile", "--size", "32", "--size", "40", "--float32", "--float16"]
+    options = ["--target", "mobile", "--size", "56", "--size", "64", "--float32", "--float16"]
     result = CliRunner().invoke(group, ["export", "quick", *options])
     assert result.exception is None, result.output
     files = {path.name for path in (tmp_path / "exported/quick").glob("*.tflite")}
-    sizes = ("32", "40")
+    sizes = ("56", "64")
     assert files == {f"mobile_{size}{kind}.tflite" for size in sizes for kind in ("", "_float16")}
 
 

@@ -19,7 +19,7 @@ from kerasdenoise.export.variant import Variant
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.zoo import find_model, verify_model
 
-SIZE = 48
+SIZE = 96
 
 
 def _order(*variants: Variant, **options: Any) -> Order:
@@ -67,6 +67,12 @@ def test_a_size_that_does_not_fit_is_refused(variant: Variant, said: str):
         variant.check(8)
 
 
+def test_a_size_of_which_a_photo_gets_nothing_is_refused():
+    Variant(size=56).check(8, 24)
+    with pytest.raises(UsageError, match=r"leaves nothing of a tile: 24 pixels .*; give 56"):
+        Variant(size=48).check(8, 24)
+
+
 @pytest.mark.usefixtures("_patches")
 def test_kinds_for_phones_and_cpus_compute_the_same(saved_models: Path, tmp_path: Path):
     variants = [
@@ -97,8 +103,8 @@ def test_kinds_for_phones_and_cpus_compute_the_same(saved_models: Path, tmp_path
 def test_a_file_comes_with_what_must_be_known_to_run_it(saved_models: Path, tmp_path: Path):
     variant = Variant("float32", "mobile", SIZE)
     folder = deliver_files("quick", _order(variant), tmp_path, overwrite=False)
-    said = json.loads((folder / "mobile_48.json").read_text("utf-8"))
-    content = (folder / "mobile_48.tflite").read_bytes()
+    said = json.loads((folder / "mobile_64.json").read_text("utf-8"))
+    content = (folder / "mobile_64.tflite").read_bytes()
     assert said["sha256"] == hashlib.sha256(content).hexdigest()
     assert (said["model"], said["file"], said["bytes"]) == ("quick", variant.file, len(content))
     assert said["signature"] == "serving_default"
@@ -113,10 +119,9 @@ def test_a_file_comes_with_what_must_be_known_to_run_it(saved_models: Path, tmp_
         "colors": "RGB",
     }
     assert made["shape"] == given["shape"]
-    # The model sees 23 pixels far, in steps of 4, but what keeps its tone sees 40, in steps of 8:
-    # two halos leave nothing of 48.
+    # The model sees 23 pixels far, in steps of 4, but what keeps its tone sees 40, in steps of 8.
     assert said["keeps_tone"] is True
-    assert said["tile"] == {"size": SIZE, "stride": 8, "halo": 40, "step": None}
+    assert said["tile"] == {"size": SIZE, "stride": 8, "halo": 40, "step": SIZE - 80}
     assert said["psnr"] == pytest.approx(said["psnr_keras"], abs=0.01)
     assert said["photos"] == "sample_clean.png"
 
@@ -139,7 +144,7 @@ def test_the_golden_picture_tells_a_right_result_from_a_wrong_one(
     folder = deliver_files(
         "quick", _order(Variant("float32", "mobile", SIZE)), tmp_path, overwrite=False
     )
-    golden = json.loads((folder / "mobile_48.json").read_text("utf-8"))["golden"]
+    golden = json.loads((folder / "mobile_64.json").read_text("utf-8"))["golden"]
     noisy, denoised = (
         np.frombuffer((folder / golden[name]).read_bytes(), np.uint8).reshape(SIZE, SIZE, 3)
         for name in ("noisy", "denoised")
@@ -164,17 +169,17 @@ def test_files_join_the_model_its_card_and_the_index(saved_models: Path):
     assert set(info.files or {}) - set(before) == {
         "model_int8.tflite",
         "model_int8.json",
-        "mobile_48_float16.tflite",
-        "mobile_48_float16.json",
-        "mobile_48_float16.raw",
-        "golden_48.raw",
+        "mobile_64_float16.tflite",
+        "mobile_64_float16.json",
+        "mobile_64_float16.raw",
+        "golden_64.raw",
     }
     assert info.int8_path == saved_models / "quick/model_int8.tflite"
-    assert info.mobile_paths == [saved_models / "quick/mobile_48_float16.tflite"]
+    assert info.mobile_paths == [saved_models / "quick/mobile_64_float16.tflite"]
     assert set(info.metadata["files"]) == {variant.file for variant in variants}
     assert info.metadata["int8"]["psnr_int8"] == info.metadata["files"]["model_int8.tflite"]["psnr"]
     card = (saved_models / "quick/README.md").read_text("utf-8")
-    assert "| `mobile_48_float16.tflite` | float16 | phones | 48 |" in card
+    assert "| `mobile_64_float16.tflite` | float16 | phones | 64 |" in card
     assert "| `model_int8.tflite` | int8 | CPUs | any |" in card
     assert {path.name for path in saved_models.iterdir()} == {"index.json", "quick"}
 
@@ -182,14 +187,14 @@ def test_files_join_the_model_its_card_and_the_index(saved_models: Path):
 def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(saved_models: Path, tmp_path: Path):
     order = _order(Variant(size=SIZE))
     folder = deliver_files("quick", order, tmp_path, overwrite=False)
-    (folder / "model_48.tflite").write_bytes(b"mine")
-    with pytest.raises(UsageError, match=r"model_48\.tflite: exists"):
+    (folder / "model_64.tflite").write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"model_64\.tflite: exists"):
         deliver_files("quick", order, tmp_path, overwrite=False)
-    assert (folder / "model_48.tflite").read_bytes() == b"mine"
+    assert (folder / "model_64.tflite").read_bytes() == b"mine"
     deliver_files("quick", _order(Variant(size=SIZE + 8)), tmp_path, overwrite=False)
     deliver_files("quick", order, tmp_path, overwrite=True)
-    assert len((folder / "model_48.tflite").read_bytes()) > 1000
-    assert (folder / "model_56.tflite").is_file()
+    assert len((folder / "model_64.tflite").read_bytes()) > 1000
+    assert (folder / "model_72.tflite").is_file()
 
 
 @pytest.mark.parametrize("where", ["second file", "card"])

@@ -181,3 +181,12 @@ def test_an_address_is_no_file() -> None:
     for source in (Path("https://example.com/a.jpg"), Path("http://example.com")):
         with pytest.raises(InputError, match=r"https?://example\.com.*: is an address"):
             read_image(source)
+
+
+def test_chunks_of_webp_that_nobody_knows_are_named(encoded: Encoded) -> None:
+    data = encoded("RGB", "WEBP", lossless=True, exact=True)
+    more = data[8:] + b"abcd" + struct.pack("<L", 4) + bytes(4)
+    image = read_image(b"RIFF" + struct.pack("<L", len(more)) + more)
+    assert image.notes == ("has chunks of abcd: they are left out",)
+    assert b"abcd" not in encode_image(image)
+    assert read_image(data).notes == ()

@@ -8,6 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kerasdenoise.inference import network
+from kerasdenoise.inference.engines import LiteRTEngine
+
+
+@pytest.fixture(autouse=True)
+def _run_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs models of no index in this process, where tests change and look into the engine.
+
+    `test_isolated` shows that a process of its own computes the same.
+    """
+    if request.path.stem != "test_isolated":
+        monkeypatch.setattr(network, "IsolatedEngine", LiteRTEngine)
+
 
 @pytest.fixture(scope="session")
 def guided_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
