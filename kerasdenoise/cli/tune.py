@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerasdenoise.cli.duration import DurationType
 from kerasdenoise.cli.grouped import SectionedCommand, section
 from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.errors import UsageError
@@ -25,6 +25,31 @@ _TRIALS = 20
 _SEED = 20261124
 # Seconds in which the smallest network may have been trained a little.
 _SHORTEST = 60
+
+# Times as people write them.
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+_TEXT = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+class DurationType(click.ParamType):
+    """A time, such as `2h`, `90m` or `1h30m`, in seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Reads the option's text."""
+        if isinstance(value, float):
+            return value
+        found = _TEXT.fullmatch(str(value).strip().lower())
+        parts = found.groups() if found else ()
+        seconds = sum(
+            float(part) * unit for part, unit in zip(parts, _UNITS.values(), strict=False) if part
+        )
+        if seconds <= 0:
+            self.fail(f"{value!r} is no time, such as 2h, 90m or 1h30m", param, ctx)
+        return seconds
 
 
 class _Architectures(click.Group):

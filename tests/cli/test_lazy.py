@@ -6,8 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from kerasdenoise.cli import COMMANDS, SECTIONS, group
-from kerasdenoise.cli.lazy import LazyGroup
+from kerasdenoise.cli import COMMANDS, SECTIONS, LazyGroup, group
 
 
 @pytest.mark.parametrize("name", COMMANDS)

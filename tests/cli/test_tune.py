@@ -11,7 +11,7 @@ import click
 import numpy as np
 import pytest
 
-from kerasdenoise.cli.duration import DurationType
+from kerasdenoise.cli.tune import DurationType
 from kerasdenoise.models import list_architectures
 from kerasdenoise.tuning import workers as workers_module
 from kerasdenoise.tuning.study import Study, open_study

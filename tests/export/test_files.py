@@ -43,7 +43,7 @@ def _patches(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (Variant(), "model.tflite"),
         (Variant("int8"), "model_int8.tflite"),
-        (Variant("float16", size=64), "model_64_float16.tflite"),
+        (Variant("float16", size=64), "model_96_float16.tflite"),
         (Variant("float32", "mobile", 256), "mobile_256.tflite"),
         (Variant("int16x8", "mobile", 512), "mobile_512_int16x8.tflite"),
     ],
@@ -103,8 +103,8 @@ def test_kinds_for_phones_and_cpus_compute_the_same(saved_models: Path, tmp_path
 def test_a_file_comes_with_what_must_be_known_to_run_it(saved_models: Path, tmp_path: Path):
     variant = Variant("float32", "mobile", SIZE)
     folder = deliver_files("quick", _order(variant), tmp_path, overwrite=False)
-    said = json.loads((folder / "mobile_64.json").read_text("utf-8"))
-    content = (folder / "mobile_64.tflite").read_bytes()
+    said = json.loads((folder / "mobile_96.json").read_text("utf-8"))
+    content = (folder / "mobile_96.tflite").read_bytes()
     assert said["sha256"] == hashlib.sha256(content).hexdigest()
     assert (said["model"], said["file"], said["bytes"]) == ("quick", variant.file, len(content))
     assert said["signature"] == "serving_default"
@@ -144,7 +144,7 @@ def test_the_golden_picture_tells_a_right_result_from_a_wrong_one(
     folder = deliver_files(
         "quick", _order(Variant("float32", "mobile", SIZE)), tmp_path, overwrite=False
     )
-    golden = json.loads((folder / "mobile_64.json").read_text("utf-8"))["golden"]
+    golden = json.loads((folder / "mobile_96.json").read_text("utf-8"))["golden"]
     noisy, denoised = (
         np.frombuffer((folder / golden[name]).read_bytes(), np.uint8).reshape(SIZE, SIZE, 3)
         for name in ("noisy", "denoised")
@@ -169,17 +169,17 @@ def test_files_join_the_model_its_card_and_the_index(saved_models: Path):
     assert set(info.files or {}) - set(before) == {
         "model_int8.tflite",
         "model_int8.json",
-        "mobile_64_float16.tflite",
-        "mobile_64_float16.json",
-        "mobile_64_float16.raw",
-        "golden_64.raw",
+        "mobile_96_float16.tflite",
+        "mobile_96_float16.json",
+        "mobile_96_float16.raw",
+        "golden_96.raw",
     }
     assert info.int8_path == saved_models / "quick/model_int8.tflite"
-    assert info.mobile_paths == [saved_models / "quick/mobile_64_float16.tflite"]
+    assert info.mobile_paths == [saved_models / "quick/mobile_96_float16.tflite"]
     assert set(info.metadata["files"]) == {variant.file for variant in variants}
     assert info.metadata["int8"]["psnr_int8"] == info.metadata["files"]["model_int8.tflite"]["psnr"]
     card = (saved_models / "quick/README.md").read_text("utf-8")
-    assert "| `mobile_64_float16.tflite` | float16 | phones | 64 |" in card
+    assert "| `mobile_96_float16.tflite` | float16 | phones | 96 |" in card
     assert "| `model_int8.tflite` | int8 | CPUs | any |" in card
     assert {path.name for path in saved_models.iterdir()} == {"index.json", "quick"}
 
@@ -187,13 +187,13 @@ def test_files_join_the_model_its_card_and_the_index(saved_models: Path):
 def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(saved_models: Path, tmp_path: Path):
     order = _order(Variant(size=SIZE))
     folder = deliver_files("quick", order, tmp_path, overwrite=False)
-    (folder / "model_64.tflite").write_bytes(b"mine")
-    with pytest.raises(UsageError, match=r"model_64\.tflite: exists"):
+    (folder / "model_96.tflite").write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"model_96\.tflite: exists"):
         deliver_files("quick", order, tmp_path, overwrite=False)
-    assert (folder / "model_64.tflite").read_bytes() == b"mine"
+    assert (folder / "model_96.tflite").read_bytes() == b"mine"
     deliver_files("quick", _order(Variant(size=SIZE + 8)), tmp_path, overwrite=False)
     deliver_files("quick", order, tmp_path, overwrite=True)
-    assert len((folder / "model_64.tflite").read_bytes()) > 1000
+    assert len((folder / "model_96.tflite").read_bytes()) > 1000
     assert (folder / "model_72.tflite").is_file()
 
 
@@ -281,10 +281,10 @@ def test_a_network_trained_in_integers_makes_those_files(saved_models: Path, tmp
         if layer.weights:
             rounded.get_layer(layer.name).set_weights(layer.get_weights())
     set_scales(rounded, [np.random.default_rng(0).random((4, 32, 32, 3), np.float32)])
-    variants = [Variant("int8"), Variant("int8", "mobile", 64)]
+    variants = [Variant("int8"), Variant("int8", "mobile", SIZE)]
     order = _order(*variants, integers=fix_scales(rounded), force=True)
     folder = deliver_files("quick", order, tmp_path, overwrite=False)
-    values = np.random.default_rng(1).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    values = np.random.default_rng(1).integers(0, 256, (1, SIZE, SIZE, 3), np.uint8)
     noisy = values / np.float32(255)
     expected = np.asarray(rounded(noisy))
     for variant in variants:
