@@ -28,7 +28,7 @@ from kerasdenoise.runtime import prepare_keras
 
 PAGE = ROOT / "docs" / "ablation.md"
 RESULTS = ROOT / "experiments" / "results" / "ablation.json"
-RECIPE = ROOT / "recipes" / "photo.toml"
+RECIPE = ROOT / "recipes" / "photo_third.toml"
 NOISES = (
     "gaussian:15",
     "gaussian:25",
