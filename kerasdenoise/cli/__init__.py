@@ -18,7 +18,7 @@ from kerasdenoise.errors import KerasDenoiseError, describe_unexpected
 
 # The module of each command, and what `--help` says of it without importing it.
 COMMANDS = {
-    "denoise": "Remove the noise from photos.",
+    "denoise": "Remove noise from photos.",
     "models": "List, show and verify the saved models.",
     "train": "Train a model by a recipe.",
     "tune": "Search for the best settings of an architecture.",

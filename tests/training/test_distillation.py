@@ -74,7 +74,7 @@ def test_a_network_that_estimates_the_level_learns_from_one_that_goes_by_it(
     root = Path(first.data.root)
     train(first, tmp_path / "first", root)
     model = f"{config}\nteacher = '{(tmp_path / 'first').as_posix()}'"
-    text = recipe_text(config=model, steps="60", interval="20")
+    text = recipe_text(config=model, steps="150", interval="25")
     second = parse_recipe(text.replace("steps =", 'loss = "psnr"\nsteps ='))
     train(second, tmp_path / "second", root)
     losses = [json.loads(line)["loss"] for line in (tmp_path / "second" / "log.jsonl").open()]
