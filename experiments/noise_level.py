@@ -3,7 +3,7 @@
     python experiments/noise_level.py --data ../shared/data
 
 The truth is the root mean square of noisy less clean image. It is known for validation photos to
-which noise is added, and for real pairs, which are a test set: nothing here is fitted to them.
+which noise is added, and for real pairs, which are development sets: no network is trained on them.
 Compared are models that estimate the level themselves (all saved ones, unless `--model` names
 some, which may be folders), the estimate of `kerasdenoise info`, and scikit-image's if that is
 installed.
@@ -27,7 +27,8 @@ from kerasdenoise.zoo import list_models
 
 PAGE = Path(__file__).parents[1] / "docs" / "noise_level.md"
 VALIDATION = "validation/cid22"
-REAL = "real/polyu"
+# Folders of real pairs, and what they are called in the table.
+REAL = {"real/polyu": "Sony and Canon 600D", "real/polyu_canon5d2": "Canon 5D2"}
 # White noise is equally strong everywhere: there is nothing that a map could follow.
 WHITE = [f"gaussian:{sigma}" for sigma in (5, 15, 25, 50)]
 CAMERA = [f"camera:{shot}" for shot in (0.001, 0.004, 0.012)]
@@ -81,7 +82,8 @@ def find_sets(data: Path, limit: int | None) -> Iterator[tuple[str, Samples]]:
     files = find_images(data / VALIDATION)[:limit]
     for kind in (*WHITE, *CAMERA):
         yield f"`{kind}`", Corrupted(files, Corruption(kind), SEED)
-    yield "real pairs", Pairs(find_pairs(data / REAL)[:limit])
+    for folder, cameras in REAL.items():
+        yield cameras, Pairs(find_pairs(data / folder)[:limit])
 
 
 def measure(samples: Samples, estimates: dict[str, Estimate]) -> dict[str, list[Outcome]]:
@@ -133,8 +135,8 @@ def write_page(page: Path, rows: Sequence[str], command: str) -> None:
 
 The level of the noise is its standard deviation. Estimates of it, made from the noisy image alone,
 are compared with the truth, the root mean square of noisy less clean image: on the photos of
-`{VALIDATION}` with noise of known kind, and on the real pairs of `{REAL}`, of which the clean
-picture is the mean of many.
+`{VALIDATION}` with noise of known kind, and on real pairs of three cameras, of which the clean
+picture is the mean of many ([which strength suits them](real_photos.md)).
 
 - **Level**: the true one, of 255; the median over images.
 - **Ratio**: the estimate's root mean square, divided by the true level; the median over images,

@@ -117,3 +117,34 @@ def test_a_night_sky_keeps_its_darkness_and_its_stars(denoiser: Denoiser, noise:
     assert _error(denoiser, noisy, clean).max() < limit
     denoised = denoiser.denoise_pixels(noisy)
     assert min(denoised[row, column].mean() for row, column in stars) > 0.4
+
+
+def _patterns() -> dict[str, np.ndarray]:
+    """Pictures of black and white that look like noise, and icons: uint8 (H, W, 3)."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.indices((96, 96))
+    cell = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16
+    patterns = {
+        "dither": rng.random((96, 96)) < 0.33,
+        "ordered dither": np.tile(cell, (24, 24)) < 0.5,
+        **{f"stripes of {width}": columns // width % 2 for width in (1, 2, 3)},
+        "mesh": (columns % 4 == 0) | (rows % 4 == 0),
+        "screentone": (columns % 6 - 2.5) ** 2 + (rows % 6 - 2.5) ** 2 < 4,
+    }
+    pictures = {
+        name: np.repeat(255 * np.uint8(pattern)[..., np.newaxis], 3, axis=2)
+        for name, pattern in patterns.items()
+    }
+    for side in (4, 6, 8, 12, 16):
+        pictures[f"icon of {side}"] = np.rint(255 * rng.random((side, side, 3))).astype(np.uint8)
+    for gray in (0, 2, 20, 250, 255):
+        noisy = rng.normal(gray / 255, 0.08, (96, 96, 3))
+        pictures[f"clipped noise at {gray}"] = np.rint(255 * noisy.clip(0, 1)).astype(np.uint8)
+    return pictures
+
+
+@pytest.mark.parametrize("name", _patterns())
+def test_what_is_no_noise_keeps_its_mean(denoiser: Denoiser, name: str):
+    picture = _patterns()[name]
+    change = denoiser(picture).astype(np.float64) - picture
+    assert np.abs(change.mean(axis=(0, 1))).max() < 1

@@ -43,7 +43,7 @@ def test_a_run_becomes_a_model_with_its_figures(
         spots.resize((50, 40), Image.Resampling.BICUBIC).save(tmp_path / f"textures/{name}.png")
     zoo = tmp_path / "zoo"
 
-    options = ["--data", tmp_path, "--target", "mobile", "--size", 56]
+    options = ["--data", tmp_path, "--target", "mobile", "--size", 88]
     result = _export(training_run, "--name", "mine", "-o", zoo, *options)
 
     assert result.returncode == 0, result.stderr
@@ -61,12 +61,12 @@ def test_a_run_becomes_a_model_with_its_figures(
     card = (zoo / "mine/README.md").read_text("utf-8")
     assert "| Textures | 2 | gaussian:25 |" in card
     assert "| `model.tflite` | float32 | CPUs | any |" in card
-    assert "| `mobile_56.tflite` | float32 | phones | 56 |" in card
+    assert "| `mobile_88.tflite` | float32 | phones | 88 |" in card
     assert re.search(
-        r"^mobile_56\.tflite +[\d,]+ bytes +[\d.]+ dB, Keras [\d.]+", result.stderr, re.M
+        r"^mobile_88\.tflite +[\d,]+ bytes +[\d.]+ dB, Keras [\d.]+", result.stderr, re.M
     )
-    # It sees 23 pixels around each.
-    assert "of its 56 pixels a side all but 8 are halo: with --size 128 a photo" in result.stderr
+    # It sees 23 pixels around each, and the tone is that of 40.
+    assert "of its 88 pixels a side all but 8 are halo: with --size 256 a photo" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_cannot_be_exported_is_refused(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--target", "mobile", "--size", "30"], "--size 30: is no multiple of 4"),
+        (["--target", "mobile", "--size", "30"], "--size 30: is no multiple of 8"),
         (["--target", "mobile", "--size", "dynamic"], "give the edge of a tile"),
         (["--name", "other"], "--name: is for training runs"),
         (["--name", "a/b"], "--name a/b: is a path"),
@@ -113,11 +113,11 @@ def test_a_saved_model_becomes_files_in_a_folder_of_its_name(
     saved_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    options = ["--target", "mobile", "--size", "56", "--size", "64", "--float32", "--float16"]
+    options = ["--target", "mobile", "--size", "88", "--size", "96", "--float32", "--float16"]
     result = CliRunner().invoke(group, ["export", "quick", *options])
     assert result.exception is None, result.output
     files = {path.name for path in (tmp_path / "exported/quick").glob("*.tflite")}
-    sizes = ("56", "64")
+    sizes = ("88", "96")
     assert files == {f"mobile_{size}{kind}.tflite" for size in sizes for kind in ("", "_float16")}
 
 

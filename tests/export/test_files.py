@@ -43,7 +43,7 @@ def _patches(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (Variant(), "model.tflite"),
         (Variant("int8"), "model_int8.tflite"),
-        (Variant("float16", size=64), "model_96_float16.tflite"),
+        (Variant("float16", size=96), "model_96_float16.tflite"),
         (Variant("float32", "mobile", 256), "mobile_256.tflite"),
         (Variant("int16x8", "mobile", 512), "mobile_512_int16x8.tflite"),
     ],
@@ -194,7 +194,7 @@ def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(saved_models: Pa
     deliver_files("quick", _order(Variant(size=SIZE + 8)), tmp_path, overwrite=False)
     deliver_files("quick", order, tmp_path, overwrite=True)
     assert len((folder / "model_96.tflite").read_bytes()) > 1000
-    assert (folder / "model_72.tflite").is_file()
+    assert (folder / "model_104.tflite").is_file()
 
 
 @pytest.mark.parametrize("where", ["second file", "card"])
