@@ -232,7 +232,7 @@ class Camera(Noise):
         low, high = (math.log(slope) for slope in self.edge)
         edges = _find_edges(clean, per_image(clean, low, high, seed))
         spared = is_denoised * per_image(noise, *self.spared, seed) * edges
-        flattened = ops.maximum(per_image(noise, *self.flattened, seed), 0.0)
+        flattened = is_denoised * ops.maximum(per_image(noise, *self.flattened, seed), 0.0)
         kept = 1.0 - flattened * (1.0 - edges)
         results = []
         for before, after in zip(both, filter_pair(*both, response), strict=True):
@@ -311,6 +311,7 @@ _NIGHT: dict[str, Any] = {
     "chroma_width": (2.0, 5.0),
     "blotch_smoothing": (0.4, 0.95),
     "blotch_width": (5.0, 14.0),
+    "flattened": (-0.5, 0.5),
     "sharpening": (0.3, 1.2),
     "compressed": 1.0,
 }

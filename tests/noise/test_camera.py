@@ -497,7 +497,11 @@ def test_a_compiled_step_of_any_batch_draws_the_same():
 def test_noise_reduction_spares_edges():
     clean = np.full((8, 64, 64, 3), 0.4, np.float32)
     clean[:, :, 32:] = 0.6
-    camera = Camera(shot=(0.002, 0.002), flattened=(0.8, 0.8), edge=(0.01, 0.01), compressed=0.0)
+    camera = dataclasses.replace(
+        Camera(shot=(0.002, 0.002), denoised=1.0, compressed=0.0),
+        flattened=(0.8, 0.8),
+        edge=(0.01, 0.01),
+    )
     noisy, expected = camera.draw_pair(clean, keras.random.SeedGenerator(0))
     noise = keras.ops.convert_to_numpy(noisy - expected)
     assert noise[:, :, 31:34].std() > 2 * noise[:, :, 8:24].std()
