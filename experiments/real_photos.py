@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter
 
 from kerasdenoise import Denoiser
 from kerasdenoise.evaluation.samples import Pairs, find_pairs
+from kerasdenoise.inference.tone import WINDOW
 from kerasdenoise.metrics import psnr
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +34,6 @@ CAMERAS = {
     "Canon 5D2": ("real/polyu_canon5d2", ""),
 }
 STRENGTHS = (0.8, 0.9, 1.0, 1.1, 1.2)
-WINDOW = 12  # deviation in pixels of the window below which a change is one of tone
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ cameras were compared with them, and the best of several trainings was chosen by
 
 - **PSNR** in dB, mean over pairs: of the photo, and of results by strength. The best strength
   should be 1.
-- **Tone** is what is left under a Gaussian window of {WINDOW} pixels, root mean square in 1/255:
+- **Tone** is what is left under a Gaussian window of {WINDOW:g} pixels, root mean square in 1/255:
   what denoising changed of it, how far the photo's is from the truth, and how far the result's.
 - **Level**: the estimated level of the noise, divided by the true one; the median over pairs.
 

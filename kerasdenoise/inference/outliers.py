@@ -17,9 +17,9 @@ class Limits(NamedTuple):
     """The values that a network may see of an image of floating-point numbers.
 
     Attributes:
-        lowest: Values below are as noise makes them, down to here.
-        highest: Values above are cut off while a network looks, and given back afterwards.
-        missing: Values below stand for "no data".
+        lowest: The network sees no value below this one; noise may be negative, but not so far.
+        highest: The network sees no value above this one. What is cut off is added to its result.
+        missing: Pixels with a value below this one hold no data.
     """
 
     lowest: float
@@ -30,8 +30,8 @@ class Limits(NamedTuple):
 def find_limits(pixels: np.ndarray) -> Limits | None:
     """Finds the values between which the scene of an image lies.
 
-    Noise near a lamp of 20,000 is no stronger than elsewhere, but to a network whose result scales
-    with its input, what surrounds the lamp is nothing beside it.
+    A lamp of 20,000 in a scene of 0.4 looks to a network like the whole scene, and its surroundings
+    like noise.
 
     Args:
         pixels: (H, W, C) of any type of `samples.DTYPES`, finite.

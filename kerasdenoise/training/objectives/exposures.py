@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import keras
 
+from kerasdenoise.inference.tone import WINDOW
 from kerasdenoise.noise import Noise
 from kerasdenoise.noise.base import Tensor
 from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
 from kerasdenoise.training.objectives.example import Example
 
-# Deviation, in pixels, of the window below which a change of tone is the camera's, not noise.
-WIDTH = 12.0
-
 
 def exposures(clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator) -> Example:
-    """Gives the network a noisy image and compares with the mean of many such images.
+    """Compares with the mean of many noisy images, in the tone of the one that the network gets.
 
-    A camera clips noise at black and white, so that the mean of its pictures is not the clean
-    one. A network that is compared with the clean one learns to undo that, and with it tints
-    the pictures of other cameras. What differs over many pixels is therefore left as it is in
-    the noisy image: the target is the clean image plus the low-pass of the noise.
+    A network cannot tell the tone of the mean from one noisy image, and guesses it by how its
+    training pictures were clipped. On photos of other cameras that is a tint. So the target is
+    the mean of many exposures (see `Noise.draw_pair`) plus the noise under a Gaussian window of
+    `inference.tone.WINDOW` pixels, which the network has no reason to change.
 
     Args:
         clean: Float32 images (batch, height, width, channels) in [0, 1].
@@ -30,7 +28,7 @@ def exposures(clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator) -> 
         Input and target, shaped as `clean`.
     """
     noisy, expected = noise.draw_pair(clean, seed)
-    width = keras.ops.full((clean.shape[0], 1, 1, 1), WIDTH)
+    width = keras.ops.full((clean.shape[0], 1, 1, 1), WINDOW)
     response = gaussian_response(width, clean.shape[1], clean.shape[2])
     change = noisy - expected
     return Example(noisy, expected + filter_pair(change, change, response)[0], expected)
