@@ -115,6 +115,7 @@ def save_model(
         write_json(made / "config.json", entry)
         metadata = {
             **{key: info.metadata[key] for key in ("architecture", "license")},
+            "keeps_tone": info.keeps_tone,
             "name": target.name,
             "summary": summary or f"{info.name}, trained further",
             **write_runnable(denoiser, config, made),

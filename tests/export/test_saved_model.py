@@ -255,6 +255,7 @@ def test_a_network_that_was_trained_further_is_saved_and_denoises(
     tail.set_weights([weight + 0.01 for weight in tail.get_weights()])
     folder = kerasdenoise.save_model(network, tmp_path / "mine", like=source)
     assert folder == tmp_path / "mine"
+    assert find_model(folder).keeps_tone is find_model(source).keeps_tone is True
     noisy = np.random.default_rng(0).random((16, 24, 3), np.float32)
     expected = keras.ops.convert_to_numpy(network(noisy[np.newaxis]))[0]
     denoised = kerasdenoise.Denoiser(folder).denoise_pixels(noisy)
