@@ -85,15 +85,15 @@ def _keep_segments(
     notes = []
     for marker, body in segments:
         if marker == _JUMBF and body.startswith(b"JP"):
-            notes.append("has content credentials or an HDR layer, which hold for its pixels alone")
+            notes.append(
+                "has content credentials or an HDR layer, which hold for its pixels alone: they "
+                "are left out"
+            )
             continue
         if body.startswith(b"FLIR\x00"):
             notes.append("has data of a thermal camera: they are kept as they are, not denoised")
         yield marker, body
-    reading.notes += [
-        f"{note}: they are left out" if "credentials" in note else note
-        for note in dict.fromkeys(notes)
-    ]
+    reading.notes += dict.fromkeys(notes)
 
 
 def _coding(picture: object) -> dict[str, object]:
@@ -146,9 +146,7 @@ def _inspect(data: bytes, reading: Reading) -> _Segments:
     behind = data[end + 2 :]
     if not indexed:
         found.behind = len(behind) if any(behind) else 0
-    found.has_video = (
-        re.search(rb"\0\0\0.ftyp(?:mp4|isom|qt|avc|hvc)", behind, re.DOTALL) is not None
-    )
+    found.has_video = _VIDEO.search(behind) is not None
     found.more_pictures = not indexed and data.find(b"\xff\xd8\xff", end) >= 0
     return found
 
