@@ -299,8 +299,14 @@ class Denoiser:
         if not self.info.estimates_level:
             return np.full(pixels.shape[:2], _measure_sigma(pixels), np.float32)
         level = np.empty(pixels.shape[:2], np.float32)
+        limits = find_limits(pixels)
+        missing = find_missing(pixels, limits)
+        if missing is not None and not missing.all():
+            pixels = fill(pixels, missing)
 
         def run(tile: Tile, noisy: np.ndarray) -> None:
+            if limits is not None:
+                noisy = np.clip(noisy, limits.lowest, limits.highest)
             level[tile.place] = self._network.estimate(noisy)[tile.keep]
 
         self._tiling.run(pixels, run, "image")

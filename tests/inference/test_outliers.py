@@ -70,6 +70,16 @@ def test_an_image_without_data_stays_as_it_is(denoiser: Denoiser, value: float):
     np.testing.assert_array_equal(denoiser.denoise_pixels(empty), empty)
 
 
+@pytest.mark.parametrize("value", [20_000.0, -9999.0])
+def test_the_level_is_estimated_as_without_lamp_or_hole(scene: np.ndarray, value: float):
+    denoiser = Denoiser("photo")
+    expected = np.median(denoiser.estimate_noise(scene))
+    odd = scene.copy()
+    odd[_distance() < 8] = value
+    assert np.median(denoiser.estimate_noise(odd)) == pytest.approx(expected, rel=0.1)
+    assert denoiser.estimate_noise(odd).max() < 1
+
+
 def test_hidden_colors_do_not_bleed(denoiser: Denoiser, scene: np.ndarray):
     results = []
     for hidden in ((0, 0, 0), (255, 0, 255)):
