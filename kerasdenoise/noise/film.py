@@ -31,6 +31,7 @@ class Film(Noise):
     """
 
     kind: ClassVar[str] = "film"
+    keeps_tone: ClassVar[bool] = True
 
     low: float = 2 / 255
     high: float = 20 / 255

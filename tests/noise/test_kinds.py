@@ -140,3 +140,15 @@ def test_a_mixture_is_zero_mean_if_all_its_parts_are():
     assert Mixture([Gaussian(), poisson], (1, 1)).zero_mean
     assert not Mixture([Gaussian(), speckle], (1, 1)).zero_mean
     assert not Mixture([Gaussian(), Camera()], (1, 1)).zero_mean
+
+
+@pytest.mark.parametrize("kind", [kind for kind, noise in KINDS.items() if noise.keeps_tone])
+def test_noise_that_keeps_the_tone_keeps_the_mean_of_mid_gray(kind: str):
+    clean = np.full((16, 64, 64, 3), 0.5, np.float32)
+    text = f"{kind}:25" if kind in ("gaussian", "compressed") else kind
+    assert abs(drawn(text, clean).mean() - 0.5) < 0.02
+
+
+def test_noise_that_changes_the_tone_is_known():
+    changing = {kind for kind, noise in KINDS.items() if not noise.keeps_tone}
+    assert changing == {"salt_and_pepper", "blur", "inpainting", "pixelate"}
