@@ -44,7 +44,7 @@ def ask(port: int) -> Ask:
     """Asks for an address exactly as it is given."""
 
     def ask(address: str, method: str = "GET", host: str | None = None):
-        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", port, timeout=300)
         connection.putrequest(method, address, skip_host=True)
         connection.putheader("Host", host or f"127.0.0.1:{port}")
         connection.endheaders()
@@ -203,12 +203,12 @@ def _ask_and_interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
     line = process.stderr.readline()
     found = re.fullmatch(r"tiny: http://127\.0\.0\.1:(\d+)/ \(stop with Ctrl\+C\)\n", line)
     assert found is not None, line
-    connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
+    connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=300)
     connection.request("GET", "/model.json")
     assert json.loads(connection.getresponse().read())["name"] == "tiny"
     connection.close()
     process.send_signal(signal.SIGINT)
-    return process.communicate(timeout=60)
+    return process.communicate(timeout=300)
 
 
 def test_the_page_holds_itself_to_the_same_where_no_header_does(page: dict[str, Resource]):

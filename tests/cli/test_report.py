@@ -62,7 +62,7 @@ def test_a_full_disk_behind_standard_output_is_said(
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
+            timeout=300,
         )
     assert outcome.returncode == 1
     (line,) = [each for each in outcome.stderr.splitlines() if "kerasdenoise:" in each]

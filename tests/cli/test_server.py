@@ -26,7 +26,7 @@ def port() -> Iterator[int]:
 
 
 def ask(port: int) -> bytes:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=300)
     connection.request("GET", "/")
     try:
         return connection.getresponse().read()
@@ -36,7 +36,7 @@ def ask(port: int) -> bytes:
 
 def test_a_connection_that_says_nothing_ends(port: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module._Handler, "timeout", 0.2)
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as silent:
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as silent:
         silent.sendall(b"GET / HTTP/1.1\r\n")
         assert silent.recv(100) == b""  # closed by the other side
     assert ask(port) == b"page"
@@ -44,7 +44,7 @@ def test_a_connection_that_says_nothing_ends(port: int, monkeypatch: pytest.Monk
 
 def test_so_many_connections_are_answered_and_no_more(port: int):
     silent = [
-        socket.create_connection(("127.0.0.1", port), timeout=10)
+        socket.create_connection(("127.0.0.1", port), timeout=300)
         for _ in range(module._CONNECTIONS + 20)
     ]
     time.sleep(0.3)
@@ -65,7 +65,7 @@ def test_a_browser_that_goes_away_leaves_no_traceback(
     port: int, capsys: pytest.CaptureFixture[str]
 ):
     for _ in range(3):
-        connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+        connection = socket.create_connection(("127.0.0.1", port), timeout=300)
         host = f"127.0.0.1:{port}".encode()
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
         connection.recv(1000)

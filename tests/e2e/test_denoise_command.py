@@ -250,7 +250,7 @@ def test_an_interrupted_run_leaves_nothing_half_written(
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["status"] == "written"
     process.send_signal(signal.SIGINT)
-    _, messages = process.communicate(timeout=30)
+    _, messages = process.communicate(timeout=300)
     assert process.returncode == 130, messages
     assert messages.startswith("kerasdenoise: interrupted: 1 of 2 written")
     assert "--skip-existing" in messages
@@ -275,7 +275,7 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(
     process.stdout.close()
     assert process.stderr is not None
     assert process.stderr.read() == ""
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=300) == 1
 
 
 def test_a_terminal_gets_one_bar_with_the_photos_name(

