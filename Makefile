@@ -6,6 +6,9 @@ RECIPE ?= recipes/photo_large_gpu.toml
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.tools
+# A process on each core, with one thread each: more would only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: denoise setup check test test-all bench quality pictures pack web clean
 
@@ -21,10 +24,10 @@ check: $(TOOLS)  ## Lint, types, import directions
 	$(BIN)/lint-imports
 
 test: $(TOOLS)  ## The tests that take minutes
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: $(TOOLS)  ## Those that take longer as well
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 pictures: $(INSTALLED)  ## The pictures in the documentation
 	$(BIN)/python cli.py noise docs/images/sample_clean.png --kind camera:0.006 --seed 0 \

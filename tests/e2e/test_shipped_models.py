@@ -19,6 +19,7 @@ DATA = Path(os.environ.get("KERASDENOISE_DATA", ROOT.parent / "shared" / "data")
 SAMPLES = ROOT / "docs" / "images"
 SHIPPED = ROOT / "saved_models"
 MODELS = sorted(json.loads((SHIPPED / "index.json").read_text("utf-8"))["models"])
+FAST = ("perona_malik", "photo_tiny")
 # Decibels that the sample photo gains at least. No classical method removes much camera noise.
 GAINS = {"photo": 8.5, "photo_large": 8.9, "photo_tiny": 8.2, "perona_malik": 4.8}
 
@@ -85,8 +86,14 @@ def test_a_flat_gray_stays_as_it_is(info: ModelInfo, level: int, shape: tuple[in
     assert np.abs(Denoiser(info.name).denoise_pixels(flat) - flat).max() < 1 / 255
 
 
+@pytest.mark.parametrize(
+    "info",
+    # The others take minutes, on the same road.
+    [pytest.param(name, marks=[] if name in FAST else pytest.mark.slow) for name in MODELS],
+    indirect=True,
+)
 def test_the_card_tells_the_truth(info: ModelInfo):
-    """Measures the first test set that is there again; all others take the same road."""
+    """Measures the first and the last test set that is there again."""
     pytest.importorskip("tensorflow")
     from kerasdenoise.evaluation.benchmark import measure
     from kerasdenoise.evaluation.corruption import Corruption

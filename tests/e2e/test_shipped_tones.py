@@ -52,7 +52,8 @@ def _shift(denoiser: Denoiser, noisy: np.ndarray) -> np.ndarray:
     return change.mean(axis=(0, 1), dtype=np.float64)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (2, 2)])
+# Of single pixels, a line much longer than a network sees takes as long as a photo.
+@pytest.mark.parametrize("size", [(1, 1), (1, 1200), (1200, 1), (2, 2)])
 def test_a_flat_image_of_any_size_keeps_its_tone(denoiser: Denoiser, size: tuple[int, int]):
     color = np.full((*size, 3), (0.2, 0.5, 0.7), np.float32)
     denoised = denoiser.denoise_pixels(color)
