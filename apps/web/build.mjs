@@ -1,4 +1,4 @@
-// Builds the page into kerasdenoise/app, where `kerasdenoise app` takes it from, or into a folder.
+// Builds the page into kerasdenoise/web/static, where `kerasdenoise app` takes it from, or into a folder.
 //
 //   node build.mjs [FOLDER]
 
@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const here = fileURLToPath(new URL("./", import.meta.url));
-const target = process.argv[2] ? resolve(process.argv[2]) : join(here, "../../kerasdenoise/app");
+const target = process.argv[2] ? resolve(process.argv[2]) : join(here, "../../kerasdenoise/web/static");
 const runtime = join(here, "node_modules/@litertjs/core");
 
 await rm(target, { recursive: true, force: true });

@@ -34,13 +34,12 @@ def command(port: int, model: str | None, opens: bool, output: Path | None) -> N
     """
     if output is not None and (port or opens):
         raise UsageError("--output", "serves no page", "leave out --port and --open")
-    from kerasdenoise.cli.page import HOST, collect_page, serve_page
+    from kerasdenoise.web.page import collect_page, write_page
+    from kerasdenoise.web.server import HOST, serve_page
     from kerasdenoise.zoo import default_model, find_model
 
     info = find_model(default_model() if model is None else model)
     if output is not None:
-        from kerasdenoise.cli.static_page import write_page
-
         write_page(collect_page(info), output)
         say(f"{output}: written, with the model {info.name}")
         return

@@ -18,10 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasdenoise.cli.page import collect_page
-from kerasdenoise.cli.static_page import write_page
 from kerasdenoise.inference.mix import mix
 from kerasdenoise.inference.settings import DenoiseSettings
+from kerasdenoise.web.page import collect_page, write_page
 from kerasdenoise.zoo import find_model
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +51,7 @@ def test_the_scripts_that_need_no_browser_do_what_they_say():
 @needs_browser
 def test_the_built_page_is_what_its_source_gives(tmp_path: Path):
     subprocess.run([NODE, str(WEB / "build.mjs"), str(tmp_path)], check=True)
-    built = ROOT / "kerasdenoise" / "app"
+    built = ROOT / "kerasdenoise" / "web" / "static"
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == sorted(file.name for file in built.iterdir())
     for name in names:

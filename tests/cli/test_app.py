@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from kerasdenoise.cli.page import HEADERS, Resource, collect_page, serve_page
 from kerasdenoise.errors import ModelError, UsageError
+from kerasdenoise.web.page import HEADERS, Resource, collect_page
+from kerasdenoise.web.server import serve_page
 from kerasdenoise.zoo import find_model
 
 CLI = Path(__file__).parents[2] / "cli.py"
@@ -118,7 +119,7 @@ def test_every_answer_isolates_the_page_and_keeps_it_to_itself(address: str, ask
     "address",
     [
         "/none",
-        "/../cli/page.py",
+        "/../web/page.py",
         "/..%2fcli%2fpage.py",
         "//etc/passwd",
         "/../../../../../../../etc/passwd",
@@ -247,6 +248,6 @@ def test_a_page_is_not_written_over_something_else(command: Callable, tmp_path: 
 
 
 def test_the_built_page_is_that_of_its_source():
-    built = CLI.parent / "kerasdenoise" / "app"
+    built = CLI.parent / "kerasdenoise" / "web" / "static"
     for name in ("index.html", "style.css", "icon.svg"):
         assert (built / name).read_bytes() == (WEB / "src" / name).read_bytes(), "run `make web`"

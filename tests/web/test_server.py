@@ -10,8 +10,9 @@ from http.client import HTTPConnection
 
 import pytest
 
-from kerasdenoise.cli import page as module
-from kerasdenoise.cli.page import Resource, serve_page
+from kerasdenoise.web import server as module
+from kerasdenoise.web.page import Resource
+from kerasdenoise.web.server import serve_page
 
 
 @pytest.fixture
