@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from common.page import table, wrap
 from common.processes import run_processes, write_whole
 from common.records import ROOT, Record, Results, Watch
 
+from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.runtime import prepare_keras
 
 PAGE = ROOT / "docs" / "ablation.md"

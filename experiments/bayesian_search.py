@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from common.page import table
 
+from kerasdenoise.evaluation.markdown import table
 from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()

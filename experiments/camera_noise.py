@@ -23,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
+from kerasdenoise.evaluation.markdown import write_section
+
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "images" / "camera_noise.png"
 TABLE = ROOT / "experiments" / "results" / "camera_noise.json"
-
 PAGE = ROOT / "docs" / "noise.md"
 
 WHITE = "gaussian:12"
@@ -218,14 +219,6 @@ def describe(measured: dict[str, dict[str, np.ndarray]]) -> str:
     return "\n".join(lines)
 
 
-def write_page(table: str, page: Path) -> None:
-    """Puts the table in its place on the page, between two marks."""
-    begin, end = "<!-- camera_noise.py -->\n", "\n<!-- end -->"
-    before, rest = page.read_text("utf-8").split(begin)
-    after = rest.split(end, 1)[1]
-    page.write_text(f"{before}{begin}{table}{end}{after}", "utf-8")
-
-
 def draw(summaries: dict[str, dict[str, Any]], target: Path) -> None:
     """Draws nine small panels: medians as lines or points, the middle 80 % as bands or bars."""
     from matplotlib.figure import Figure  # not pyplot, which would look for a display
@@ -321,7 +314,7 @@ def main() -> None:
         if kind not in (None, WHITE):
             cameras[source] = measured
     write_table(summaries, arguments.table)
-    write_page(describe(cameras), arguments.page)
+    write_section(arguments.page, "camera noise", describe(cameras))
     draw(summaries, arguments.picture)
 
 

@@ -24,10 +24,11 @@ from typing import Any
 from board.anchors import EXAMPLE_SEED, load_validation, measure_anchors
 from board.page import write_page
 from board.trials import FIRST, FUSIONS, IMAGES, NETWORKS, NOISES, Entry, list_trials
-from common.page import wrap
 from common.paper import RESULTS, Paper, Places, Study, reproduce
 from common.records import ROOT, Results
 from common.trials import Context
+
+from kerasdenoise.evaluation.markdown import wrap
 
 PLACES = Places(RESULTS, ROOT / "docs", ROOT / "docs" / "images" / "leaderboard")
 # LambdaNet and U-Net at Gaussian noise: what Poisson noise is brought to, and what diffusion is

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 from common.measuring import SEED, add_noise, denoise, figures_of, summarize
-from common.page import table, wrap
 from common.records import ROOT, Record, Results, Watch
 
+from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.runtime import prepare_keras
 
 RECIPE = ROOT / "recipes" / "reaction_diffusion.toml"

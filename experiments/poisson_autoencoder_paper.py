@@ -18,11 +18,13 @@ from common.charts import draw_bars, draw_images, draw_lines
 from common.data import Data
 from common.measuring import SEED, add_noise, denoise, figures_of, summarize
 from common.packed import pack_photos
-from common.page import MISSING, cell, describe_records, picture, table
+from common.page import MISSING, cell, describe_records, picture
 from common.paper import Paper, Study
 from common.records import ROOT, Record
 from common.trials import Context, Length, Trial
 from PIL import Image
+
+from kerasdenoise.evaluation.markdown import table
 
 NAME = "poisson_autoencoder"
 FACES = "faces/utkface128"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.page import MISSING, cell, describe_records, picture, table
+from common.page import MISSING, cell, describe_records, picture
 from common.records import Record
 
 from anisotropic_diffusion.charts import (
@@ -25,6 +25,7 @@ from anisotropic_diffusion.trials import (
     NETWORKS,
     NOISES,
 )
+from kerasdenoise.evaluation.markdown import table
 
 NAME = "anisotropic_diffusion"
 

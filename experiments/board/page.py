@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.page import MISSING, table
+from common.page import MISSING
 from common.records import Record
 
 from board.anchors import REFERENCE, TITLES
@@ -23,6 +23,7 @@ from board.trials import (
     NOISE2NOISE,
     NOISES,
 )
+from kerasdenoise.evaluation.markdown import table
 
 Records = Mapping[str, Record]
 _UNFAIR = "other steps than its rival"

@@ -10,9 +10,10 @@ from typing import Any
 from common.charts import draw_images, draw_lines
 from common.data import find_cifar10
 from common.measuring import SEED, add_noise, denoise, figures_of, summarize
-from common.page import MISSING, cell, difference, picture, table
+from common.page import MISSING, cell, difference, picture
 from common.records import Record
 from common.trials import Context
+from kerasdenoise.evaluation.markdown import table
 
 # The projects' pairs have a PSNR of 19.62 dB, which is that of this noise.
 NOISE = "gaussian:26.6"

@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from common.records import Record
+from kerasdenoise.evaluation.markdown import table
 
 MISSING = "not run"
-WIDTH = 100
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Writes a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
-def wrap(text: str) -> str:
-    """Breaks the lines of a page's paragraphs and lists, into which figures were put."""
-    paragraphs = [part.strip("\n") for part in text.split("\n\n")]
-    return "\n\n".join(map(_wrap_paragraph, filter(None, paragraphs))) + "\n"
-
-
-def _wrap_paragraph(text: str) -> str:
-    if text.startswith(("#", "|", "!", "```", "    ")):
-        return text
-    items = ("\n" + text).split("\n- ")
-    return "\n".join(
-        textwrap.fill(
-            ("- " if is_item else "") + " ".join(item.split()),
-            WIDTH,
-            subsequent_indent="  " if is_item else "",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for is_item, item in enumerate(items)
-        if item.strip()
-    )
 
 
 def picture(title: str, file: Path) -> str:

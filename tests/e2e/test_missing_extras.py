@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import runpy
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.reliability.picture_files import make_raw
 
 Cli = Callable[..., subprocess.CompletedProcess]
 Write = Callable[..., Path]
 
-FILES: dict[str, Any] = runpy.run_path(
-    str(Path(__file__).parents[2] / "experiments" / "common" / "picture_files.py")
-)
 HEIC = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"
 RAW_REMEDY = 'needs the library rawpy, which is not installed; run pip install "kerasdenoise[raw]"'
 HEIF_REMEDY = (
@@ -41,7 +38,7 @@ def shoot(write_photo: Write, tmp_path: Path) -> Path:
     """A folder as cameras write it: each photo as JPEG and as raw, the same stem for both."""
     for number in range(3):
         write_photo(f"shoot/day{number}/{number}.jpg", (20, 30))
-        (tmp_path / f"shoot/day{number}/{number}.DNG").write_bytes(FILES["make_raw"]())
+        (tmp_path / f"shoot/day{number}/{number}.DNG").write_bytes(make_raw())
     (tmp_path / "shoot/day0/phone.heic").write_bytes(HEIC)
     return tmp_path / "shoot"
 

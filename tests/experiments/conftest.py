@@ -1,15 +1,12 @@
-"""The folder of experiments as a place of modules, and a CIFAR-10 that was made up."""
+"""A CIFAR-10 that was made up."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
 
 
 @pytest.fixture(scope="session")

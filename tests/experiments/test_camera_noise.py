@@ -91,11 +91,15 @@ def test_the_page_has_cameras_beside_the_simulation(tmp_path: Path):
     noises = [measured(scale * white(256, 256, 3)) for scale in (0.01, 0.02, 0.03)]
     stacked = {key: np.stack([noise[key] for noise in noises]) for key in noises[0]}
     page = tmp_path / "noise.md"
-    page.write_text("before\n<!-- camera_noise.py -->\nold\n<!-- end -->\nafter\n", "utf-8")
-    SCOPE["write_page"](SCOPE["describe"]({"Sony": stacked, "camera": stacked}), page)
+    page.write_text(
+        "before\n<!-- camera noise -->\nold\n<!-- end of camera noise -->\nafter\n", "utf-8"
+    )
+    SCOPE["write_section"](
+        page, "camera noise", SCOPE["describe"]({"Sony": stacked, "camera": stacked})
+    )
     text = page.read_text("utf-8")
-    assert text.startswith("before\n<!-- camera_noise.py -->\n| noise ")
-    assert text.endswith("|\n<!-- end -->\nafter\n")
+    assert text.startswith("before\n<!-- camera noise -->\n| noise ")
+    assert text.endswith("|\n<!-- end of camera noise -->\nafter\n")
     assert "old" not in text
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     titles = [row[2] for row in rows[1:]]

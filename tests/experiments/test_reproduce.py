@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
@@ -21,7 +22,7 @@ import common.records  # noqa: E402
 from common.charts import draw_bars, draw_images, draw_lines  # noqa: E402
 from common.data import find_cifar10  # noqa: E402
 from common.measuring import add_noise, denoise, figures_of, measure_denoiser, summarize  # noqa: E402
-from common.page import cell, describe_records, difference, table, wrap  # noqa: E402
+from common.page import cell, describe_records, difference  # noqa: E402
 from common.paper import Paper, Places, Study, reproduce  # noqa: E402
 from common.records import Record, Results, Watch  # noqa: E402
 from common.trials import (  # noqa: E402

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import runpy
 import struct
 import sys
 from collections.abc import Callable
@@ -20,11 +19,9 @@ from kerasdenoise.errors import InputError, OutputError
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
+from tests.reliability.picture_files import make_files, make_raw
 
 Encoded = Callable[..., bytes]
-FILES: dict[str, Any] = runpy.run_path(
-    str(Path(__file__).parents[2] / "experiments" / "common" / "picture_files.py")
-)
 
 
 def smooth(channels: int = 3) -> np.ndarray:
@@ -212,7 +209,7 @@ def test_no_profile_is_lost_of_a_cut_bmp() -> None:
 def test_camera_raw_is_developed_to_16_bits(tmp_path: Path) -> None:
     pytest.importorskip("rawpy")
     path = tmp_path / "a.dng"
-    path.write_bytes(FILES["make_raw"]())
+    path.write_bytes(make_raw())
     image = read_image(path)
     assert (image.format, image.bit_depth, image.pixels.shape) == ("TIFF", 16, (64, 96, 3))
     assert "developed" in image.notes[0]
@@ -230,7 +227,7 @@ def test_camera_raw_is_developed_to_16_bits(tmp_path: Path) -> None:
 
 def test_a_cut_raw_file_is_an_error(capfd: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("rawpy")
-    data = FILES["make_raw"]()
+    data = make_raw()
     for length in range(4, len(data), 501):
         with pytest.raises(InputError):
             read_image(data[:length])
@@ -263,7 +260,7 @@ def test_what_others_write_while_a_raw_file_is_developed_is_no_damage(
 
     read = rawpy.imread
     monkeypatch.setattr(rawpy, "imread", lambda stream: Raw(read(stream)))
-    assert read_image(FILES["make_raw"]()).bit_depth == 16
+    assert read_image(make_raw()).bit_depth == 16
     assert capfd.readouterr().err == "photo.dng 50%\rphoto.dng 99%\n"
 
 
@@ -273,6 +270,6 @@ def test_the_seeds_of_all_damage_can_be_read() -> None:
     from kerasdenoise.images.formats import FORMATS
 
     for name in FORMATS:
-        files = list(FILES["make_files"](name))
+        files = list(make_files(name))
         assert files
         assert all(read_image(data) for data in files)

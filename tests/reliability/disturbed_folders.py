@@ -1,6 +1,6 @@
 """Disturbs batches otherwise than by kills and looks at what they leave, for docs/reliability.md.
 
-    python experiments/disturbed_folders.py
+    python -m tests.reliability.disturbed_folders
 
 Disks that are too small or become read-only (mounted where no one else sees them, by `unshare`),
 two runs at once on one folder, photos that go while others are done, and 10,000 photos in one
@@ -26,12 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.sections import write_section
-from killed_batches import Files, read_files, start, write_photos
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "experiments" / "results" / "disturbed_folders.json"
+from kerasdenoise.evaluation.markdown import table, wrap, write_section
+from tests.reliability.killed_batches import Files, read_files, start, write_photos
+
+ROOT = Path(__file__).parents[2]
+RESULT = Path(__file__).parent / "results" / "disturbed_folders.json"
 PAGE = ROOT / "docs" / "reliability.md"
 
 FAILED = "photos that failed meanwhile"
@@ -243,23 +244,18 @@ def describe(summary: dict[str, Any]) -> str:
     """Writes the section of the page."""
     many = summary["many"]
     found = summary["disturbances"]
-    rows = [
-        "| " + " | ".join([name, *(str(each[name]) for each in found.values())]) + " |"
-        for name in FOUND
-    ]
-    table = "\n".join([f"| | {' | '.join(found)} |", "|---" * (len(found) + 1) + "|", *rows])
-    return f"""## Disturbed folders
+    rows = [[name, *(each[name] for each in found.values())] for name in FOUND]
+    return wrap(f"""## Disturbed folders
 
-`python experiments/disturbed_folders.py` denoises a folder of {summary["photos"]} small photos by
-`denoise -r --skip-existing` with each of these disturbances, {summary["times"]} times, and runs
-the command again when it is over.
+`python -m tests.reliability.disturbed_folders` denoises a folder of {summary["photos"]} small
+photos by `denoise -r --skip-existing` with each of these disturbances, {summary["times"]} times,
+and runs the command again when it is over.
 
-{table}
+{table(["", *found], rows)}
 
-Of {many["photos"]:,} photos in one folder {many["written"]:,} were written in \
-{many["seconds"]:.0f} s, {many["wrong_results"]} of them other
-than Python's `denoise` gives. The command again skipped {many["skipped_again"]:,} in \
-{many["seconds_again"]:.1f} s."""
+Of {many["photos"]:,} photos in one folder {many["written"]:,} were written in
+{many["seconds"]:.0f} s, {many["wrong_results"]} of them other than Python's `denoise` gives. The
+command again skipped {many["skipped_again"]:,} in {many["seconds_again"]:.1f} s.""")
 
 
 def main() -> None:
@@ -276,7 +272,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.inside:
         # What is mounted inside is seen by no other process, and gone with this one.
-        again = ["unshare", "--mount", "--map-root-user", sys.executable, *sys.argv, "--inside"]
+        module = [sys.executable, "-m", "tests.reliability.disturbed_folders"]
+        again = ["unshare", "--mount", "--map-root-user", *module, *sys.argv[1:], "--inside"]
         os.execvp(again[0], again)
     disturbances = {}
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,6 +1,6 @@
 """Reads and writes all files of a folder, such as the test suite of another project.
 
-    python experiments/foreign_files.py FOLDER
+    python -m tests.reliability.foreign_files FOLDER
 
 Prints tables as in docs/reliability.md: how many files of each format were tried, written and
 refused, and for what. Each is read in a process of its own, so that one that dies is counted.
@@ -23,8 +23,11 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import KerasDenoiseError
+from kerasdenoise.evaluation.markdown import table
 from kerasdenoise.images import FORMATS, Image, encode_image, read_image
 
+ROOT = Path(__file__).parents[2]
+WORKER = [sys.executable, "-m", "tests.reliability.foreign_files", "--judge"]
 SECONDS = 120
 # Decoders of formats with loss may round differently.
 _LOSSY = 3
@@ -72,7 +75,8 @@ def run(path: Path) -> dict[str, str]:
     facts = {"format": path.suffix.lower() or "none"}
     try:
         outcome = subprocess.run(
-            [sys.executable, __file__, "--judge", str(path)],
+            [*WORKER, str(path.resolve())],
+            cwd=ROOT,
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -85,26 +89,34 @@ def run(path: Path) -> dict[str, str]:
         return {**facts, "outcome": "died", "why": f"exit {outcome.returncode}"}
 
 
-def table(rows: dict[str, dict[str, str]]) -> str:
-    """Returns the counts of each format, the reasons of refusals, and all that went wrong."""
+def describe(rows: dict[str, dict[str, str]]) -> str:
+    """Writes the counts of each format, the reasons of refusals, and all that went wrong."""
     formats: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows.values():
         formats[row["format"]][row["outcome"]] += 1
     outcomes = ("written", "refused", "wrong", "died", "stopped")
-    lines = [f"| | tried | {' | '.join(outcomes)} |", "|---|---|---|---|---|---|---|"]
-    for name, counts in sorted(formats.items()):
-        cells = [counts.total(), *(counts[each] for each in outcomes)]
-        lines.append(f"| {name} | {' | '.join(map(str, cells))} |")
+    counted = [
+        [name, counts.total(), *(counts[each] for each in outcomes)]
+        for name, counts in sorted(formats.items())
+    ]
     reasons = Counter(
         re.sub(r"[(].*[)]|\d+", "…", row["why"])[:80]
         for row in rows.values()
         if row["outcome"] == "refused"
     )
-    lines += ["", "| files | refused because each |", "|---|---|"]
-    lines += [f"| {count} | {reason} |" for reason, count in reasons.most_common()]
     faults = {name: row for name, row in rows.items() if row["outcome"] not in outcomes[:2]}
-    lines += ["", *(f"{name}: {row['outcome']}, {row['why']}" for name, row in faults.items())]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            table(["", "tried", *outcomes], counted),
+            "",
+            table(
+                ["files", "refused because each"],
+                [(count, reason) for reason, count in reasons.most_common()],
+            ),
+            "",
+            *(f"{name}: {row['outcome']}, {row['why']}" for name, row in faults.items()),
+        ]
+    )
 
 
 def main() -> None:
@@ -117,7 +129,7 @@ def main() -> None:
         print(json.dumps(judge(arguments.judge)))
         return
     files = sorted(path for path in arguments.folder.rglob("*") if path.is_file())
-    print(table({str(path.relative_to(arguments.folder)): run(path) for path in files}))
+    print(describe({str(path.relative_to(arguments.folder)): run(path) for path in files}))
 
 
 if __name__ == "__main__":

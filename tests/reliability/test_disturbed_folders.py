@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "experiments" / "disturbed_folders.py"
-sys.path.insert(0, str(SCRIPT.parent))
+from tests.reliability import disturbed_folders
 
-import disturbed_folders  # noqa: E402
+ROOT = Path(__file__).parents[2]
+MODULE = ["-m", "tests.reliability.disturbed_folders"]
 
 CLEAN = {
     "times": 3,
@@ -47,7 +47,8 @@ def test_each_disturbance_once(cli_environment: dict[str, str], tmp_path: Path):
     result, page = tmp_path / "result.json", tmp_path / "page.md"
     options = ["--times", "1", "--photos", "5", "--many", "20", "--model", "tiny"]
     subprocess.run(
-        [sys.executable, SCRIPT, *options, "--result", result, "--page", page],
+        [sys.executable, *MODULE, *options, "--result", result, "--page", page],
+        cwd=ROOT,
         env=cli_environment,
         check=True,
         stdout=subprocess.DEVNULL,

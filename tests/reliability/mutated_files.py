@@ -1,6 +1,6 @@
 """Reads thousands of damaged files and counts what happens, for docs/reliability.md.
 
-    python experiments/mutated_files.py
+    python -m tests.reliability.mutated_files
 
 Small files of every format are made in code, and damaged: flipped bits, cut and moved bytes, wrong
 lengths, huge sizes, spoiled profiles, compressed bombs. A process of its own, with a limit on its
@@ -20,7 +20,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import textwrap
 import threading
 import time
 import zlib
@@ -31,16 +30,18 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
-from common.picture_files import HEIGHT, WIDTH, make_files
 
 from kerasdenoise.errors import KerasDenoiseError
+from kerasdenoise.evaluation.markdown import table, wrap, write_section
 from kerasdenoise.images import FORMATS, read_image, write_image
+from tests.reliability.picture_files import HEIGHT, WIDTH, make_files
 
-ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "experiments" / "results" / "mutated_files.json"
+ROOT = Path(__file__).parents[2]
+RESULT = Path(__file__).parent / "results" / "mutated_files.json"
 PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- damaged files -->", "<!-- end of damaged files -->"
 
+# What judges files in a process of its own.
+WORKER = [sys.executable, "-m", "tests.reliability.mutated_files", "--work"]
 MEMORY = 6 * 2**30  # bytes of address space; the libraries alone take one gigabyte of it
 SECONDS = 60  # without an answer, after which a process counts as stopped
 HUGE = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)
@@ -219,9 +220,9 @@ def run(name: str, count: int, seed: int) -> list[dict[str, Any]]:
     """Judges mutants of a format in processes, a new one after each that died or stopped."""
     found: list[dict[str, Any]] = []
     while len(found) < count:
-        command = [sys.executable, __file__, "--work", name, str(len(found)), str(count), str(seed)]
+        command = [*WORKER, name, str(len(found)), str(count), str(seed)]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as process:
             lines: SimpleQueue[str] = SimpleQueue()
             reader = threading.Thread(target=_forward, args=(process.stdout, lines))
@@ -292,51 +293,40 @@ def summarize(rows: dict[str, list[dict[str, Any]]], seed: int) -> dict[str, Any
     }
 
 
-def write_section(summary: dict[str, Any], page: Path) -> None:
-    """Writes the section between its two marks; what else is on the page stays."""
+def describe(summary: dict[str, Any]) -> str:
+    """Writes the section of the page."""
     outcomes = ("read and written", "refused", "read, not writable", *BUGS)
     totals = Counter[str]()
     for counts in summary["formats"].values():
         totals.update(counts)
     shown = [outcome for outcome in outcomes if totals[outcome] or outcome in outcomes[:2]]
     rows = [
-        f"| {FORMATS[name].title} | " + " | ".join(str(counts.get(key, 0)) for key in shown) + " |"
-        for name, counts in summary["formats"].items()
+        [title, *(counts.get(key, 0) for key in shown)]
+        for title, counts in (
+            *((FORMATS[name].title, counts) for name, counts in summary["formats"].items()),
+            ("all", totals),
+        )
     ]
     bugs = len(summary["bugs"])
     cut_off = summary["damages"]["truncate"]
-    gigabytes = summary["memory_limit_megabytes"] // 1024
-    slowest = max(summary["slowest_seconds"].values())
-    story = f"""`python experiments/mutated_files.py` makes {summary["files"]:,} damaged files of
-        small pictures (flipped bits, cut and repeated bytes, wrong lengths, huge sizes, spoiled
-        profiles and EXIF, compressed bombs), reads each, and writes what it could read, in a
-        process that has {gigabytes} GB of address space. {bugs or "None"} of them ended in
-        anything but a picture or an error in words: no crash, no stop, no file outside the
-        target{", but for those" if bugs else ""}. The slowest took {slowest:.1f} s of processor
-        time, and the most memory in use was {summary["peak_megabytes"] / 1024:.1f} GB."""
-    remarks = f"""Of {sum(cut_off.values())} files that were cut off,
-        {cut_off.get("refused", 0)} were refused. A flipped bit among the pixels of a format without
-        checksums makes a picture like any other, so that many of those are read. Pictures of more
-        than 1,000 megapixels are refused, and such as claim over 64 megapixels with less than a
-        byte for 2,000 of them, so that no small file takes much memory."""
-    table = [
-        f"| | {' | '.join(shown)} |",
-        f"|{'---|' * (len(shown) + 1)}",
-        *rows,
-        f"| all | {' | '.join(str(totals[key]) for key in shown)} |",
-    ]
-    parts = ["## Damaged files", _fill(story), "\n".join(table), _fill(remarks)]
-    body = "\n\n".join(parts)
-    section = f"{BEGIN}\n{body}\n{END}"
-    text = page.read_text("utf-8") if page.is_file() else f"# Reliability\n\n{BEGIN}{END}\n"
-    if BEGIN not in text:
-        text = f"{text.rstrip()}\n\n{BEGIN}{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    page.write_text(before + section + rest.partition(END)[2], "utf-8")
+    return wrap(f"""## Damaged files
 
+`python -m tests.reliability.mutated_files` makes {summary["files"]:,} damaged files of small
+pictures (flipped bits, cut and repeated bytes, wrong lengths, huge sizes, spoiled profiles and
+EXIF, compressed bombs), reads each, and writes what it could read, in a process that has
+{summary["memory_limit_megabytes"] // 1024} GB of address space. {bugs or "None"} of them ended in
+anything but a picture or an error in words: no crash, no stop, no file outside the
+target{", but for those" if bugs else ""}. The slowest took
+{max(summary["slowest_seconds"].values()):.1f} s of processor time, and the most memory in use was
+{summary["peak_megabytes"] / 1024:.1f} GB.
 
-def _fill(text: str) -> str:
-    return textwrap.fill(" ".join(text.split()), 100)
+{table(["", *shown], rows)}
+
+Of {sum(cut_off.values())} files that were cut off, {cut_off.get("refused", 0)} were refused. A
+flipped bit among the pixels of a format without checksums makes a picture like any other, so that
+many of those are read. Pictures of more than 1,000 megapixels are refused, and such as claim over
+64 megapixels with less than a byte for 2,000 of them, so that no small file takes much memory.
+""")
 
 
 def main() -> None:
@@ -360,7 +350,7 @@ def main() -> None:
     summary = summarize(rows, arguments.seed)
     arguments.result.parent.mkdir(parents=True, exist_ok=True)
     arguments.result.write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
-    write_section(summary, arguments.page)
+    write_section(arguments.page, "damaged files", describe(summary))
 
 
 if __name__ == "__main__":

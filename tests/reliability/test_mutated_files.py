@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "experiments" / "mutated_files.py"
-sys.path.insert(0, str(SCRIPT.parent))
+from kerasdenoise.evaluation.markdown import write_section
+from tests.reliability import mutated_files
 
-import mutated_files  # noqa: E402
+ROOT = Path(__file__).parents[2]
 
 pytest.importorskip("pillow_heif")
 pytest.importorskip("rawpy")
@@ -22,8 +21,10 @@ def test_no_damaged_file_ends_in_anything_but_a_picture_or_an_error(tmp_path: Pa
     page = tmp_path / "page.md"
     page.write_text("# Reliability\n\nBefore.\n", "utf-8")
     result = tmp_path / "result.json"
-    command = [sys.executable, SCRIPT, "--files", "40", "--seed", "1"]
-    subprocess.run([*command, "--result", result, "--page", page], check=True, timeout=500)
+    command = [sys.executable, "-m", mutated_files.__name__, "--files", "40", "--seed", "1"]
+    subprocess.run(
+        [*command, "--result", result, "--page", page], check=True, cwd=ROOT, timeout=500
+    )
     summary: dict[str, Any] = json.loads(result.read_text("utf-8"))
     assert summary["files"] == 40 * len(summary["formats"]) == 320
     assert summary["bugs"] == []
@@ -47,12 +48,13 @@ def test_only_its_own_section_is_replaced(tmp_path: Path):
     page = tmp_path / "page.md"
     page.write_text("above\n<!-- damaged files -->old<!-- end of damaged files -->\nbelow\n")
     rows = {"PNG": [_row("refused"), _row("died")], "JPEG": [_row("read and written")]}
-    mutated_files.write_section(mutated_files.summarize(rows, 0), page)
+    summary = mutated_files.summarize(rows, 0)
+    write_section(page, "damaged files", mutated_files.describe(summary))
     text = page.read_text("utf-8")
     assert text.startswith("above\n<!-- damaged files -->\n## Damaged files")
     assert text.endswith("<!-- end of damaged files -->\nbelow\n")
     assert "old" not in text
-    assert "| | read and written | refused | died |" in text
+    assert "|  | read and written | refused | died |" in text
     assert "| PNG | 0 | 1 | 1 |" in text
     assert "1 of them ended" in text
 
@@ -74,7 +76,7 @@ def test_a_process_that_dies_or_stops_is_counted_and_the_next_goes_on(
         "    print(json.dumps({'index': index, 'outcome': 'refused', 'cause': '', 'seconds': 0,"
         " 'kilobytes': 1}), flush=True)\n"
     )
-    monkeypatch.setattr(mutated_files, "__file__", str(script))
+    monkeypatch.setattr(mutated_files, "WORKER", [sys.executable, str(script), "--work"])
     monkeypatch.setattr(mutated_files, "SECONDS", 3)
     outcomes = [row["outcome"] for row in mutated_files.run("PNG", 5, 0)]
     bad = "stopped" if "sleep" in ending else "died"

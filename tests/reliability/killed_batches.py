@@ -1,6 +1,6 @@
 """Kills batches at random moments and looks at what they leave, for docs/reliability.md.
 
-    python experiments/killed_batches.py
+    python -m tests.reliability.killed_batches
 
 A folder of small photos is denoised by `denoise -r --skip-existing`, in a process that is killed
 (SIGKILL, which nothing can catch) at a random moment, most often while it works, and started again
@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import sections
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "experiments" / "results" / "killed_batches.json"
+from kerasdenoise.evaluation.markdown import table, wrap, write_section
+
+ROOT = Path(__file__).parents[2]
+RESULT = Path(__file__).parent / "results" / "killed_batches.json"
 PAGE = ROOT / "docs" / "reliability.md"
 SUFFIXES = (".jpg", ".png", ".webp")
 
@@ -152,36 +153,37 @@ def is_clean(summary: dict[str, Any]) -> bool:
     return not any(summary[name.replace(" ", "_")] for name in FOUND[:-1])
 
 
-def write_section(summary: dict[str, Any], page: Path) -> None:
-    """Writes the section between its two marks; what else is on the page stays."""
-    hidden = summary["hidden_files_left"]
+def describe(summary: dict[str, Any]) -> str:
+    """Writes the section of the page."""
     between = sum(
         count
         for there, count in summary["kills_by_results_there"].items()
         if 0 < int(there) < summary["photos"]
     )
-    body = f"""## Killed batches
+    rows = [
+        ("kills", f"{summary['kills']:,}"),
+        ("of these with some of the results there", f"{between:,}"),
+        ("partial or foreign results", summary["partial_or_foreign_results"]),
+        ("changed photos", summary["changed_photos"]),
+        ("batches that came to their end", f"{summary['batches_completed']:,}"),
+        (
+            "results missing then, or other than of a run that was left alone",
+            summary["missing_results"],
+        ),
+        ("runs that failed", summary["failed_runs"]),
+        ("hidden temporary files left", summary["hidden_files_left"]),
+    ]
+    return wrap(f"""## Killed batches
 
-`python experiments/killed_batches.py` denoises a folder of {summary["photos"]} small photos by
-`denoise -r --skip-existing`, kills the process at a random moment, most often while it works, and
-runs the command again until it comes to its end.
+`python -m tests.reliability.killed_batches` denoises a folder of {summary["photos"]} small photos
+by `denoise -r --skip-existing`, kills the process at a random moment, most often while it works,
+and runs the command again until it comes to its end.
 
-| | |
-|---|---|
-| kills | {summary["kills"]:,} |
-| of these with some of the results there | {between:,} |
-| partial or foreign results | {summary["partial_or_foreign_results"]} |
-| changed photos | {summary["changed_photos"]} |
-| batches that came to their end | {summary["batches_completed"]:,} |
-| results missing then, or other than of a run that was left alone | \
-{summary["missing_results"]} |
-| runs that failed | {summary["failed_runs"]} |
-| hidden temporary files left | {hidden} |
+{table(("", ""), rows)}
 
 On Linux's own disks a result is written to a file that has no name, forced to the disk, and only
 then gets its name, so that a kill leaves nothing. Elsewhere, as on a camera's card, the file has a
-hidden name until then: a kill just there leaves it, and no later run takes it for a photo."""
-    sections.write_section(page, "killed batches", body)
+hidden name until then: a kill just there leaves it, and no later run takes it for a photo.""")
 
 
 def main() -> None:
@@ -197,7 +199,7 @@ def main() -> None:
     summary = kill_batches(arguments.kills, arguments.photos, arguments.model, arguments.seed)
     arguments.result.parent.mkdir(parents=True, exist_ok=True)
     arguments.result.write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
-    write_section(summary, arguments.page)
+    write_section(arguments.page, "killed batches", describe(summary))
     print(json.dumps(summary, indent=1))
     sys.exit(not is_clean(summary))
 
