@@ -13,7 +13,7 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.evaluation.peers import Peer, ToldDenoiser
 from kerasdenoise.inference.denoiser import Denoiser
-from kerasdenoise.inference.turns import turns_of
+from kerasdenoise.inference.self_ensemble import turns_of
 from kerasdenoise.zoo import ModelInfo, default_model, find_model, list_models
 
 _GENERAL = ("gaussian", "camera")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kerasdenoise.cli.grouped import SectionedCommand, section
+from kerasdenoise.cli.option_sections import SectionedCommand, section
 from kerasdenoise.cli.report import Report, verbose_option
 from kerasdenoise.cli.types import BytesType, CodingType, PointType, SigmaType, TileType
 from kerasdenoise.errors import UsageError

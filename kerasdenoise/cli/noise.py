@@ -46,7 +46,7 @@ def command(image: Path, kind: str, seed: int, output: str | None, overwrite: bo
     from kerasdenoise.images.plan import plan_jobs
     from kerasdenoise.images.read import read_image
     from kerasdenoise.images.write import write_image
-    from kerasdenoise.inference.samples import check_finite
+    from kerasdenoise.inference.input_checks import check_finite
 
     name = NameTemplate("{stem}_noisy{ext}") if output is None else None
     (job,) = plan_jobs([image], output, name=name, overwrite=overwrite).jobs

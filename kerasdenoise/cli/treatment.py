@@ -15,7 +15,7 @@ from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import Quality, check_writable, encode_image, write_image
 from kerasdenoise.inference.denoiser import Denoiser
-from kerasdenoise.inference.given import denoise_image
+from kerasdenoise.inference.image_types import denoise_image
 from kerasdenoise.inference.settings import DenoiseSettings
 
 

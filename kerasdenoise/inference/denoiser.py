@@ -14,16 +14,16 @@ from PIL import Image as PillowImage
 from kerasdenoise.errors import InputError, UsageError
 from kerasdenoise.images.measures import BLOCK, estimate_sigma
 from kerasdenoise.images.samples import to_samples
-from kerasdenoise.inference.given import denoise_given
+from kerasdenoise.inference.image_types import denoise_any
+from kerasdenoise.inference.input_checks import check_finite, check_pixels
 from kerasdenoise.inference.mix import mix
 from kerasdenoise.inference.network import Network, Told
 from kerasdenoise.inference.outliers import fill, find_limits, find_missing
-from kerasdenoise.inference.samples import check_finite, check_pixels
+from kerasdenoise.inference.self_ensemble import turns_of
 from kerasdenoise.inference.settings import DenoiseSettings, Quality
 from kerasdenoise.inference.tiles import Tile, reflect
 from kerasdenoise.inference.tiling import Tiling, no_memory
 from kerasdenoise.inference.tone import keep_tone
-from kerasdenoise.inference.turns import turns_of
 from kerasdenoise.zoo import default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
@@ -121,7 +121,7 @@ class Denoiser:
             strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
         )
         denoise_into = functools.partial(self.denoise_into, settings=settings)
-        return denoise_given(noisy, denoise_into, output=output, overwrite=overwrite)
+        return denoise_any(noisy, denoise_into, output=output, overwrite=overwrite)
 
     def prepare(self, **changes: float) -> DenoiseSettings:
         """Returns settings that this denoiser can follow, with its own sigma and quality.
@@ -165,7 +165,7 @@ class Denoiser:
 
         Args:
             pixels: (H, W, 1 or 3), float32, nominally in [0, 1], or any type of
-                `samples.DTYPES`, of which only a tile is float32 at a time.
+                `input_checks.DTYPES`, of which only a tile is float32 at a time.
             strength: Up to 1, how much of the noise that the model finds is removed: 0 for no
                 change (the model is not run), 1 for all of the denoising. Above 1 and up to 2,
                 for a model that is told the level of the noise or estimates it: it denoises

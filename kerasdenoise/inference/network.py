@@ -11,8 +11,8 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.inference.isolated import IsolatedEngine
+from kerasdenoise.inference.self_ensemble import UPRIGHT, Turn
 from kerasdenoise.inference.tiles import cut_parts, reflect
-from kerasdenoise.inference.turns import UPRIGHT, Turn
 from kerasdenoise.zoo import ModelInfo, verify_model
 
 # What a network is told besides the pixels: arrays by the names of its inputs.
@@ -78,7 +78,7 @@ class Network:
         They are taken part by part and averaged; see `layers.GlobalContext`.
 
         Args:
-            pixels: (H, W, 1 or 3) of any type of `samples.DTYPES`.
+            pixels: (H, W, 1 or 3) of any type of `input_checks.DTYPES`.
             told: The level of the noise.
 
         Returns:

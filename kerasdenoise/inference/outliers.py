@@ -34,7 +34,7 @@ def find_limits(pixels: np.ndarray) -> Limits | None:
     like noise.
 
     Args:
-        pixels: (H, W, C) of any type of `samples.DTYPES`, finite.
+        pixels: (H, W, C) of any type of `input_checks.DTYPES`, finite.
 
     Returns:
         The limits, or None for integers, which have no such values.
@@ -64,7 +64,7 @@ def fill(pixels: np.ndarray, missing: np.ndarray) -> np.ndarray:
     SIGGRAPH 1996, which interpolates between blocks as well).
 
     Args:
-        pixels: (H, W, C) of any type of `samples.DTYPES`.
+        pixels: (H, W, C) of any type of `input_checks.DTYPES`.
         missing: (H, W) of bool; not all of them.
 
     Returns:

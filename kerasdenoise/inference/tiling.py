@@ -77,7 +77,7 @@ class Tiling:
         """Gives each tile of an image, with the pixels that it reads, to a function.
 
         Args:
-            pixels: (H, W, C) of any type of `samples.DTYPES`.
+            pixels: (H, W, C) of any type of `input_checks.DTYPES`.
             work: Called with the tile and its pixels, float32. Where memory fails in it, it is
                 called again with smaller tiles in its place.
             name: What to call the image in errors.

@@ -1,4 +1,4 @@
-"""Denoises what is given, a file, its bytes, a Pillow image or an array, and gives such back."""
+"""Denoises a file, its bytes, a Pillow image or an array, and returns the same type."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from kerasdenoise.images.image import Image
 from kerasdenoise.images.plan import plan_jobs
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
-from kerasdenoise.inference.samples import check_type
+from kerasdenoise.inference.input_checks import check_type
 from kerasdenoise.inference.tiling import no_memory
 
 _PIL_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
 
 
-# Writes the denoised values of one array to another, which is a copy of it, both (H, W, 1 or 3) of
-# any of `samples.DTYPES`. It takes `hidden`, which pixels are transparent, and a `name` to call the
-# image in errors.
+# Writes the denoised values of one array to another, a copy of it; both (H, W, 1 or 3) of any of
+# `input_checks.DTYPES`. Takes `hidden`, the transparent pixels, and `name`, what errors call it.
 DenoiseInto = Callable[..., None]
 
 
-def denoise_given(
+def denoise_any(
     noisy: Any,
     denoise: DenoiseInto,
     *,
