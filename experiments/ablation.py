@@ -178,7 +178,7 @@ def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
         data=", ".join(recipe.data.train),
         figures={
             "psnr": progress[-1].psnr,
-            "silent": progress[-1].silent,
+            "silent": progress[-1].dead_units,
             "mac_per_pixel": mac_per_pixel(network, config.stride),
         },
         seconds=sum(p.seconds for p in progress),

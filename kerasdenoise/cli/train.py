@@ -13,8 +13,8 @@ from kerasdenoise.cli.report import say, verbose_option
 if TYPE_CHECKING:
     from kerasdenoise.training.run import Progress
 
-# Share of units, of those that can fall silent, from which on it is said.
-_MANY_SILENT = 0.1
+# Share of dead units, of those that can die, from which on it is reported.
+_MANY_DEAD = 0.1
 
 
 @click.command("train", short_help="Train a model by a recipe.")
@@ -87,8 +87,8 @@ def _print_progress(progress: Progress) -> None:
     figures = "  ".join(
         f"{kind} {psnr:.2f} dB{given.get(kind, '')}" for kind, psnr in progress.psnr.items()
     )
-    if progress.silent >= _MANY_SILENT:
-        figures += f"  {progress.silent:.0%} of the units silent: try a lower peak"
+    if progress.dead_units >= _MANY_DEAD:
+        figures += f"  {progress.dead_units:.0%} of the units dead: try a lower peak"
     say(
         f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  {figures}  "
         f"{1000 * progress.seconds_per_step:.0f} ms/step  {_duration(progress.seconds_left)} left"

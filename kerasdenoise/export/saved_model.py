@@ -276,7 +276,7 @@ def _write_ordered(
 
 def _write_earlier_recipes(recipe: Recipe, folder: Path) -> list[str]:
     """Writes the recipes of all that this training started from, and names them, last first."""
-    from kerasdenoise.training.sources import read_history
+    from kerasdenoise.training.initial_weights import read_history
 
     names: list[str] = []
     for text in read_history(recipe):

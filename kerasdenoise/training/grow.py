@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.training.revive import ignore_brightness
+from kerasdenoise.training.dead_units import ignore_brightness
 
 # Both networks sum in another order; beyond this, in units of the image, they differ.
 _TOLERANCE = 1e-4

@@ -17,16 +17,16 @@ from kerasdenoise.errors import RecipeError
 from kerasdenoise.models import make_config
 from kerasdenoise.training.build import averaged_weights, build_task
 from kerasdenoise.training.checkpoint import restore_checkpoint, save_checkpoint
+from kerasdenoise.training.dead_units import revive
 from kerasdenoise.training.deadline import Deadline
 from kerasdenoise.training.imitation import ImitationTask
+from kerasdenoise.training.initial_weights import load_teacher, start_from_sources
 from kerasdenoise.training.log import draw_curves, read_log, write_log
 from kerasdenoise.training.recipe import Recipe
-from kerasdenoise.training.revive import revive
-from kerasdenoise.training.sources import load_teacher, start_from_sources
 from kerasdenoise.training.steps import make_steps
 from kerasdenoise.training.validation import Validation
 
-# Batches by which it is judged which units are silent.
+# Batches by which it is judged which units are dead.
 _JUDGED = 8
 
 
@@ -39,7 +39,7 @@ class Progress:
         steps: Steps in all.
         loss: Mean training loss since the last checkpoint.
         psnr: Validation PSNR in dB for each corruption, by the averaged weights.
-        silent: Share of the units that answer to nothing any more; see `measure_silence`.
+        dead_units: Share of the units that answer to nothing any more; see `measure_dead_units`.
         learning_rate: The rate of the last step.
         seconds: Time since the last checkpoint, measuring included.
         seconds_per_step: The same for one step.
@@ -51,7 +51,7 @@ class Progress:
     steps: int
     loss: float
     psnr: dict[str, float]
-    silent: float
+    dead_units: float
     learning_rate: float
     seconds: float
     seconds_per_step: float
@@ -126,14 +126,14 @@ def train(
             )
         with averaged_weights(task):
             figures = validation.measure(task.denoiser)
-            silent = validation.measure_silence(task.denoiser)
+            dead_units = validation.measure_dead_units(task.denoiser)
         took = time.monotonic() - started
         progress = Progress(
             step=step,
             steps=recipe.optimization.steps,
             loss=loss,
             psnr=figures,
-            silent=silent,
+            dead_units=dead_units,
             learning_rate=float(task.optimizer.learning_rate),
             seconds=took,
             seconds_per_step=took / done,

@@ -14,9 +14,9 @@ from kerasdenoise.errors import RecipeError
 from kerasdenoise.metrics import psnr, ssim
 from kerasdenoise.models import make_config
 from kerasdenoise.noise import parse_noise
+from kerasdenoise.training.dead_units import measure_dead_units
 from kerasdenoise.training.objectives import get_truth
 from kerasdenoise.training.recipe import Recipe
-from kerasdenoise.training.silence import measure_silence
 from kerasdenoise.training.task import give_inputs, measure_noise
 
 # Images that are denoised at a time.
@@ -93,11 +93,11 @@ class Validation:
         values = [self._measure(denoiser, case, ssim) for case in self._cases]
         return float(np.mean(values))
 
-    def measure_silence(self, denoiser: keras.Model) -> float:
-        """Returns the share of silent units, by a few images of the first corruption."""
+    def measure_dead_units(self, denoiser: keras.Model) -> float:
+        """Returns the share of dead units, by a few images of the first corruption."""
         case = self._cases[0]
         level = case.level[:_BATCH]
-        return measure_silence(denoiser, array_inputs(denoiser, case.noisy[:_BATCH], level))
+        return measure_dead_units(denoiser, array_inputs(denoiser, case.noisy[:_BATCH], level))
 
     def _measure(
         self,

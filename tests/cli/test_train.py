@@ -58,17 +58,17 @@ def test_a_finished_run_says_what_comes_next(command: Callable[..., Any], limits
     assert outcome.only_error.endswith(f": step 1 of 1; {following}")
 
 
-@pytest.mark.parametrize(("silent", "said"), [(0.25, True), (0.01, False)])
-def test_many_silent_units_are_said(
-    command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, silent: float, said: bool
+@pytest.mark.parametrize(("dead", "said"), [(0.25, True), (0.01, False)])
+def test_many_dead_units_are_reported(
+    command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, dead: float, said: bool
 ):
     def train(*_: object, report: Callable[..., None], **__: object) -> None:
-        report(run_module.Progress(1, 2, 0.1, {}, silent, 1e-3, 1.0, 1.0))
+        report(run_module.Progress(1, 2, 0.1, {}, dead, 1e-3, 1.0, 1.0))
 
     monkeypatch.setattr(run_module, "train", train)
     outcome = command("train", RECIPE)
     assert outcome.code == 0
-    assert ("25% of the units silent: try a lower peak" in outcome.err) is said
+    assert ("25% of the units dead: try a lower peak" in outcome.err) is said
 
 
 @pytest.mark.parametrize(("psnr", "worse"), [(19.0, True), (30.0, False)])

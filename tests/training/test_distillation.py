@@ -10,9 +10,9 @@ import pytest
 from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.training.build import build_task, load_run
 from kerasdenoise.training.distillation import DistillationTask
+from kerasdenoise.training.initial_weights import load_teacher
 from kerasdenoise.training.recipe import Recipe, parse_recipe
 from kerasdenoise.training.run import train
-from kerasdenoise.training.sources import load_teacher
 
 CONFIG = "{ preset = 'tiny' }"
 # Gray enough that hardly anything is clipped.

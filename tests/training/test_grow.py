@@ -12,8 +12,8 @@ from kerasdenoise.export.saved_model import write_saved_model
 from kerasdenoise.models.unet import Config, build
 from kerasdenoise.training.build import build_task
 from kerasdenoise.training.grow import grow
+from kerasdenoise.training.initial_weights import start_from_sources
 from kerasdenoise.training.recipe import parse_recipe
-from kerasdenoise.training.sources import start_from_sources
 
 SMALL = Config(widths=(4, 8), blocks=(2, 1), estimates_level=True)
 LARGE = Config(widths=(7, 8), blocks=(2, 1), estimates_level=True)

@@ -188,7 +188,7 @@ def test_a_network_that_is_told_the_level_and_has_relus_is_measured(
     config = '{ preset = "tiny", noise_level = true }'
     last = train(parse_recipe(recipe_text(steps="1", config=config)), tmp_path / "run", photos)
     assert last is not None
-    assert 0 <= last.silent < 1
+    assert 0 <= last.dead_units < 1
 
 
 def test_half_precision_scales_the_loss_so_that_small_gradients_are_not_lost(

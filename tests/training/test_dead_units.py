@@ -6,7 +6,7 @@ import pytest
 
 from kerasdenoise.models import get_architecture, make_config
 from kerasdenoise.models.unet import PRESETS, build
-from kerasdenoise.training.revive import revive
+from kerasdenoise.training.dead_units import measure_dead_units, revive
 
 
 @pytest.fixture
@@ -28,6 +28,50 @@ def _kill(layer: keras.layers.Layer, channels: list[int]) -> None:
     kernel = np.array(layer.kernel)
     kernel[..., channels] = -np.abs(kernel[..., channels])
     layer.kernel.assign(kernel)
+
+
+def _make_rectified(activation: str) -> keras.Model:
+    inputs = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, activation=activation, use_bias=False, name="first")(inputs)
+    x = keras.layers.Conv2D(4, 1, use_bias=False, name="second")(x)
+    if activation == "relu":
+        x = keras.layers.ReLU()(x)
+    network = keras.Model(inputs, x)
+    for name in ("first", "second"):
+        kernel = network.get_layer(name).kernel
+        kernel.assign(np.abs(keras.ops.convert_to_numpy(kernel)))
+    return network
+
+
+def test_units_that_answer_are_not_counted(noisy: np.ndarray):
+    assert measure_dead_units(_make_rectified("relu"), noisy) == 0
+
+
+def test_dead_units_of_all_kinds_of_relu_are_counted(noisy: np.ndarray):
+    network = _make_rectified("relu")
+    _kill(network.get_layer("first"), [0, 2])
+    _kill(network.get_layer("second"), [1])
+    assert measure_dead_units(network, noisy) == 3 / 8
+
+
+def test_a_unit_that_answers_to_one_image_is_not_dead(noisy: np.ndarray):
+    network = _make_rectified("relu")
+    _kill(network.get_layer("first"), [0])
+    # Of a negative image that unit answers, and all others are dead.
+    assert measure_dead_units(network, np.stack([noisy[0], -noisy[1]])) == 0
+
+
+def test_networks_without_relu_have_no_dead_units(noisy: np.ndarray):
+    assert measure_dead_units(_make_rectified("linear"), noisy) == 0
+
+
+def test_a_single_relu_is_counted_by_channels(noisy: np.ndarray):
+    inputs = keras.Input((None, None, 3))
+    layer = keras.layers.Conv2D(4, 1, activation="relu", use_bias=False)
+    network = keras.Model(inputs, layer(inputs))
+    layer.kernel.assign(np.abs(keras.ops.convert_to_numpy(layer.kernel)))
+    _kill(layer, [2])
+    assert measure_dead_units(network, noisy) == 0.25
 
 
 def test_a_network_that_lives_is_left_alone(network: keras.Model, noisy: np.ndarray):

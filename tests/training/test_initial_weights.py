@@ -13,8 +13,8 @@ from kerasdenoise.export.saved_model import write_saved_model
 from kerasdenoise.models import get_architecture
 from kerasdenoise.training.build import build_task, load_run
 from kerasdenoise.training.checkpoint import save_checkpoint
+from kerasdenoise.training.initial_weights import load_source, read_history, start_from_sources
 from kerasdenoise.training.recipe import Recipe, parse_recipe
-from kerasdenoise.training.sources import load_source, read_history, start_from_sources
 
 BORDER = {
     "architecture": '"perona_malik"',
