@@ -40,7 +40,9 @@ def read_png(data: bytes, reading: Reading) -> Image:
     chunks = list(_chunks(data))
     if chunks[0][0] != b"IHDR":
         raise _damaged()
-    width, height, bits, color, *_, interlace = struct.unpack(">IIBBBBB", chunks[0][1])
+    width, height, bits, color, *methods, interlace = struct.unpack(">IIBBBBB", chunks[0][1])
+    if any(methods):  # compression and filtering, of which the standard knows one each
+        raise _damaged()
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color, 1)
     colors = 4 if color == 3 else samples
     reading.check_size(width, height, len(data), reading.pixel_bytes(colors, bits))
