@@ -33,9 +33,9 @@ root = "."
 train = []
 validation = []
 license = "Made up"
-patch = {patch}
+patch_size = {patch}
 margin = {margin}
-batch = {batch}
+batch_size = {batch}
 [[noise]]
 kind = "gaussian:0-55"
 [optimization]
@@ -71,7 +71,7 @@ def measure(pictures: Sequence[np.ndarray], text: str, steps: int) -> tuple[floa
 
     recipe = parse_recipe(text)
     data = recipe.data
-    sampler = PatchSampler(pictures, data.patch + data.margin, data.batch, recipe.seed)
+    sampler = PatchSampler(pictures, data.patch_size + data.margin, data.batch_size, recipe.seed)
     task = build_task(recipe)
     for step in range(3):  # The first ones compile.
         task.train_on_batch(sampler.batch_of(step))

@@ -102,17 +102,25 @@ TRIALS = {
     "naf": Trial("NAFNet's blocks", _MADE, block="naf"),
     "lambda": Trial("lambda layers at the lowest level", _MADE, block="lambda"),
     "leaky": Trial("leaky ReLU, slope 0.1", _MADE, block="leaky"),
-    "adam": Trial("Adam, peak 1e-3", _TRAINED, options={"optimizer": "adam", "peak": 1e-3}),
-    "adam_fast": Trial("Adam, peak 3e-3", _TRAINED, options={"optimizer": "adam", "peak": 3e-3}),
-    "slow": Trial("peak 1e-3", _TRAINED, options={"peak": 1e-3}),
-    "fast": Trial("peak 4e-3", _TRAINED, options={"peak": 4e-3}),
+    "adam": Trial(
+        "Adam, peak 1e-3", _TRAINED, options={"optimizer": "adam", "learning_rate": 1e-3}
+    ),
+    "adam_fast": Trial(
+        "Adam, peak 3e-3", _TRAINED, options={"optimizer": "adam", "learning_rate": 3e-3}
+    ),
+    "slow": Trial("peak 1e-3", _TRAINED, options={"learning_rate": 1e-3}),
+    "fast": Trial("peak 4e-3", _TRAINED, options={"learning_rate": 4e-3}),
     "l2": Trial("L2 loss", _TRAINED, options={"loss": "l2"}),
     "charbonnier": Trial("Charbonnier loss", _TRAINED, options={"loss": "charbonnier"}),
     "psnr": Trial("PSNR loss", _TRAINED, options={"loss": "psnr"}),
-    "no_average": Trial("no average of the weights", _TRAINED, options={"average": 0.0}),
-    "long_average": Trial("average over 1,000 steps", _TRAINED, options={"average": 0.999}),
-    "early_fall": Trial("rate falls over 90 % of the steps", _TRAINED, options={"decay": 0.9}),
-    "late_fall": Trial("rate falls over 20 % of the steps", _TRAINED, options={"decay": 0.2}),
+    "no_average": Trial("no average of the weights", _TRAINED, options={"ema_momentum": 0.0}),
+    "long_average": Trial("average over 1,000 steps", _TRAINED, options={"ema_momentum": 0.999}),
+    "early_fall": Trial(
+        "rate falls over 90 % of the steps", _TRAINED, options={"decay_fraction": 0.9}
+    ),
+    "late_fall": Trial(
+        "rate falls over 20 % of the steps", _TRAINED, options={"decay_fraction": 0.2}
+    ),
     "batch_8": Trial("8 patches a step, twice the steps", _FED, batch=8, steps=2 * STEPS),
     "batch_32": Trial("32 patches a step, half the steps", _FED, batch=32, steps=STEPS // 2),
     "patch_32": Trial("patches of 32, 64 a step", _FED, patch=32, batch=4 * BATCH),
@@ -128,10 +136,10 @@ def make_recipe(trial: Trial, seed: int) -> Any:
     config = {"widths": [48, 64, 80], "blocks": [1, 1, 2], **trial.config}
     options = {
         "optimizer": "muon",
-        "peak": 2e-3,
-        "warmup": 200,
-        "decay": 0.5,
-        "average": 0.998,
+        "learning_rate": 2e-3,
+        "warmup_steps": 200,
+        "decay_fraction": 0.5,
+        "ema_momentum": 0.998,
         "loss": "l1",
         **trial.options,
     }
@@ -139,11 +147,17 @@ def make_recipe(trial: Trial, seed: int) -> Any:
         recipe,
         name="ablation",
         seed=seed,
-        model=replace(recipe.model, config=config, start="", revive=False, teacher=""),
-        data=replace(recipe.data, scales=(1.0,), patch=trial.patch, batch=trial.batch),
+        model=replace(
+            recipe.model,
+            config=config,
+            initial_weights="",
+            reinitialize_dead_units=False,
+            teacher="",
+        ),
+        data=replace(recipe.data, scales=(1.0,), patch_size=trial.patch, batch_size=trial.batch),
         noise=(NoiseSection("gaussian:0-55"), NoiseSection("camera")),
         optimization=replace(recipe.optimization, steps=trial.steps, **options),
-        report=replace(recipe.report, interval=-(-trial.steps // 2), noises=NOISES),
+        validation=replace(recipe.validation, interval=-(-trial.steps // 2), noises=NOISES),
         source=json.dumps([dataclasses.asdict(trial), seed]),
     )
 

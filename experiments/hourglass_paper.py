@@ -57,7 +57,7 @@ def _trial(
     **options: Any,
 ) -> Trial:
     """Makes a trial: the project's training of variant D, but for what is named."""
-    plan = constant_rate(options.pop("peak", RATE), **options)
+    plan = constant_rate(options.pop("learning_rate", RATE), **options)
     return Trial(
         name=name,
         title=title,
@@ -73,7 +73,7 @@ def _trial(
 
 def list_trials() -> list[Trial]:
     """Lists the project's result, and every comparison with it."""
-    rates = [_trial(f"rate_{rate:g}", f"Adam at {rate:g}", peak=rate) for rate in RATES]
+    rates = [_trial(f"rate_{rate:g}", f"Adam at {rate:g}", learning_rate=rate) for rate in RATES]
     variants = [
         _trial(f"variant_{variant}", title, variant, percent=20)
         for variant, title in VARIANTS.items()
@@ -82,8 +82,14 @@ def list_trials() -> list[Trial]:
         _trial("published", "D, Adam at 0.002, squared error, all images"),
         *rates,
         _trial("cross_entropy", "cross-entropy of each value", loss="bce"),
-        _trial("sgd", "SGD at 0.1", optimizer="sgd", peak=0.1),
-        _trial("sgd_momentum", "SGD at 0.1, momentum 0.9", optimizer="sgd", peak=0.1, momentum=0.9),
+        _trial("sgd", "SGD at 0.1", optimizer="sgd", learning_rate=0.1),
+        _trial(
+            "sgd_momentum",
+            "SGD at 0.1, momentum 0.9",
+            optimizer="sgd",
+            learning_rate=0.1,
+            momentum=0.9,
+        ),
         _trial("images_60", "60 % of the images", percent=60),
         _trial("images_60_turned", "60 %, flipped and turned", percent=60, turns=True),
         _trial("turned", "all images, flipped and turned", turns=True),

@@ -30,11 +30,11 @@ def train_as_published(epochs: int) -> Length:
     """The paper's Table 1, for so many epochs."""
     options = {
         "schedule": "exponential",
-        "epoch": EPOCH,
-        "factor": 0.99,
+        "decay_steps": EPOCH,
+        "decay_rate": 0.99,
         "weight_decay": 1e-5,
-        "average": 0.0,
-        "clip": 0.0,
+        "ema_momentum": 0.0,
+        "global_clipnorm": 0.0,
         "beta_2": 0.999,
     }
     return Length(epochs * EPOCH, 256, options, checkpoints=epochs)

@@ -53,7 +53,7 @@ def train_and_measure(run: Path, data: Path) -> Record:
         recipe=recipe.source,
         parameters=parameters,
         steps=log[-1]["step"],
-        batch=recipe.data.batch,
+        batch=recipe.data.batch_size,
         curve=[[entry["step"], *entry["psnr"].values()] for entry in log],
         origin=watch.describe(),
     )

@@ -53,10 +53,21 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {
 SHIPPED = ("photo_tiny", "photo")
 CODES = {"3x3x3": 3, "30x30x3": 30, "60x60x3": 60}
 
-_CONSTANT = {"warmup": 0, "decay": 0.0, "average": 0.0, "clip": 0.0, "beta_2": 0.999}
+_CONSTANT = {
+    "warmup_steps": 0,
+    "decay_fraction": 0.0,
+    "ema_momentum": 0.0,
+    "global_clipnorm": 0.0,
+    "beta_2": 0.999,
+}
 # A higher rate leaves numbers of the code at zero for good, as its ReLU then has no gradient.
-QUICK = Length(152, 8, {"peak": 1.5e-3, "warmup": 10, "decay": 0.5, "average": 0.9}, checkpoints=4)
-FULL = Length(STEPS, BATCH, {"peak": 1e-3, **_CONSTANT}, checkpoints=50)
+QUICK = Length(
+    152,
+    8,
+    {"learning_rate": 1.5e-3, "warmup_steps": 10, "decay_fraction": 0.5, "ema_momentum": 0.9},
+    checkpoints=4,
+)
+FULL = Length(STEPS, BATCH, {"learning_rate": 1e-3, **_CONSTANT}, checkpoints=50)
 
 
 def find_faces(root: Path) -> Data:

@@ -56,7 +56,7 @@ class Trial:
 
 
 _N2N = {"objective": "noise2noise"}
-_DIFFUSION = {"peak": 1e-2}
+_DIFFUSION = {"learning_rate": 1e-2}
 _BORDER = {"border": "border_unet"}
 TRIALS = {
     "border_unet": Trial(
@@ -115,7 +115,7 @@ def write_recipe(name: str, arguments: argparse.Namespace, steps: int) -> str:
     """Writes the recipe of a trial."""
     trial, runs = TRIALS[name], arguments.runs
     parts = {part: (runs / source).as_posix() for part, source in trial.parts.items()}
-    options = {"loss": "l2", "average": 0.99, "warmup": 100, **trial.options}
+    options = {"loss": "l2", "ema_momentum": 0.99, "warmup_steps": 100, **trial.options}
     return "\n".join(
         [
             f'name = "{name}"',
@@ -124,24 +124,24 @@ def write_recipe(name: str, arguments: argparse.Namespace, steps: int) -> str:
             "[model]",
             f'architecture = "{trial.architecture}"',
             f"config = {_inline(trial.config)}",
-            f"parts = {_inline(parts)}",
+            f"part_weights = {_inline(parts)}",
             "[data]",
             f'root = "{arguments.data.as_posix()}"',
             f'train = ["{arguments.train}"]',
             f'validation = ["{arguments.test}"]',
             'license = "CIFAR-10; none stated"',
-            "patch = 32",
+            "patch_size = 32",
             "margin = 0",
-            f"batch = {trial.batch}",
+            f"batch_size = {trial.batch}",
             "[[noise]]",
             f'kind = "{NOISE}"',
             "[optimization]",
             f"steps = {steps}",
             *(f"{key} = {json.dumps(value)}" for key, value in options.items()),
-            "[report]",
+            "[validation]",
             f"interval = {max(1, -(-steps // 4))}",
             "images = 64",
-            "crop = 32",
+            "crop_size = 32",
             f'noises = ["{NOISE}"]',
         ]
     )
@@ -186,7 +186,7 @@ def _count_steps(recipe: Any, arguments: argparse.Namespace) -> int:
 
     task = build_task(recipe)
     images = load_images([arguments.train], arguments.data)
-    clean = np.stack(images[: recipe.data.batch])
+    clean = np.stack(images[: recipe.data.batch_size])
     clean = clean.astype(np.float32) / 255
     task.train_on_batch(clean)
     started, steps = time.monotonic(), 0

@@ -97,9 +97,9 @@ PLANS = {
         usual={
             "optimization": {
                 "optimizer": "adam",
-                "peak": 1e-3,
+                "learning_rate": 1e-3,
                 "schedule": "exponential",
-                "factor": 0.99,
+                "decay_rate": 0.99,
                 "weight_decay": 1e-5,
                 "loss": "l2",
             }
@@ -117,9 +117,9 @@ PLANS = {
         usual={
             "optimization": {
                 "optimizer": "muon",
-                "peak": 1e-3,
-                "decay": 0.66,
-                "average": 0.998,
+                "learning_rate": 1e-3,
+                "decay_fraction": 0.66,
+                "ema_momentum": 0.998,
                 "loss": "l1",
             }
         },

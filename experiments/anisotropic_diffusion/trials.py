@@ -101,7 +101,7 @@ QUICK_PIECES = (2, 5, 20)
 
 # The slides do not say how long they trained.
 FULL_STEPS, FULL_BATCH = 20_000, 16
-_QUICK = {"peak": 5e-3, "warmup": 10, "decay": 0.5, "average": 0.9}
+_QUICK = {"learning_rate": 5e-3, "warmup_steps": 10, "decay_fraction": 0.5, "ema_momentum": 0.9}
 
 
 def find_photos(root: Path) -> Data:

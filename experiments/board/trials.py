@@ -40,28 +40,28 @@ class Entry:
         title: What tables call it.
         architecture: What is trained.
         config: Fields of its `Config`.
-        peak: Learning rate. Diffusion has few weights, which must move further; the code of the
-            Poisson autoencoder falls silent at that of the others.
+        learning_rate: Diffusion has few weights, which must move further; the code of the Poisson
+            autoencoder falls silent at that of the others.
     """
 
     title: str
     architecture: str
     config: dict[str, Any] = field(default_factory=dict)
-    peak: float = 2e-3
+    learning_rate: float = 2e-3
 
 
 # The cheap ones first, so that a training that is stopped has seen most of them.
 NETWORKS = {
     "lambda_7": Entry("LambdaNet, window 7", "lambda_net", {"preset": "small_window"}),
-    "diffusion": Entry("Perona-Malik, contrast by image", "perona_malik", peak=1e-2),
+    "diffusion": Entry("Perona-Malik, contrast by image", "perona_malik", learning_rate=1e-2),
     "autoencoder": Entry("denoising autoencoder", "denoising_autoencoder"),
     "strided": Entry("strided autoencoder", "strided_autoencoder"),
     "hourglass": Entry("hourglass D", "hourglass"),
     "reaction": Entry("reaction diffusion", "reaction_diffusion", {"preset": "small"}, 2e-2),
     "lambda_23": Entry("LambdaNet, window 23", "lambda_net", {"preset": "paper"}),
     "unet": Entry("U-Net", "unet", {"preset": "small"}),
-    "poisson": Entry("Poisson autoencoder", "poisson_autoencoder", peak=1e-3),
-    "p1": Entry("P1 diffusion", "p1_diffusion", peak=1e-2),
+    "poisson": Entry("Poisson autoencoder", "poisson_autoencoder", learning_rate=1e-3),
+    "p1": Entry("P1 diffusion", "p1_diffusion", learning_rate=1e-2),
     "dncnn": Entry("DnCNN", "dncnn"),
 }
 
@@ -166,15 +166,15 @@ def _make(name: str, entry: Entry, noise: str, *, is_noisy: bool = False) -> Tri
 
 
 def _train(name: str, entry: Entry, noise: str, title: str, options: dict[str, Any]) -> Trial:
-    peak = {"peak": entry.peak}
-    short = {"warmup": 10, "decay": 0.5, "average": 0.9}
+    rate = {"learning_rate": entry.learning_rate}
+    short = {"warmup_steps": 10, "decay_fraction": 0.5, "ema_momentum": 0.9}
     return Trial(
         name=name,
         title=title,
         architecture=entry.architecture,
         noise=noise,
-        quick=Length(STEPS, BATCH, peak | short | options, checkpoints=1),
-        full=Length(FULL_STEPS, FULL_BATCH, peak | options, checkpoints=20),
+        quick=Length(STEPS, BATCH, rate | short | options, checkpoints=1),
+        full=Length(FULL_STEPS, FULL_BATCH, rate | options, checkpoints=20),
         config=entry.config,
         images=IMAGES,
         measure=lambda denoiser, trial, context: measure_all(denoiser, trial, context, NOISES),

@@ -23,10 +23,16 @@ OTHERS = ("pixelate:2", "pixelate:3", "pixelate:4")
 SHOWN = 6
 
 
-def constant_rate(peak: float, **options: Any) -> dict[str, Any]:
+def constant_rate(learning_rate: float, **options: Any) -> dict[str, Any]:
     """Lines of a recipe that trains on noisy targets, always at the same rate."""
-    rest = {"warmup": 0, "decay": 0.0, "average": 0.0, "clip": 0.0, "beta_2": 0.999}
-    return {"objective": "noise2noise", "peak": peak, **rest, **options}
+    rest = {
+        "warmup_steps": 0,
+        "decay_fraction": 0.0,
+        "ema_momentum": 0.0,
+        "global_clipnorm": 0.0,
+        "beta_2": 0.999,
+    }
+    return {"objective": "noise2noise", "learning_rate": learning_rate, **rest, **options}
 
 
 def measure_noise(context: Context, folder: Path) -> dict[str, Any]:

@@ -151,25 +151,25 @@ def write_recipe(trial: Trial, context: Context) -> str:
             "[model]",
             f'architecture = "{trial.architecture}"',
             f"config = {_inline(trial.config)}",
-            f"parts = {_inline(parts)}",
+            f"part_weights = {_inline(parts)}",
             "[data]",
             f"root = {json.dumps(data.root.as_posix())}",
             f"train = {json.dumps([data.part(trial.percent)])}",
             f"validation = {json.dumps([data.validation])}",
             f"license = {json.dumps(data.note)}",
-            f"patch = {data.patch}",
+            f"patch_size = {data.patch}",
             f"margin = {data.margin}",
-            f"batch = {length.batch}",
-            f"turns = {json.dumps(trial.turns)}",
+            f"batch_size = {length.batch}",
+            f"augment = {json.dumps(trial.turns)}",
             "[[noise]]",
             f'kind = "{trial.noise}"',
             "[optimization]",
             f"steps = {length.steps}",
             *(f"{key} = {json.dumps(value)}" for key, value in options.items()),
-            "[report]",
+            "[validation]",
             f"interval = {-(-length.steps // length.checkpoints)}",
             "images = 64",
-            f"crop = {data.crop}",
+            f"crop_size = {data.crop}",
             f'noises = ["{trial.noise}"]',
         ]
     )
@@ -251,7 +251,7 @@ def run_trial(
             int(np.prod(each.shape)) for each in (denoiser.trainable_variables if denoiser else ())
         ),
         steps=log[-1]["step"] if log else 0,
-        batch=recipe.data.batch,
+        batch=recipe.data.batch_size,
         full_steps=trial.full.steps,
         full_batch=trial.full.batch,
         curve=[[entry["step"], next(iter(entry["psnr"].values()))] for entry in log],
@@ -270,9 +270,11 @@ def measure_step(trial: Trial, context: Context) -> float:
 
     recipe = parse_recipe(write_recipe(trial, context))
     task = build_task(recipe)
-    side = recipe.data.patch + recipe.data.margin
+    side = recipe.data.patch_size + recipe.data.margin
     channels = trial.data(context.root).channels
-    clean = np.random.default_rng(0).random((recipe.data.batch, side, side, channels), np.float32)
+    clean = np.random.default_rng(0).random(
+        (recipe.data.batch_size, side, side, channels), np.float32
+    )
     task.train_on_batch(clean)
     started, steps = time.monotonic(), 0
     while time.monotonic() - started < 2:

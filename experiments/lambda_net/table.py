@@ -10,7 +10,7 @@ from common.trials import Length
 
 PUBLISHED_WEIGHTS = ROOT / "experiments" / "results" / "lambda_net_published_weights.json"
 
-_FALLING = {"warmup": 20, "decay": 0.6, "average": 0.0}
+_FALLING = {"warmup_steps": 20, "decay_fraction": 0.6, "ema_momentum": 0.0}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Model:
     config: dict[str, Any] = field(default_factory=dict)
 
 
-QUICK = Length(400, 16, {"peak": 1e-2, **_FALLING}, checkpoints=8)
+QUICK = Length(400, 16, {"learning_rate": 1e-2, **_FALLING}, checkpoints=8)
 MODELS = {
     "lambda_23": Model("LambdaNet u=1 m=23", "lambda_net", 50, QUICK, {"preset": "paper"}),
     "lambda_7": Model("LambdaNet u=4 m=7", "lambda_net", 50, QUICK, {"preset": "small_window"}),
@@ -40,13 +40,13 @@ MODELS = {
         "autoencoder",
         "denoising_autoencoder",
         300,
-        Length(1200, 16, {"peak": 5e-3, **_FALLING}, checkpoints=8),
+        Length(1200, 16, {"learning_rate": 5e-3, **_FALLING}, checkpoints=8),
     ),
     "dncnn": Model(
         "DnCNN",
         "dncnn",
         200,
-        Length(250, 4, {"peak": 2e-3, **_FALLING}, checkpoints=8),
+        Length(250, 4, {"learning_rate": 2e-3, **_FALLING}, checkpoints=8),
         {"preset": "direct"},
     ),
 }

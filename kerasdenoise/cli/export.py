@@ -164,11 +164,11 @@ def _load_integers(run: Path, kinds: Mapping[str, bool]) -> keras.Model:
     if not kinds["int8"]:
         raise UsageError("--integers", "is for files of 8-bit integers", "add --int8")
     recipe, rounded = load_run(run)
-    if not recipe.model.integers:
+    if not recipe.model.quantization_aware:
         raise UsageError(
             f"--integers {run}",
             "was not trained in integers",
-            "give the run of a recipe that says integers = true",
+            "give the run of a recipe that says quantization_aware = true",
         )
     return fix_scales(rounded)
 
@@ -186,7 +186,7 @@ def _export_run(
     target = output / (name or read_run(run).name)
     check_free(target, overwrite=overwrite)
     recipe, denoiser = load_run(run)
-    if recipe.model.integers:
+    if recipe.model.quantization_aware:
         raise UsageError(
             run,
             "was trained in integers",

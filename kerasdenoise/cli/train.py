@@ -88,7 +88,7 @@ def _print_progress(progress: Progress) -> None:
         f"{kind} {psnr:.2f} dB{given.get(kind, '')}" for kind, psnr in progress.psnr.items()
     )
     if progress.dead_units >= _MANY_DEAD:
-        figures += f"  {progress.dead_units:.0%} of the units dead: try a lower peak"
+        figures += f"  {progress.dead_units:.0%} of the units dead: try a lower learning_rate"
     say(
         f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  {figures}  "
         f"{1000 * progress.seconds_per_step:.0f} ms/step  {_duration(progress.seconds_left)} left"

@@ -75,7 +75,7 @@ def build_task(
     kind = DenoisingTask
     if recipe.model.teacher:
         _check_taught(recipe)
-    if recipe.model.integers:
+    if recipe.model.quantization_aware:
         _check_integers(recipe)
         kind = ImitationTask
     elif split_noise_level(denoiser):
@@ -90,7 +90,7 @@ def build_task(
         noise,
         get_objective(plan.objective),
         get_loss(plan.loss),
-        recipe.data.patch,
+        recipe.data.patch_size,
         recipe.seed,
         plan.weight_decay,
     )
@@ -101,8 +101,8 @@ def build_task(
         # Keras does so by itself for a model of that precision; the task around it has float32.
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     task.compile(optimizer=optimizer, jit_compile=jit)
-    side = recipe.data.patch + recipe.data.margin
-    task(keras.ops.zeros((recipe.data.batch, side, side, config.channels)))
+    side = recipe.data.patch_size + recipe.data.margin
+    task(keras.ops.zeros((recipe.data.batch_size, side, side, config.channels)))
     task.optimizer.build(task.trainable_variables)
     return task
 
@@ -145,7 +145,7 @@ def _check_taught(recipe: Recipe) -> None:
     """Refuses what a teacher's results cannot be learned from."""
     plan = recipe.optimization
     does_not_fit = (
-        (recipe.model.integers, "imitates what it starts from"),
+        (recipe.model.quantization_aware, "imitates what it starts from"),
         (plan.objective != "supervised", f"has the objective {plan.objective!r}"),
         (plan.loss != "psnr", f"has the loss {plan.loss!r}, where a teacher's is 'psnr'"),
     )
@@ -170,17 +170,17 @@ def _check_guided(objective: str) -> None:
 
 def _check_integers(recipe: Recipe) -> None:
     """Refuses what has nothing to imitate in integers, or could not hold them."""
-    if not recipe.model.start:
+    if not recipe.model.initial_weights:
         raise RecipeError(
-            "integers = true",
+            "quantization_aware = true",
             "has no network in floats to imitate",
-            'write [model] start = "RUN", with the run that trained it',
+            'write [model] initial_weights = "RUN", with the run that trained it',
         )
     if recipe.model.dtype != "float32":
         raise RecipeError(
             f"dtype {recipe.model.dtype!r}",
             "rounds by itself, where integers have their own rounding",
-            'write dtype = "float32", or integers = false',
+            'write dtype = "float32", or quantization_aware = false',
         )
     if recipe.optimization.loss != "psnr":
         raise RecipeError(
@@ -192,12 +192,12 @@ def _check_integers(recipe: Recipe) -> None:
 
 def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:
     """Refuses patches and crops that the network or the noise cannot take."""
-    patch, crop = recipe.data.patch, recipe.report.crop
+    patch, crop = recipe.data.patch_size, recipe.validation.crop_size
     drawn = patch + recipe.data.margin
-    measured = [parse_noise(kind) for kind in recipe.report.noises]
-    needs = [("patch", patch, stride), ("crop", crop, stride)]
-    needs += [("patch and margin", drawn, noise.multiple) for noise in noises]
-    needs += [("crop", crop, noise.multiple) for noise in measured]
+    measured = [parse_noise(kind) for kind in recipe.validation.noises]
+    needs = [("patch_size", patch, stride), ("crop_size", crop, stride)]
+    needs += [("patch_size and margin", drawn, noise.multiple) for noise in noises]
+    needs += [("crop_size", crop, noise.multiple) for noise in measured]
     for name, side, multiple in needs:
         if side % multiple:
             raise RecipeError(
@@ -209,8 +209,8 @@ def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:
 
 def _check_colors(recipe: Recipe, channels: int, noises: Sequence[Noise]) -> None:
     """Refuses noises that have no meaning for the network's channels."""
-    kinds = [section.kind for section in recipe.noise] + [*recipe.report.noises]
-    measured = [parse_noise(kind) for kind in recipe.report.noises]
+    kinds = [section.kind for section in recipe.noise] + [*recipe.validation.noises]
+    measured = [parse_noise(kind) for kind in recipe.validation.noises]
     for kind, noise in zip(kinds, [*noises, *measured], strict=True):
         if noise.color_only and channels != 3:
             raise RecipeError(
@@ -222,10 +222,10 @@ def _check_colors(recipe: Recipe, channels: int, noises: Sequence[Noise]) -> Non
 
 def _check_shares(recipe: Recipe, noise: Mixture) -> None:
     """Refuses shares of which no image of a batch is left."""
-    for section, count in zip(recipe.noise, noise.counts(recipe.data.batch), strict=True):
+    for section, count in zip(recipe.noise, noise.counts(recipe.data.batch_size), strict=True):
         if not count:
             raise RecipeError(
                 f"noise {section.kind!r}",
-                f"is given to no image: its share of {recipe.data.batch} is too small",
-                "write a larger batch or share",
+                f"is given to no image: its share of {recipe.data.batch_size} is too small",
+                "write a larger batch_size or share",
             )

@@ -51,7 +51,7 @@ def read_run(run: Path) -> Recipe:
     """
     if not is_run(run):
         raise RecipeError(run, "holds no training run", "name the folder that `train` wrote")
-    return parse_recipe(_read_meta(run)["recipe"], str(run))
+    return _parse(_read_meta(run), run)
 
 
 def restore_checkpoint(
@@ -65,7 +65,7 @@ def restore_checkpoint(
     if not is_run(run):
         return 0
     meta = _read_meta(run)
-    if parse_recipe(meta["recipe"], str(run)).identity() != recipe.identity():
+    if _parse(meta, run).identity() != recipe.identity():
         raise RecipeError(
             run, "holds a run of a different recipe", "name another folder with --run"
         )
@@ -90,6 +90,18 @@ def restore_checkpoint(
 def averaged_variables(optimizer: keras.optimizers.Optimizer) -> list[Any]:
     """The moving averages that an optimizer with `use_ema=True` keeps, one per weight."""
     return [v for v in optimizer.variables if v.path.endswith("_average")]
+
+
+def _parse(meta: dict[str, Any], run: Path) -> Recipe:
+    """Parses the recipe of a checkpoint, which an earlier version may have written otherwise."""
+    try:
+        return parse_recipe(meta["recipe"], "its recipe")
+    except RecipeError as error:
+        raise RecipeError(
+            run,
+            f"was written by another version of kerasdenoise ({error.subject} {error.cause})",
+            "use it with that version, or name another folder with --run",
+        ) from error
 
 
 def _values(variables: list[Any]) -> list[np.ndarray]:

@@ -21,7 +21,7 @@ from kerasdenoise.zoo import find_model, verify_model
 def read_history(recipe: Recipe) -> list[str]:
     """Returns the texts of the recipes of all that one started from, the last first."""
     history: list[str] = []
-    for source in filter(None, (recipe.model.start, *recipe.model.parts.values())):
+    for source in filter(None, (recipe.model.initial_weights, *recipe.model.part_weights.values())):
         if is_run(Path(source)):
             earlier = read_run(Path(source))
             history += [earlier.source, *read_history(earlier)]
@@ -78,7 +78,7 @@ def load_teacher(recipe: Recipe) -> Teacher | None:
             "name a network that does",
         )
     taught_by = _read(source).model
-    if taught_by.integers:
+    if taught_by.quantization_aware:
         raise RecipeError(
             f"teacher {source!r}", "was trained in integers", "name the one that it imitates"
         )
@@ -102,10 +102,10 @@ def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:
     Raises:
         RecipeError: If they are of another network, or there is no such part.
     """
-    targets = {"": (denoiser, recipe.model.start)} if recipe.model.start else {}
-    if not recipe.model.start:
-        _check_frozen(denoiser, recipe.model.parts)
-    for part, source in recipe.model.parts.items():
+    targets = {"": (denoiser, recipe.model.initial_weights)} if recipe.model.initial_weights else {}
+    if not recipe.model.initial_weights:
+        _check_frozen(denoiser, recipe.model.part_weights)
+    for part, source in recipe.model.part_weights.items():
         parts = [layer for layer in denoiser.layers if layer.name == part]
         if not parts or not isinstance(parts[0], keras.Model):
             known = [layer.name for layer in denoiser.layers if isinstance(layer, keras.Model)]
@@ -116,7 +116,7 @@ def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:
             )
         targets[part] = (parts[0], source)
     for network, source in targets.values():
-        if recipe.model.grow and network is denoiser:
+        if recipe.model.net2wider and network is denoiser:
             _grow_from(denoiser, source, recipe)
         else:
             _copy_from(network, source)
@@ -152,5 +152,5 @@ def _check_frozen(denoiser: keras.Model, parts: dict[str, str]) -> None:
             raise RecipeError(
                 f"part {layer.name!r}",
                 f"of {denoiser.name} is not trained with it, and has no weights",
-                f'write [model] parts = {{ {layer.name} = "RUN" }}, with the run that trained it',
+                f'write [model] part_weights = {{ {layer.name} = "RUN" }}, the run that trained it',
             )

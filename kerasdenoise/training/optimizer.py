@@ -40,19 +40,21 @@ def make_optimizer(plan: OptimizationSection) -> keras.optimizers.Optimizer:
     }
     return OPTIMIZERS[plan.optimizer](
         learning_rate=_make_schedule(plan),
-        global_clipnorm=plan.clip or None,
+        global_clipnorm=plan.global_clipnorm or None,
         use_ema=True,
-        ema_momentum=plan.average,
+        ema_momentum=plan.ema_momentum,
         **own.get(plan.optimizer, {"beta_2": plan.beta_2}),
     )
 
 
 def _make_schedule(plan: OptimizationSection) -> keras.optimizers.schedules.LearningRateSchedule:
     if plan.schedule == "warmup_stable_decay":
-        return WarmupStableDecay(plan.peak, plan.steps, plan.warmup, plan.decay)
+        return WarmupStableDecay(
+            plan.learning_rate, plan.steps, plan.warmup_steps, plan.decay_fraction
+        )
     if plan.schedule == "exponential":
-        epoch = plan.epoch or max(1, plan.steps // _EPOCHS)
+        epoch = plan.decay_steps or max(1, plan.steps // _EPOCHS)
         return keras.optimizers.schedules.ExponentialDecay(
-            plan.peak, epoch, plan.factor, staircase=True
+            plan.learning_rate, epoch, plan.decay_rate, staircase=True
         )
     raise RecipeError(f"schedule {plan.schedule!r}", "is unknown", f"known: {', '.join(SCHEDULES)}")

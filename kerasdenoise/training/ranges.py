@@ -18,26 +18,26 @@ _MOST = 10**9
 # The least and the greatest of each, by section; the entries of no section have none.
 _RANGES: dict[str, dict[str, tuple[float, float]]] = {
     "": {"seed": (0, 2**32 - 1)},
-    "data": {"patch": (1, _MOST), "margin": (0, _MOST), "batch": (1, _MOST)},
+    "data": {"patch_size": (1, _MOST), "margin": (0, _MOST), "batch_size": (1, _MOST)},
     "optimization": {
         "steps": (1, _MOST),
-        "peak": (_TINY, math.inf),
-        "warmup": (0, _MOST),
-        "decay": (0, 1),
-        "epoch": (0, _MOST),
-        "factor": (_TINY, math.inf),
+        "learning_rate": (_TINY, math.inf),
+        "warmup_steps": (0, _MOST),
+        "decay_fraction": (0, 1),
+        "decay_steps": (0, _MOST),
+        "decay_rate": (_TINY, math.inf),
         "beta_2": (0, _BELOW_ONE),
         "momentum": (0, _BELOW_ONE),
         "weight_decay": (0, math.inf),
-        "average": (0, _BELOW_ONE),
-        "clip": (0, math.inf),
+        "ema_momentum": (0, _BELOW_ONE),
+        "global_clipnorm": (0, math.inf),
     },
-    "report": {"interval": (1, _MOST), "images": (1, _MOST), "crop": (1, _MOST)},
+    "validation": {"interval": (1, _MOST), "images": (1, _MOST), "crop_size": (1, _MOST)},
 }
 _SHARE = (_TINY, math.inf)
 
 # Lists without which there is nothing to train on or to measure with, by section.
-_NEEDED = {"data": ("train", "validation", "scales"), "report": ("noises",)}
+_NEEDED = {"data": ("train", "validation", "scales"), "validation": ("noises",)}
 
 
 def check_ranges(recipe: Recipe, name: str) -> None:

@@ -31,12 +31,14 @@ class ModelSection:
         architecture: Its name.
         config: The fields of its `Config`.
         dtype: Keras' dtype policy.
-        start: What has the weights that this network starts with: the folder of a training run,
-            relative to the working folder, or a saved model; none if empty.
-        parts: The same for networks within this one, by their names.
-        integers: Whether it computes as a file of 8-bit integers does; see `round_network`.
-        grow: Whether that has fewer channels than this network; see `grow`.
-        revive: Whether silent channels of what it starts with are drawn anew; see `revive`.
+        initial_weights: What has the weights that this network starts with: the folder of a
+            training run, relative to the working folder, or a saved model; none if empty.
+        part_weights: The same for networks within this one, by their names.
+        quantization_aware: Whether it computes as a file of 8-bit integers does; see
+            `round_network`.
+        net2wider: Whether that has fewer channels than this network; see `grow`.
+        reinitialize_dead_units: Whether silent channels of what it starts with are drawn anew; see
+            `revive`.
         teacher: The run or saved model of a better network, whose results it learns from.
         license: Of the weights; they may be used for no more than the photos they learned from.
     """
@@ -44,11 +46,11 @@ class ModelSection:
     architecture: str
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
     dtype: str = "float32"
-    start: str = ""
-    parts: dict[str, str] = dataclasses.field(default_factory=dict)
-    integers: bool = False
-    grow: bool = False
-    revive: bool = False
+    initial_weights: str = ""
+    part_weights: dict[str, str] = dataclasses.field(default_factory=dict)
+    quantization_aware: bool = False
+    net2wider: bool = False
+    reinitialize_dead_units: bool = False
     teacher: str = ""
     license: str = "Apache-2.0"
 
@@ -66,11 +68,11 @@ class DataSection:
         scales: Sizes at which each photo is used.
         exclude: File names that are left out of both, such as pictures shown in the
             documentation.
-        patch: Side in pixels of what the network is given.
+        patch_size: Side in pixels of what the network is given.
         margin: Extra pixels that are drawn with each patch and cut off at random after the
             noise is added, so that the grids of sensor and JPEG lie anywhere.
-        batch: Patches per step.
-        turns: Whether patches are flipped and turned at random.
+        batch_size: Patches per step.
+        augment: Whether patches are flipped and turned at random.
     """
 
     root: str
@@ -79,10 +81,10 @@ class DataSection:
     license: str
     scales: tuple[float, ...] = (1.0,)
     exclude: tuple[str, ...] = ()
-    patch: int = 64
+    patch_size: int = 64
     margin: int = 16
-    batch: int = 16
-    turns: bool = True
+    batch_size: int = 16
+    augment: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,54 +101,55 @@ class OptimizationSection:
 
     Attributes:
         steps: Length of the run.
-        peak: Highest learning rate.
+        learning_rate: Highest learning rate.
         schedule: How the rate goes: `warmup_stable_decay`, or `exponential`.
-        warmup: Steps of linear rise to the peak.
-        decay: Share of the steps, at the end, over which the rate falls to zero.
-        epoch: For `exponential`: steps after which the rate is lowered; 0 for a fiftieth of all.
-        factor: For `exponential`: what it is then multiplied by.
+        warmup_steps: Steps of linear rise to the peak.
+        decay_fraction: Share of the steps, at the end, over which the rate falls to zero.
+        decay_steps: For `exponential`: steps after which the rate is lowered; 0 for a fiftieth of
+            all.
+        decay_rate: For `exponential`: what it is then multiplied by.
         optimizer: `adam`, `adamax`, `muon` or `sgd`.
         beta_2: Second-moment decay of Adam and Adamax, and of Muon for what is no matrix.
         momentum: Momentum of SGD.
         weight_decay: Factor of the weights in their gradients, as in PyTorch's optimizers; the
             reported loss includes the penalty.
-        average: Decay of the moving average of the weights, which is what is kept; 0 for none.
+        ema_momentum: Decay of the moving average of the weights, which is what is kept; 0 for none.
         loss: Name of the loss.
         objective: Name of the training mode.
-        clip: Global gradient norm above which gradients are scaled down; 0 for none.
+        global_clipnorm: Global gradient norm above which gradients are scaled down; 0 for none.
     """
 
     steps: int
-    peak: float = 1e-3
+    learning_rate: float = 1e-3
     schedule: str = "warmup_stable_decay"
-    warmup: int = 500
-    decay: float = 0.3
-    epoch: int = 0
-    factor: float = 0.99
+    warmup_steps: int = 500
+    decay_fraction: float = 0.3
+    decay_steps: int = 0
+    decay_rate: float = 0.99
     optimizer: str = "adam"
     beta_2: float = 0.99
     momentum: float = 0.0
     weight_decay: float = 0.0
-    average: float = 0.999
+    ema_momentum: float = 0.999
     loss: str = "l1"
     objective: str = "supervised"
-    clip: float = 1.0
+    global_clipnorm: float = 1.0
 
 
 @dataclass(frozen=True)
-class ReportSection:
+class ValidationSection:
     """When progress is measured and kept.
 
     Attributes:
         interval: Steps between checkpoints.
         images: Validation images, center-cropped, that are denoised at each checkpoint.
-        crop: Side of those crops.
+        crop_size: Side of those crops.
         noises: The corruptions they get, each with a fixed seed.
     """
 
     interval: int = 1000
     images: int = 16
-    crop: int = 192
+    crop_size: int = 192
     noises: tuple[str, ...] = ("gaussian:25",)
 
 
@@ -177,7 +180,7 @@ class Recipe:
         data: What it is trained on.
         noise: What is removed.
         optimization: How it is trained.
-        report: When progress is measured.
+        validation: When progress is measured.
         benchmark: What the result is measured on.
         source: The text that this was read from.
     """
@@ -189,17 +192,17 @@ class Recipe:
     data: DataSection
     noise: tuple[NoiseSection, ...]
     optimization: OptimizationSection
-    report: ReportSection
+    validation: ValidationSection
     benchmark: tuple[BenchmarkSection, ...] = ()
     source: str = ""
 
     def identity(self) -> dict[str, Any]:
         """What must not change between the parts of a run; its end and place may."""
         content = dataclasses.asdict(self)
-        for part in ("steps", "decay"):
+        for part in ("steps", "decay_fraction"):
             del content["optimization"][part]
         del content["data"]["root"]
-        for part in ("report", "summary", "benchmark", "source"):
+        for part in ("validation", "summary", "benchmark", "source"):
             del content[part]
         return content
 
@@ -229,7 +232,7 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
         "model": ModelSection,
         "data": DataSection,
         "optimization": OptimizationSection,
-        "report": ReportSection,
+        "validation": ValidationSection,
     }
     values = dict(content)
     for section, kind in sections.items():
@@ -244,12 +247,12 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
         raise RecipeError(f"{name} name = {recipe.name!r}", fault, "give a plain name")
     if not recipe.noise:
         raise RecipeError(f"{name} [[noise]]", "is missing", "give at least one kind of noise")
-    for option in ("grow", "revive"):
-        if getattr(recipe.model, option) and not recipe.model.start:
+    for option in ("net2wider", "reinitialize_dead_units"):
+        if getattr(recipe.model, option) and not recipe.model.initial_weights:
             raise RecipeError(
                 f"{name} [model] {option}",
                 "needs a trained network to begin with",
-                'name its run or saved model: start = "runs/NAME"',
+                'name its run or saved model: initial_weights = "runs/NAME"',
             )
     check_ranges(recipe, name)
     return recipe

@@ -104,7 +104,7 @@ def train(
             task.start(sampler)
         else:
             start_from_sources(task.denoiser, recipe)
-            if recipe.model.revive:
+            if recipe.model.reinitialize_dead_units:
                 revive(task.denoiser, [task(sampler.batch_of(i))["inputs"] for i in range(_JUDGED)])
     validation = Validation(recipe, root)
     noisy = validation.measure_noisy()
@@ -114,7 +114,7 @@ def train(
     progress = None
     while step < last and not (progress and deadline.is_near()):
         started, first = time.monotonic(), step
-        stop = min(step - step % recipe.report.interval + recipe.report.interval, last)
+        stop = min(step - step % recipe.validation.interval + recipe.validation.interval, last)
         done, loss = train_on(_until(deadline, batches, stop - step))
         step += done
         trained = time.monotonic()
@@ -122,7 +122,7 @@ def train(
             raise RecipeError(
                 run,
                 f"has no finite loss between steps {first} and {step}; step {first} is kept",
-                "lower the learning rate's peak",
+                "lower its learning_rate",
             )
         with averaged_weights(task):
             figures = validation.measure(task.denoiser)
@@ -160,7 +160,7 @@ def _until(deadline: Deadline, batches: Iterator[np.ndarray], most: int) -> Iter
 
 def _sampler(recipe: Recipe, root: Path) -> PatchSampler:
     data = recipe.data
-    side = data.patch + data.margin
+    side = data.patch_size + data.margin
     photos = load_images(
         data.train,
         root,
@@ -169,4 +169,4 @@ def _sampler(recipe: Recipe, root: Path) -> PatchSampler:
         smallest=side,
         exclude=data.exclude,
     )
-    return PatchSampler(photos, side, data.batch, recipe.seed, turns=data.turns)
+    return PatchSampler(photos, side, data.batch_size, recipe.seed, turns=data.augment)

@@ -16,32 +16,34 @@ class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
     exponential).
 
     Args:
-        peak: Highest rate.
+        learning_rate: Highest rate.
         steps: Length of the run.
-        warmup: Steps of the rise.
-        decay: Share of the steps over which it falls.
+        warmup_steps: Steps of the rise.
+        decay_fraction: Share of the steps over which it falls.
     """
 
-    def __init__(self, peak: float, steps: int, warmup: int, decay: float) -> None:
-        self.peak = peak
+    def __init__(
+        self, learning_rate: float, steps: int, warmup_steps: int, decay_fraction: float
+    ) -> None:
+        self.learning_rate = learning_rate
         self.steps = steps
-        self.warmup = warmup
-        self.decay = decay
+        self.warmup_steps = warmup_steps
+        self.decay_fraction = decay_fraction
 
     def __call__(self, step: Any) -> Any:
         """Returns the rate of a step."""
         ops = keras.ops
         step = ops.cast(step, "float32")
-        rise = ops.minimum((step + 1.0) / max(self.warmup, 1), 1.0)
-        fall_steps = max(self.decay * self.steps, 1.0)
+        rise = ops.minimum((step + 1.0) / max(self.warmup_steps, 1), 1.0)
+        fall_steps = max(self.decay_fraction * self.steps, 1.0)
         fallen = ops.clip((step - (self.steps - fall_steps)) / fall_steps, 0.0, 1.0)
-        return self.peak * rise * (1.0 - ops.sin(0.5 * 3.14159265 * fallen))
+        return self.learning_rate * rise * (1.0 - ops.sin(0.5 * 3.14159265 * fallen))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {
-            "peak": self.peak,
+            "learning_rate": self.learning_rate,
             "steps": self.steps,
-            "warmup": self.warmup,
-            "decay": self.decay,
+            "warmup_steps": self.warmup_steps,
+            "decay_fraction": self.decay_fraction,
         }

@@ -44,14 +44,14 @@ class Validation:
     """
 
     def __init__(self, recipe: Recipe, root: Path) -> None:
-        crop = recipe.report.crop
+        crop = recipe.validation.crop_size
         photos = load_images(
             recipe.data.validation,
             root,
             channels=make_config(recipe.model.architecture, recipe.model.config).channels,
             smallest=crop,
             exclude=recipe.data.exclude,
-        )[: recipe.report.images]
+        )[: recipe.validation.images]
         if not photos:
             raise RecipeError(
                 "validation", f"has no photo of {crop} pixels", "choose a smaller crop"
@@ -60,7 +60,7 @@ class Validation:
         truth = get_truth(recipe.optimization.objective)
         self._wants_images = recipe.optimization.objective != "border"
         self._cases: list[_Case] = []
-        for kind in recipe.report.noises:
+        for kind in recipe.validation.noises:
             seed = keras.random.SeedGenerator(recipe.seed)
             noisy, expected = parse_noise(kind).draw_pair(keras.ops.convert_to_tensor(clean), seed)
             case = noisy, measure_noise(noisy, expected), truth(expected)

@@ -91,15 +91,15 @@ def make_recipe(study: Study, frame: Frame, values: Values) -> str:
         "validation": settings.data.validation,
         "license": settings.data.license,
         "exclude": settings.data.exclude,
-        "patch": frame.patch,
+        "patch_size": frame.patch,
         "margin": 0,
         **values.get("data", {}),
     }
-    data.setdefault("batch", max(1, base.pixels // data["patch"] ** 2))
+    data.setdefault("batch_size", max(1, base.pixels // data["patch_size"] ** 2))
     noise = settings.noise or base.noise
-    steps = _count_steps(study, frame, config, data["batch"] * data["patch"] ** 2)
+    steps = _count_steps(study, frame, config, data["batch_size"] * data["patch_size"] ** 2)
     optimization = {"steps": steps, **base.optimization, **values.get("optimization", {})}
-    optimization.setdefault("warmup", max(1, round(_WARMUP * steps)))
+    optimization.setdefault("warmup_steps", max(1, round(_WARMUP * steps)))
     return to_toml(
         {
             "name": f"{settings.architecture}_tuned",
@@ -113,10 +113,10 @@ def make_recipe(study: Study, frame: Frame, values: Values) -> str:
             "data": data,
             "noise": [{"kind": kind} for kind in noise],
             "optimization": optimization,
-            "report": {
+            "validation": {
                 "interval": -(-steps // _CHECKPOINTS),
                 "images": frame.images,
-                "crop": frame.crop,
+                "crop_size": frame.crop,
                 "noises": (() if settings.noise else base.measured) or noise,
             },
         }

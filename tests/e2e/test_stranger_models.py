@@ -30,7 +30,7 @@ seed = 1
 [model]
 architecture = "unet"
 config = {{ preset = "tiny" }}
-start = "{start}"
+initial_weights = "{start}"
 [data]
 root = "."
 train = ["photos"]

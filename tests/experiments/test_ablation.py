@@ -27,9 +27,9 @@ license = "none"
 kind = "gaussian:25"
 [optimization]
 steps = 2
-[report]
+[validation]
 images = 1
-crop = 32
+crop_size = 32
 """
 SMALL = {"widths": [4, 8], "blocks": [1, 1]}
 

@@ -52,9 +52,9 @@ def test_every_training_sees_as_many_images_and_can_begin(mode: str, tmp_path: P
         if not trial.is_part_of(context):
             continue
         recipe = parse_recipe(write_recipe(trial, context))
-        seen.add((recipe.optimization.steps, recipe.data.batch, recipe.data.patch))
+        seen.add((recipe.optimization.steps, recipe.data.batch_size, recipe.data.patch_size))
         config = make_config(recipe.model.architecture, recipe.model.config)
-        assert recipe.data.patch % config.stride == 0
+        assert recipe.data.patch_size % config.stride == 0
         options = recipe.optimization
         check_objective(options.objective, parse_noise(trial.noise), options.loss)
     assert len(seen) == 1

@@ -22,18 +22,18 @@ root = "."
 train = ["photos"]
 validation = ["photos"]
 license = "none"
-patch = 16
+patch_size = 16
 margin = 0
-batch = 2
+batch_size = 2
 [[noise]]
 kind = "gaussian:25"
 [optimization]
 steps = 2
-peak = 1e-3
-[report]
+learning_rate = 1e-3
+[validation]
 interval = 1
 images = 1
-crop = 16
+crop_size = 16
 noises = ["gaussian:25"]
 [[benchmark]]
 name = "Made up"

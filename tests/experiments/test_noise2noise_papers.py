@@ -42,7 +42,7 @@ def test_full_is_as_long_as_the_projects_trained():
     }
     full = trials["published"].full
     assert full.steps * full.batch == 10 * 50_000
-    assert (full.options["optimizer"], full.options["peak"]) == ("sgd", 0.1)
+    assert (full.options["optimizer"], full.options["learning_rate"]) == ("sgd", 0.1)
     for trial in hourglass_paper.PAPER.trials:
         epochs = 200 if trial.name == "variant_B_longer" else 100
         assert trial.full.steps * trial.full.batch == epochs * 50_000
@@ -52,12 +52,12 @@ def test_full_is_as_long_as_the_projects_trained():
 def test_every_comparison_changes_one_thing():
     trials = {trial.name: trial for trial in hourglass_paper.PAPER.trials}
     base = trials["published"]
-    assert base.full.options["peak"] == 2e-3
+    assert base.full.options["learning_rate"] == 2e-3
     for name, changed in {
-        "rate_0.01": {"peak": 1e-2},
+        "rate_0.01": {"learning_rate": 1e-2},
         "cross_entropy": {"loss": "bce"},
         "clean": {"objective": "supervised"},
-        "sgd": {"optimizer": "sgd", "peak": 0.1},
+        "sgd": {"optimizer": "sgd", "learning_rate": 0.1},
     }.items():
         assert trials[name].full.options == {**base.full.options, **changed}
         assert trials[name].config == base.config

@@ -87,7 +87,7 @@ def test_every_recipe_can_be_followed(name: str, mode: str):
             continue
         recipe = parse_recipe(write_recipe(trial, context), trial.name)
         config = make_config(recipe.model.architecture, recipe.model.config)
-        assert recipe.data.patch % config.stride == 0
+        assert recipe.data.patch_size % config.stride == 0
         noise = parse_noise(trial.noise)
         check_objective(recipe.optimization.objective, noise, recipe.optimization.loss)
         make_optimizer(recipe.optimization)

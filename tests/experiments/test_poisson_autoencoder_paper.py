@@ -79,8 +79,8 @@ def test_full_is_the_paper_s_number_of_faces(faces: Path):
         assert trial.full.steps * trial.full.batch == 25 * 56_000
     context = Context("poisson_autoencoder", faces, Path("runs"))
     recipe = parse_recipe(write_recipe(PAPER.trials[0], context))
-    assert recipe.data.patch % 40 == 0
-    assert not recipe.data.turns
+    assert recipe.data.patch_size % 40 == 0
+    assert not recipe.data.augment
 
 
 def test_the_formula_as_it_is_written_doubles_brightness(faces: Path):

@@ -34,7 +34,7 @@ from common.trials import (  # noqa: E402
     write_recipe,
 )
 
-OPTIONS = {"warmup": 1, "average": 0.5}
+OPTIONS = {"warmup_steps": 1, "ema_momentum": 0.5}
 
 
 def _trial(name: str = "small", **changes: Any) -> Trial:
@@ -140,7 +140,7 @@ def test_a_stopped_training_is_measured_and_goes_on(
 
 
 def test_that_a_training_diverges_is_a_result(made_up_cifar10: Path, tmp_path: Path):
-    options = {**OPTIONS, "optimizer": "sgd", "peak": 1e30, "clip": 0.0}
+    options = {**OPTIONS, "optimizer": "sgd", "learning_rate": 1e30, "global_clipnorm": 0.0}
     trial = _trial(quick=Length(4, 2, options), config={"preset": "tiny"}, architecture="unet")
     context = Context("made_up", made_up_cifar10, tmp_path)
     record = run_trial(trial, context, None, lambda text: None)
@@ -241,10 +241,12 @@ def test_the_recipe_is_what_the_trial_says(made_up_cifar10: Path, tmp_path: Path
     archive = "cifar10/cifar10_lossless_subset.npz"
     assert recipe["data"]["train"] == [f"{archive}:x_train[1%:61%]"]
     assert recipe["data"]["validation"] == [f"{archive}:x_train[:1%]"]
-    assert recipe["data"]["turns"] is False
-    assert recipe["model"]["parts"] == {"border": (tmp_path / "made_up/quick/other").as_posix()}
+    assert recipe["data"]["augment"] is False
+    assert recipe["model"]["part_weights"] == {
+        "border": (tmp_path / "made_up/quick/other").as_posix()
+    }
     assert recipe["optimization"] == {"steps": 4, "loss": "l2", **OPTIONS}
-    assert recipe["report"]["interval"] == 2
+    assert recipe["validation"]["interval"] == 2
 
 
 def test_a_record_of_another_recipe_is_not_finished(made_up_cifar10: Path, tmp_path: Path):

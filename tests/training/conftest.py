@@ -25,19 +25,19 @@ root = "{root}"
 train = ["train"]
 validation = ["validation"]
 license = "Made up"
-patch = 32
+patch_size = 32
 margin = 16
-batch = 4
+batch_size = 4
 [[noise]]
 kind = "gaussian:0-55"
 [optimization]
 steps = 6
-warmup = 3
-average = 0.9
-[report]
+warmup_steps = 3
+ema_momentum = 0.9
+[validation]
 interval = 3
 images = 2
-crop = 64
+crop_size = 64
 """
 
 

@@ -20,7 +20,9 @@ GRAY = '{ preset = "tiny", channels = 1 }'
 def test_a_gray_model_learns_from_color_photos(
     recipe_text: Callable[..., str], photos: Path, tmp_path: Path
 ):
-    text = recipe_text(config=GRAY, steps="200", interval="200", kind='"gaussian:25"', warmup="10")
+    text = recipe_text(
+        config=GRAY, steps="200", interval="200", kind='"gaussian:25"', warmup_steps="10"
+    )
     last = train(parse_recipe(text), tmp_path, photos)
     assert last is not None
     # The noise itself is at 20.2 dB, where the network starts.
@@ -38,7 +40,7 @@ def test_small_pictures_of_an_archive_are_trained_on_whole(
         train='["small.npz:x_train"]',
         validation='["small.npz:x_test"]',
         margin="0",
-        crop="32",
+        crop_size="32",
     )
     last = train(parse_recipe(text), tmp_path / "run", tmp_path)
     assert last is not None
@@ -47,7 +49,7 @@ def test_small_pictures_of_an_archive_are_trained_on_whole(
 
 
 def test_files_are_left_out_of_validation_as_well(recipe_text: Callable[..., str], photos: Path):
-    text = recipe_text(batch='4\nexclude = ["d.png", "e.png"]')
+    text = recipe_text(batch_size='4\nexclude = ["d.png", "e.png"]')
     with pytest.raises(RecipeError, match="validation: has no photo of 64 pixels"):
         Validation(parse_recipe(text), photos)
 
@@ -71,7 +73,7 @@ def test_progress_is_measured_against_the_mean_of_exposures(
     folder.mkdir()
     value = 242 / 255
     Image.fromarray(np.full((64, 64, 3), 242, np.uint8)).save(folder / "flat.png")
-    text = recipe_text(root=f'"{tmp_path.as_posix()}"', crop='64\nnoises = ["speckle:0.2"]')
+    text = recipe_text(root=f'"{tmp_path.as_posix()}"', crop_size='64\nnoises = ["speckle:0.2"]')
     validation = Validation(parse_recipe(text), tmp_path)
     rng = np.random.default_rng(0)
     noisy = np.clip(value * (1 + np.sqrt(0.2) * rng.normal(size=400_000)), 0, 1)

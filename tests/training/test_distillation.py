@@ -34,7 +34,7 @@ def text(recipe_text: Callable[..., str], teacher: Path) -> Callable[..., str]:
 
     def make(config: str = CONFIG, **lines: str) -> str:
         model = f"{config}\nteacher = '{teacher.as_posix()}'"
-        return recipe_text(config=model, **lines).replace("steps =", 'loss = "psnr"\nsteps =')
+        return recipe_text(config=model, **lines).replace("\nsteps =", '\nloss = "psnr"\nsteps =')
 
     return make
 
@@ -75,7 +75,7 @@ def test_a_network_that_estimates_the_level_learns_from_one_that_goes_by_it(
     train(first, tmp_path / "first", root)
     model = f"{config}\nteacher = '{(tmp_path / 'first').as_posix()}'"
     text = recipe_text(config=model, steps="150", interval="25")
-    second = parse_recipe(text.replace("steps =", 'loss = "psnr"\nsteps ='))
+    second = parse_recipe(text.replace("\nsteps =", '\nloss = "psnr"\nsteps ='))
     train(second, tmp_path / "second", root)
     losses = [json.loads(line)["loss"] for line in (tmp_path / "second" / "log.jsonl").open()]
     assert losses[-1] < 0.8 * losses[0]
@@ -92,7 +92,7 @@ def test_a_teacher_without_a_level_cannot_teach_a_network_with_one(text: Callabl
 @pytest.mark.parametrize(
     ("config", "line", "told"),
     [
-        (f"{CONFIG}\nintegers = true", "", "imitates what it starts from"),
+        (f"{CONFIG}\nquantization_aware = true", "", "imitates what it starts from"),
         (CONFIG, 'loss = "l1"', "where a teacher's is 'psnr'"),
         (CONFIG, 'objective = "noise2noise"', "has the objective 'noise2noise'"),
     ],
@@ -123,7 +123,7 @@ def test_a_teacher_that_is_not_there_is_refused(recipe_text: Callable[..., str])
 
 def test_weights_decay_with_a_teacher_too(text: Callable[..., str]):
     plain, decaying = (
-        _make(parse_recipe(text().replace("steps =", f"weight_decay = {decay}\nsteps =")))
+        _make(parse_recipe(text().replace("\nsteps =", f"\nweight_decay = {decay}\nsteps =")))
         for decay in (0.0, 2.0)
     )
     seen = plain(CLEAN)
@@ -135,8 +135,8 @@ def test_weights_decay_with_a_teacher_too(text: Callable[..., str]):
 def test_a_teacher_in_integers_is_refused(
     recipe_text: Callable[..., str], text: Callable[..., str], teacher: Path, tmp_path: Path
 ):
-    model = f"{CONFIG}\nintegers = true\nstart = '{teacher.as_posix()}'"
-    rounded = recipe_text(config=model).replace("steps =", 'loss = "psnr"\nsteps =')
+    model = f"{CONFIG}\nquantization_aware = true\ninitial_weights = '{teacher.as_posix()}'"
+    rounded = recipe_text(config=model).replace("\nsteps =", '\nloss = "psnr"\nsteps =')
     rounded = parse_recipe(rounded)
     train(rounded, tmp_path / "integers", Path(rounded.data.root))
     recipe = parse_recipe(text().replace(teacher.as_posix(), (tmp_path / "integers").as_posix()))

@@ -94,8 +94,8 @@ def test_a_recipe_grows_a_saved_model(recipe_text: Callable[..., str], tmp_path:
         weight.assign(np.random.default_rng(0).normal(0, 0.1, weight.shape))
     write_saved_model(small, first, tmp_path / "small")
     start = (
-        f"{{ widths = [8, 12], blocks = [1, 1] }}\ngrow = true\n"
-        f'start = "{(tmp_path / "small").as_posix()}"'
+        f"{{ widths = [8, 12], blocks = [1, 1] }}\nnet2wider = true\n"
+        f'initial_weights = "{(tmp_path / "small").as_posix()}"'
     )
     recipe = parse_recipe(recipe_text(config=start))
     large = build_task(recipe).denoiser

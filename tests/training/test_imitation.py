@@ -29,9 +29,9 @@ def floats(recipe_text: Callable[..., str], tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="module")
 def recipe(recipe_text: Callable[..., str], floats: Path) -> Recipe:
     """How it is imitated."""
-    model = f"{CONFIG}\nintegers = true\nstart = '{floats.as_posix()}'"
+    model = f"{CONFIG}\nquantization_aware = true\ninitial_weights = '{floats.as_posix()}'"
     text = recipe_text(config=model, steps="60", interval="20")
-    return parse_recipe(text.replace("steps =", 'loss = "psnr"\nsteps ='))
+    return parse_recipe(text.replace("\nsteps =", '\nloss = "psnr"\nsteps ='))
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +74,21 @@ def test_a_run_goes_on_where_it_was(recipe: Recipe, tmp_path: Path):
 
 
 def test_without_a_network_to_imitate_it_is_refused(recipe_text: Callable[..., str]):
-    recipe = parse_recipe(recipe_text(config='{ preset = "tiny" }\nintegers = true'))
+    recipe = parse_recipe(recipe_text(config='{ preset = "tiny" }\nquantization_aware = true'))
     with pytest.raises(RecipeError, match="has no network in floats to imitate"):
         build_task(recipe)
 
 
 def test_half_precision_is_refused(recipe_text: Callable[..., str]):
-    model = '{ preset = "tiny" }\nintegers = true\nstart = "run"\ndtype = "mixed_bfloat16"'
+    model = (
+        '{ preset = "tiny" }\nquantization_aware = true\ninitial_weights = "run"\n'
+        'dtype = "mixed_bfloat16"'
+    )
     with pytest.raises(RecipeError, match="rounds by itself"):
         build_task(parse_recipe(recipe_text(config=model)))
 
 
 def test_another_loss_is_refused(recipe_text: Callable[..., str]):
-    model = '{ preset = "tiny" }\nintegers = true\nstart = "run"'
+    model = '{ preset = "tiny" }\nquantization_aware = true\ninitial_weights = "run"'
     with pytest.raises(RecipeError, match="loss 'l1': is not by what"):
         build_task(parse_recipe(recipe_text(config=model)))

@@ -43,7 +43,7 @@ def test_a_network_starts_with_the_averages_of_a_run(
     recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
 ):
     averages = _save_run(recipe, tmp_path / "first")
-    start = f'{{ preset = "tiny" }}\nstart = "{(tmp_path / "first").as_posix()}"'
+    start = f'{{ preset = "tiny" }}\ninitial_weights = "{(tmp_path / "first").as_posix()}"'
     second = parse_recipe(recipe_text(config=start))
     denoiser = build_task(second).denoiser
     start_from_sources(denoiser, second)
@@ -71,7 +71,7 @@ def test_a_part_starts_with_the_weights_of_its_own_training(
 ):
     border = parse_recipe(recipe_text(architecture='"border_unet"', config="{}"))
     averages = _save_run(border, tmp_path / "border")
-    parts = f"parts.border = '{(tmp_path / 'border').as_posix()}'"
+    parts = f"part_weights.border = '{(tmp_path / 'border').as_posix()}'"
     recipe = parse_recipe(recipe_text(**BORDER | {"config": f"{BORDER['config']}\n{parts}"}))
     denoiser = build_task(recipe).denoiser
     start_from_sources(denoiser, recipe)
@@ -86,7 +86,9 @@ def test_a_part_starts_with_the_weights_of_its_own_training(
 
 
 def test_a_part_that_is_not_there_is_refused(recipe_text: Callable[..., str]):
-    recipe = parse_recipe(recipe_text(config='{ preset = "tiny" }\nparts.border = "runs/border"'))
+    recipe = parse_recipe(
+        recipe_text(config='{ preset = "tiny" }\npart_weights.border = "runs/border"')
+    )
     with pytest.raises(RecipeError, match="part 'border': is no network within unet; known: no"):
         start_from_sources(build_task(recipe).denoiser, recipe)
 
@@ -97,7 +99,7 @@ def test_the_noise_level_is_learned_from_clean_targets_only(
 ):
     config = '{ preset = "tiny", estimates_level = true }'
     recipe = parse_recipe(
-        recipe_text(config=config, average=f'0.9\nobjective = "{objective}"\nloss = "l2"')
+        recipe_text(config=config, ema_momentum=f'0.9\nobjective = "{objective}"\nloss = "l2"')
     )
     with pytest.raises(RecipeError, match=f"objective '{objective}': has no clean target"):
         build_task(recipe)
@@ -107,7 +109,10 @@ def test_another_network_is_refused(
     recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
 ):
     _save_run(recipe, tmp_path / "first")
-    wider = f'{{ widths = [6, 8], blocks = [1, 1] }}\nstart = "{(tmp_path / "first").as_posix()}"'
+    wider = (
+        "{ widths = [6, 8], blocks = [1, 1] }\n"
+        f'initial_weights = "{(tmp_path / "first").as_posix()}"'
+    )
     second = parse_recipe(recipe_text(config=wider))
     with pytest.raises(RecipeError, match="is another network than unet"):
         start_from_sources(build_task(second).denoiser, second)
@@ -145,10 +150,10 @@ def test_the_history_of_a_saved_model_is_in_its_folder(
     recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
 ):
     _save_run(recipe, tmp_path / "first")
-    start = f'{{ preset = "tiny" }}\nstart = "{(tmp_path / "first").as_posix()}"'
+    start = f'{{ preset = "tiny" }}\ninitial_weights = "{(tmp_path / "first").as_posix()}"'
     second = parse_recipe(recipe_text(config=start))
     write_saved_model(build_task(second).denoiser, second, tmp_path / "models" / "quick")
     (tmp_path / "first" / "checkpoint.npz").unlink()
-    start = f'{{ preset = "tiny" }}\nstart = "{(tmp_path / "models/quick").as_posix()}"'
+    start = f'{{ preset = "tiny" }}\ninitial_weights = "{(tmp_path / "models/quick").as_posix()}"'
     third = parse_recipe(recipe_text(config=start))
     assert read_history(third) == [second.source, recipe.source]

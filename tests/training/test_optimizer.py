@@ -18,7 +18,7 @@ def _rates(plan: OptimizationSection, steps: list[int]) -> list[float]:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_keeps_averages(name: str):
-    optimizer = make_optimizer(OptimizationSection(steps=10, optimizer=name, average=0.9))
+    optimizer = make_optimizer(OptimizationSection(steps=10, optimizer=name, ema_momentum=0.9))
     assert isinstance(optimizer, OPTIMIZERS[name])
     assert optimizer.use_ema
     assert optimizer.ema_momentum == 0.9
@@ -30,7 +30,7 @@ def test_sgd_has_the_momentum_that_is_asked_for():
 
 
 def test_no_average_keeps_the_latest_weights():
-    optimizer = make_optimizer(OptimizationSection(steps=10, average=0.0, warmup=0))
+    optimizer = make_optimizer(OptimizationSection(steps=10, ema_momentum=0.0, warmup_steps=0))
     weight = keras.Variable([1.0, -1.0])
     optimizer.build([weight])
     for _ in range(3):
@@ -41,13 +41,15 @@ def test_no_average_keeps_the_latest_weights():
 
 
 def test_an_exponential_rate_is_lowered_after_each_epoch():
-    plan = OptimizationSection(steps=100, peak=1e-3, schedule="exponential", epoch=10)
+    plan = OptimizationSection(
+        steps=100, learning_rate=1e-3, schedule="exponential", decay_steps=10
+    )
     expected = [1e-3, 1e-3, 0.99e-3, 0.99**5 * 1e-3]
     np.testing.assert_allclose(_rates(plan, [0, 9, 10, 59]), expected, rtol=1e-6)
 
 
 def test_a_clip_of_zero_is_none():
-    assert make_optimizer(OptimizationSection(steps=1, clip=0)).global_clipnorm is None
+    assert make_optimizer(OptimizationSection(steps=1, global_clipnorm=0)).global_clipnorm is None
 
 
 @pytest.mark.parametrize(

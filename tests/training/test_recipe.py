@@ -49,9 +49,9 @@ class TestOfTheRepository:
         kinds = [section.kind for section in recipe.noise]
         for section in recipe.benchmark:
             kinds += section.noises
-        assert all(parse_noise(kind) for kind in [*kinds, *recipe.report.noises])
-        assert recipe.data.patch % config.stride == 0
-        assert recipe.report.crop % config.stride == 0
+        assert all(parse_noise(kind) for kind in [*kinds, *recipe.validation.noises])
+        assert recipe.data.patch_size % config.stride == 0
+        assert recipe.validation.crop_size % config.stride == 0
 
     def test_is_named_as_its_file(self, path: Path):
         assert read_recipe(path).name == path.stem
@@ -91,16 +91,19 @@ def test_a_missing_entry_is_named(recipe_text: Callable[..., str], line: str, sa
     [
         ({"seed": '"5"'}, "a.toml seed = '5': is not a whole number"),
         ({"steps": "6.5"}, "a.toml [optimization] steps = 6.5: is not a whole number"),
-        ({"batch": "true"}, "a.toml [data] batch = True: is not a whole number"),
-        ({"batch": "4\nturns = 1"}, "a.toml [data] turns = 1: is not true or false"),
+        ({"batch_size": "true"}, "a.toml [data] batch_size = True: is not a whole number"),
+        ({"batch_size": "4\naugment = 1"}, "a.toml [data] augment = 1: is not true or false"),
         ({"train": '"train"'}, "a.toml [data] train = 'train': is not a list"),
         ({"config": '"tiny"'}, "a.toml [model] config = 'tiny': is not a table"),
-        ({"average": "false"}, "a.toml [optimization] average = False: is not a number"),
+        ({"ema_momentum": "false"}, "a.toml [optimization] ema_momentum = False: is not a number"),
         ({"kind": "25"}, "a.toml [[noise]] kind = 25: is not a text"),
         ({"train": "[1]"}, "a.toml [data] train: 1: is not a text"),
-        ({"batch": '4\nscales = [1.0, "a"]'}, "a.toml [data] scales: 'a': is not a number"),
-        ({"architecture": '"unet"\nparts.border = 3'}, "[model] parts.border = 3: is not a text"),
-        ({"crop": "64\nnoises = [25]"}, "a.toml [report] noises: 25: is not a text"),
+        ({"batch_size": '4\nscales = [1.0, "a"]'}, "a.toml [data] scales: 'a': is not a number"),
+        (
+            {"architecture": '"unet"\npart_weights.border = 3'},
+            "[model] part_weights.border = 3: is not a text",
+        ),
+        ({"crop_size": "64\nnoises = [25]"}, "a.toml [validation] noises: 25: is not a text"),
     ],
 )
 def test_a_value_of_another_kind_is_named(
@@ -110,7 +113,7 @@ def test_a_value_of_another_kind_is_named(
     assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
 
 
-@pytest.mark.parametrize("option", ["grow", "revive"])
+@pytest.mark.parametrize("option", ["net2wider", "reinitialize_dead_units"])
 def test_what_changes_a_trained_network_needs_one(recipe_text: Callable[..., str], option: str):
     text = recipe_text(architecture=f'"unet"\n{option} = true')
     said = f"a.toml [model] {option}: needs a trained network to begin with; name its run"
@@ -118,7 +121,7 @@ def test_what_changes_a_trained_network_needs_one(recipe_text: Callable[..., str
 
 
 def test_a_whole_number_is_a_number(recipe_text: Callable[..., str]):
-    assert parse_recipe(recipe_text(average="0")).optimization.average == 0
+    assert parse_recipe(recipe_text(ema_momentum="0")).optimization.ema_momentum == 0
 
 
 @pytest.mark.parametrize(
@@ -126,10 +129,10 @@ def test_a_whole_number_is_a_number(recipe_text: Callable[..., str]):
     [
         ("seed = 5", "a.toml stepz: is unknown; known: name"),
         ('architecture = "unet"', "a.toml [model] stepz: is unknown; known: architecture"),
-        ("patch = 32", "a.toml [data] stepz: is unknown"),
+        ("patch_size = 32", "a.toml [data] stepz: is unknown"),
         ('kind = "gaussian:0-55"', "a.toml [[noise]] stepz: is unknown; known: kind, share"),
         ("steps = 6", "a.toml [optimization] stepz: is unknown; known: steps"),
-        ("crop = 64", "a.toml [report] stepz: is unknown"),
+        ("crop_size = 64", "a.toml [validation] stepz: is unknown"),
     ],
 )
 def test_an_unknown_entry_is_named(recipe_text: Callable[..., str], line: str, said: str):
@@ -142,27 +145,36 @@ def test_an_unknown_entry_is_named(recipe_text: Callable[..., str], line: str, s
     [
         ({"steps": "0"}, "a.toml [optimization] steps = 0: is out of range; give 1 or more"),
         ({"steps": "-5"}, "steps = -5: is out of range"),
-        ({"interval": "0"}, "a.toml [report] interval = 0: is out of range; give 1 or more"),
+        ({"interval": "0"}, "a.toml [validation] interval = 0: is out of range; give 1 or more"),
         ({"images": "0"}, "images = 0: is out of range"),
-        ({"crop": "0"}, "crop = 0: is out of range"),
-        ({"crop": "64\nnoises = []"}, "a.toml [report] noises: is empty; give at least one"),
+        ({"crop_size": "0"}, "crop_size = 0: is out of range"),
+        (
+            {"crop_size": "64\nnoises = []"},
+            "a.toml [validation] noises: is empty; give at least one",
+        ),
         ({"train": "[]"}, "a.toml [data] train: is empty"),
         ({"validation": "[]"}, "a.toml [data] validation: is empty"),
-        ({"batch": "4\nscales = []"}, "a.toml [data] scales: is empty"),
-        ({"batch": "0"}, "a.toml [data] batch = 0: is out of range"),
-        ({"patch": "-16"}, "patch = -16: is out of range"),
+        ({"batch_size": "4\nscales = []"}, "a.toml [data] scales: is empty"),
+        ({"batch_size": "0"}, "a.toml [data] batch_size = 0: is out of range"),
+        ({"patch_size": "-16"}, "patch_size = -16: is out of range"),
         ({"margin": "-8"}, "margin = -8: is out of range; give 0 or more"),
-        ({"batch": "4\nscales = [1.0, 0]"}, "scales = 0: is out of range; give above 0"),
+        ({"batch_size": "4\nscales = [1.0, 0]"}, "scales = 0: is out of range; give above 0"),
         ({"seed": "-1"}, "a.toml seed = -1: is out of range; give 0 or more, and no more than 4,"),
         ({"seed": "5000000000"}, "seed = 5000000000: is out of range"),
-        ({"average": "1.5"}, "average = 1.5: is out of range; give 0 or more, and less than 1"),
-        ({"average": "nan"}, "average = nan: is out of range"),
-        ({"warmup": "3\npeak = -1.0"}, "peak = -1.0: is out of range; give above 0"),
-        ({"warmup": "3\npeak = inf"}, "peak = inf: is out of range"),
-        ({"warmup": "3\nmomentum = 3"}, "momentum = 3: is out of range"),
-        ({"warmup": "3\nmomentum = 1.0"}, "momentum = 1.0: is out of range"),
-        ({"warmup": "3\nepoch = -1"}, "epoch = -1: is out of range"),
-        ({"warmup": "3\nweight_decay = -1"}, "weight_decay = -1: is out of range"),
+        (
+            {"ema_momentum": "1.5"},
+            "ema_momentum = 1.5: is out of range; give 0 or more, and less than 1",
+        ),
+        ({"ema_momentum": "nan"}, "ema_momentum = nan: is out of range"),
+        (
+            {"warmup_steps": "3\nlearning_rate = -1.0"},
+            "learning_rate = -1.0: is out of range; give above 0",
+        ),
+        ({"warmup_steps": "3\nlearning_rate = inf"}, "learning_rate = inf: is out of range"),
+        ({"warmup_steps": "3\nmomentum = 3"}, "momentum = 3: is out of range"),
+        ({"warmup_steps": "3\nmomentum = 1.0"}, "momentum = 1.0: is out of range"),
+        ({"warmup_steps": "3\ndecay_steps = -1"}, "decay_steps = -1: is out of range"),
+        ({"warmup_steps": "3\nweight_decay = -1"}, "weight_decay = -1: is out of range"),
         ({"kind": '"gaussian:5"\nshare = 0'}, "a.toml [[noise]] share = 0: is out of range"),
         ({"kind": '"gaussian:5"\nshare = nan'}, "share = nan: is out of range"),
         ({"seed": "= 5"}, "a.toml: is not TOML"),
@@ -179,9 +191,13 @@ def test_an_unusable_entry_is_refused(
 
 def test_a_section_that_is_no_table_is_refused(recipe_text: Callable[..., str]):
     text = (
-        recipe_text().replace("[report]", "[ignored]").replace("seed = 5", "seed = 5\nreport = 1")
+        recipe_text()
+        .replace("[validation]", "[ignored]")
+        .replace("seed = 5", "seed = 5\nvalidation = 1")
     )
-    assert "[report]: is not a table" in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+    assert "[validation]: is not a table" in _refusal(
+        RecipeError, lambda: parse_recipe(text, "a.toml")
+    )
 
 
 @pytest.mark.parametrize("table", ["noise", "benchmark"])
@@ -212,7 +228,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
             "noise 'camera': is of colors, of which a network of 1 channel(s) has none",
         ),
         (
-            {"config": '{ preset = "tiny", channels = 1 }', "crop": '64\nnoises = ["camera"]'},
+            {"config": '{ preset = "tiny", channels = 1 }', "crop_size": '64\nnoises = ["camera"]'},
             "noise 'camera': is of colors",
         ),
         (
@@ -222,8 +238,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
         ({"config": "{ depth = 3 }"}, "unet setting 'depth': is unknown; known: channels"),
         ({"kind": '"gausian:25"'}, "gausian:25: no such kind of noise; did you mean 'gaussian'?"),
         ({"kind": '"gaussian:many"'}, "gaussian:many: needs one number or a range"),
-        ({"warmup": '3\nloss = "l3"'}, "loss 'l3': is unknown; known: l1, l2"),
-        ({"warmup": '3\nobjective = "magic"'}, "objective 'magic': is unknown; known: supervised"),
+        ({"warmup_steps": '3\nloss = "l3"'}, "loss 'l3': is unknown; known: l1, l2"),
+        (
+            {"warmup_steps": '3\nobjective = "magic"'},
+            "objective 'magic': is unknown; known: supervised",
+        ),
     ],
 )
 def test_an_unknown_name_is_refused(
@@ -243,7 +262,7 @@ class TestIdentity:
         "changes",
         [
             {"steps": "60"},
-            {"warmup": "3\ndecay = 0.5"},
+            {"warmup_steps": "3\ndecay_fraction = 0.5"},
             {"root": '"elsewhere"'},
             {"interval": "1"},
             {"summary": '"Of use"'},
@@ -260,9 +279,9 @@ class TestIdentity:
             {"seed": "6"},
             {"config": "{ widths = [4, 9], blocks = [1, 1] }"},
             {"train": '["validation"]'},
-            {"batch": "5"},
+            {"batch_size": "5"},
             {"kind": '"gaussian:0-50"'},
-            {"warmup": "4"},
+            {"warmup_steps": "4"},
         ],
     )
     def test_all_else_may_not(self, recipe_text: Callable[..., str], changes: dict[str, str]):

@@ -95,7 +95,7 @@ def test_a_part_with_enough_time_goes_to_the_end(recipe: Recipe, photos: Path, t
 def test_other_noises_may_be_reported_from_now_on(
     finished: Path, recipe_text: Callable[..., str], photos: Path
 ):
-    text = recipe_text(steps="8", crop='64\nnoises = ["gaussian:50"]')
+    text = recipe_text(steps="8", crop_size='64\nnoises = ["gaussian:50"]')
     last = train(parse_recipe(text), finished, photos)
     assert last is not None
     assert set(last.psnr) == {"gaussian:50"}
@@ -159,8 +159,8 @@ def test_a_kill_between_checkpoint_and_log_loses_no_entry(
     [
         ({"train": '["gone"]'}, "gone: is not a folder"),
         ({"validation": '["gone"]'}, "gone: is not a folder"),
-        ({"patch": "256"}, "is larger than every photo"),
-        ({"crop": "256"}, "validation: has no photo of 256 pixels"),
+        ({"patch_size": "256"}, "is larger than every photo"),
+        ({"crop_size": "256"}, "validation: has no photo of 256 pixels"),
     ],
 )
 def test_data_that_cannot_be_used_is_refused(
@@ -175,7 +175,9 @@ def test_data_that_cannot_be_used_is_refused(
 
 
 def test_a_network_learns_to_denoise(recipe_text: Callable[..., str], photos: Path, tmp_path: Path):
-    text = recipe_text(steps="200", interval="200", kind='"gaussian:25"', warmup="10\npeak = 5e-3")
+    text = recipe_text(
+        steps="200", interval="200", kind='"gaussian:25"', warmup_steps="10\nlearning_rate = 5e-3"
+    )
     last = train(parse_recipe(text), tmp_path, photos)
     assert last is not None
     # The noise itself is at 20.2 dB, where the network starts.

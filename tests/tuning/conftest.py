@@ -32,7 +32,7 @@ pixels = 2048
 preset = "tiny"
 [space.optimization]
 optimizer = ["adam", "sgd"]
-peak = [
+learning_rate = [
     { when = { optimizer = ["adam"] }, low = 1e-4, high = 1e-2, log = true },
     { when = { optimizer = ["sgd"] }, low = 1e-2, high = 1.0, log = true },
 ]

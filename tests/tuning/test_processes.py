@@ -25,7 +25,7 @@ pixels = 2048
 [base.config]
 preset = "tiny"
 [space.optimization]
-peak = { low = 1e-4, high = 1e-2, log = true }
+learning_rate = { low = 1e-4, high = 1e-2, log = true }
 [space.config]
 width = [4, 6, 8]
 """

@@ -30,15 +30,15 @@ def test_toml_is_read_as_it_was_written(content: dict[str, Any]):
 
 def test_a_recipe_has_what_the_space_and_the_trial_say(make_study: Callable[..., Study]):
     study = make_study(noise=("gaussian:10", "speckle:0.1"))
-    values = {"optimization": {"optimizer": "sgd", "peak": 0.1}, "config": {"width": 6}}
+    values = {"optimization": {"optimizer": "sgd", "learning_rate": 0.1}, "config": {"width": 6}}
     recipe = parse_recipe(make_recipe(study, FRAME, values))
     assert recipe.model.config == {"preset": "tiny", "width": 6}
-    assert (recipe.optimization.optimizer, recipe.optimization.peak) == ("sgd", 0.1)
-    assert (recipe.optimization.steps, recipe.optimization.warmup) == (8, 1)
-    assert (recipe.data.patch, recipe.data.batch) == (32, 2)
+    assert (recipe.optimization.optimizer, recipe.optimization.learning_rate) == ("sgd", 0.1)
+    assert (recipe.optimization.steps, recipe.optimization.warmup_steps) == (8, 1)
+    assert (recipe.data.patch_size, recipe.data.batch_size) == (32, 2)
     assert [noise.kind for noise in recipe.noise] == ["gaussian:10", "speckle:0.1"]
-    assert recipe.report.noises == ("gaussian:10", "speckle:0.1")
-    assert recipe.report.interval == 2
+    assert recipe.validation.noises == ("gaussian:10", "speckle:0.1")
+    assert recipe.validation.interval == 2
 
 
 @pytest.mark.parametrize("steps", [400, 40_000])
@@ -46,7 +46,9 @@ def test_an_exponential_schedule_has_fifty_epochs_however_many_steps(
     make_study: Callable[..., Study], steps: int
 ):
     study = make_study(steps=400)
-    text = make_recipe(study, FRAME, {"optimization": {"schedule": "exponential", "peak": 0.001}})
+    text = make_recipe(
+        study, FRAME, {"optimization": {"schedule": "exponential", "learning_rate": 0.001}}
+    )
     plan = parse_recipe(text.replace("steps = 400", f"steps = {steps}")).optimization
     rate: Any = make_optimizer(plan)._learning_rate
     assert float(rate(steps - 1)) == pytest.approx(0.001 * 0.99**49, rel=1e-4)
@@ -59,7 +61,7 @@ def test_at_equal_compute_what_computes_more_gets_fewer_steps(make_study: Callab
     module = get_architecture("dncnn")
     products = []
     for width, batch in ((4, 2), (4, 4), (8, 2)):
-        values = {"config": {"width": width}, "data": {"batch": batch}}
+        values = {"config": {"width": width}, "data": {"batch_size": batch}}
         recipe = parse_recipe(make_recipe(study, FRAME, values))
         mac = mac_per_pixel(module.build(module.Config(depth=4, width=width)), 1)
         products.append(recipe.optimization.steps * mac * batch * 32**2)

@@ -50,7 +50,7 @@ def test_an_architecture_that_no_file_names_gets_the_default():
     space = read_space(file, "of_tomorrow")
     config = get_architecture("strided_autoencoder").Config()
     resolved = resolve_space(space, config)
-    assert [entry.name for entry in resolved.entries] == ["optimizer", "peak", "widths"]
+    assert [entry.name for entry in resolved.entries] == ["optimizer", "learning_rate", "widths"]
     assert resolved.entries[-1].alternatives[0].choices[:3] == ((24, 48), (36, 72), (48, 96))
 
 
@@ -66,17 +66,23 @@ def _one(*lines: str) -> str:
         ('architectures = ["dncnn"]', "space: is no space of unet; it is of dncnn"),
         ('architectures = ["unet"]', "space: has nothing to tune of unet"),
         (_one("speed = [1]"), r"\[space.optimization\] speed speed: is unknown"),
-        (_one("peak = []"), "peak: has no values"),
-        (_one("peak = { low = 2.0, high = 1.0 }"), "peak: has no range"),
-        (_one("peak = { low = 0.0, high = 1.0, log = true }"), "peak: has no range"),
-        (_one("peak = { low = 'a', high = 1.0 }"), "low = 'a': cannot be used"),
-        (_one("peak = [1e-3]", "[space.config]", "peak = [1]"), "peak: is tuned twice"),
+        (_one("learning_rate = []"), "learning_rate: has no values"),
+        (_one("learning_rate = { low = 2.0, high = 1.0 }"), "learning_rate: has no range"),
         (
-            _one("decay = [{ when = { optimizer = ['sgd'] }, choices = [0.1] }]"),
-            r"decay when optimizer = \[\"sgd\"\]: is no choice of an entry before it",
+            _one("learning_rate = { low = 0.0, high = 1.0, log = true }"),
+            "learning_rate: has no range",
+        ),
+        (_one("learning_rate = { low = 'a', high = 1.0 }"), "low = 'a': cannot be used"),
+        (
+            _one("learning_rate = [1e-3]", "[space.config]", "learning_rate = [1]"),
+            "learning_rate: is tuned twice",
+        ),
+        (
+            _one("decay_fraction = [{ when = { optimizer = ['sgd'] }, choices = [0.1] }]"),
+            r"decay_fraction when optimizer = \[\"sgd\"\]: is no choice of an entry before it",
         ),
         (_one("[base]", "steps = 0"), r"\[base\] steps = 0: cannot be used"),
-        (_one("peak = [1]", "[base.optimization]", "speed = 1"), "speed: is unknown"),
+        (_one("learning_rate = [1]", "[base.optimization]", "speed = 1"), "speed: is unknown"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(text: str, message: str):
@@ -96,7 +102,7 @@ def test_values_survive_the_way_through_keras_tuner():
 architectures = ["unet"]
 [space.optimization]
 optimizer = ["adam", "sgd"]
-peak = [
+learning_rate = [
     { when = { optimizer = ["adam"] }, low = 1e-4, high = 1e-2, log = true },
     { when = { optimizer = ["sgd"] }, choices = [0.1, 0.3] },
 ]
@@ -122,9 +128,9 @@ estimates_level = [false, true]
         found = from_hyperparameters(space, values)
         optimization, config = found["optimization"], found["config"]
         if optimization["optimizer"] == "sgd":
-            assert optimization["peak"] in (0.1, 0.3)
+            assert optimization["learning_rate"] in (0.1, 0.3)
         else:
-            assert 1e-4 <= optimization["peak"] <= 1e-2
+            assert 1e-4 <= optimization["learning_rate"] <= 1e-2
         assert config["widths"] in ((4, 8), (8, 8))
         assert type(config["estimates_level"]) is bool
         seen.add((optimization["optimizer"], config["widths"], config["estimates_level"]))

@@ -23,7 +23,7 @@ from kerasdenoise.tuning.search import search
 from kerasdenoise.tuning.study import Study
 from kerasdenoise.tuning.trial import run_trial
 
-VALUES = {"optimization": {"peak": 3e-3}}
+VALUES = {"optimization": {"learning_rate": 3e-3}}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,9 @@ def test_a_promoted_trial_goes_on_where_the_earlier_one_stood(study: Study):
 
 
 def test_a_training_that_diverges_fails_with_the_reason(study: Study):
-    values: dict[str, Any] = {"optimization": {"optimizer": "sgd", "peak": 1e30, "loss": "l2"}}
+    values: dict[str, Any] = {
+        "optimization": {"optimizer": "sgd", "learning_rate": 1e30, "loss": "l2"}
+    }
     recipe = make_recipe(study, find_frame(study), values)
     with pytest.raises(RecipeError, match="has no finite loss"):
         run_trial(study.search / "trial_0000", recipe)
