@@ -14,7 +14,7 @@ from kerasdenoise._version import __version__
 
 if TYPE_CHECKING:
     from kerasdenoise import layers
-    from kerasdenoise.export.saved_model import load_model, save_model
+    from kerasdenoise.export.model_package import load_model, save_model
     from kerasdenoise.inference.denoiser import Denoiser, denoise
     from kerasdenoise.zoo import list_models
 
@@ -33,8 +33,8 @@ _HOMES = {
     "Denoiser": "kerasdenoise.inference.denoiser",
     "denoise": "kerasdenoise.inference.denoiser",
     "list_models": "kerasdenoise.zoo",
-    "load_model": "kerasdenoise.export.saved_model",
-    "save_model": "kerasdenoise.export.saved_model",
+    "load_model": "kerasdenoise.export.model_package",
+    "save_model": "kerasdenoise.export.model_package",
 }
 
 

@@ -178,7 +178,7 @@ def _export_run(
 ) -> None:
     import dataclasses
 
-    from kerasdenoise.export.saved_model import check_free, write_saved_model
+    from kerasdenoise.export.model_package import check_free, write_saved_model
     from kerasdenoise.export.variant import Variant
     from kerasdenoise.training.build import load_run
     from kerasdenoise.training.checkpoint import read_run

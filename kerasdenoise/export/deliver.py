@@ -9,8 +9,8 @@ from typing import Any
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.export.files import Order, write_files
+from kerasdenoise.export.model_package import enter_files, load_model, write_card
 from kerasdenoise.export.placing import index_with, replace_folder, workplace, write_index
-from kerasdenoise.export.saved_model import enter_files, load_model, write_card
 from kerasdenoise.training.recipe import read_recipe
 from kerasdenoise.zoo import ModelInfo, find_model
 from kerasdenoise.zoo.find import INDEX

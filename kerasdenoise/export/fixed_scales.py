@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasdenoise.training.quantized import Rounded, RoundedConv2D
+from kerasdenoise.training.fake_quantization import Rounded, RoundedConv2D
 
 
 class FixedScale(keras.layers.Layer):

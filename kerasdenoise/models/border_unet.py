@@ -9,7 +9,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._inputs import make_inputs
-from kerasdenoise.models._radius import Window, find_radius
+from kerasdenoise.models._receptive_field import Window, find_receptive_field
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Config:
         windows = (
             [*block, Window(2, 2)] * downs + block + [Window(2, 2, transposed=True), *block] * downs
         )
-        return find_radius(windows, self.stride)
+        return find_receptive_field(windows, self.stride)
 
 
 PRESETS = {"tiny": Config(widths=(8, 16)), "paper": Config()}

@@ -10,7 +10,7 @@ import keras
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
 from kerasdenoise.models._inputs import make_inputs
-from kerasdenoise.models._radius import Window, find_radius
+from kerasdenoise.models._receptive_field import Window, find_receptive_field
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Config:
         if variant.dense:
             windows += [Window(_CELL, _CELL), Window(_CELL, _CELL, transposed=True)]
         windows += [Window(variant.kernel, 2, transposed=True)] * variant.levels + [Window(3)]
-        return find_radius(windows, self.stride)
+        return find_receptive_field(windows, self.stride)
 
 
 PRESETS = {

@@ -10,7 +10,7 @@ import keras
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
 from kerasdenoise.models._inputs import make_inputs
-from kerasdenoise.models._radius import Window, find_radius
+from kerasdenoise.models._receptive_field import Window, find_receptive_field
 
 # Kernel and stride of the convolution that makes the code of a quarter-size image.
 _CODE_WINDOWS = {"3x3": (12, 10), "32x32": (3, 1)}
@@ -76,7 +76,7 @@ class Config:
             *[Window(3, 2, transposed=True)] * 2,
             Window(3),
         ]
-        return find_radius(windows, self.stride)
+        return find_receptive_field(windows, self.stride)
 
 
 PRESETS = {

@@ -9,7 +9,7 @@ import keras
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
 from kerasdenoise.models._inputs import make_inputs
-from kerasdenoise.models._radius import Window, find_radius
+from kerasdenoise.models._receptive_field import Window, find_receptive_field
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Config:
         """How far an input pixel reaches, in pixels."""
         levels = len(self.widths)
         windows = [Window(3, 2)] * levels + [Window(3, 2, transposed=True)] * levels
-        return find_radius(windows, self.stride)
+        return find_receptive_field(windows, self.stride)
 
 
 PRESETS = {"tiny": Config(widths=(8, 8)), "paper": Config()}

@@ -12,7 +12,7 @@ from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.models import make_config, split_noise_level
 from kerasdenoise.training.build import build_network, load_run
 from kerasdenoise.training.checkpoint import is_run, read_run
-from kerasdenoise.training.grow import grow
+from kerasdenoise.training.net2wider import net2wider
 from kerasdenoise.training.recipe import Recipe, read_recipe
 from kerasdenoise.training.teacher import Teacher
 from kerasdenoise.zoo import find_model, verify_model
@@ -134,7 +134,7 @@ def _copy_from(network: keras.Model, source: str) -> None:
 def _grow_from(denoiser: keras.Model, source: str, recipe: Recipe) -> None:
     """Grows a copy that computes in float32, in which it can be compared with what it is of."""
     exact = build_network(dataclasses.replace(recipe.model, dtype="float32"))
-    grow(exact, load_source(source))
+    net2wider(exact, load_source(source))
     denoiser.set_weights(exact.get_weights())
 
 

@@ -36,7 +36,7 @@ class ModelSection:
         part_weights: The same for networks within this one, by their names.
         quantization_aware: Whether it computes as a file of 8-bit integers does; see
             `round_network`.
-        net2wider: Whether that has fewer channels than this network; see `grow`.
+        net2wider: Whether that has fewer channels than this network; see `net2wider`.
         reinitialize_dead_units: Whether silent channels of what it starts with are drawn anew; see
             `revive`.
         teacher: The run or saved model of a better network, whose results it learns from.

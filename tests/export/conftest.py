@@ -56,7 +56,7 @@ def training_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _exported(training_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from kerasdenoise.export.saved_model import write_saved_model
+    from kerasdenoise.export.model_package import write_saved_model
     from kerasdenoise.training.build import load_run
 
     recipe, denoiser = load_run(training_run)

@@ -14,7 +14,7 @@ from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
 from kerasdenoise.export import deliver, files
 from kerasdenoise.export.deliver import add_files, deliver_files
 from kerasdenoise.export.files import Order
-from kerasdenoise.export.saved_model import load_model
+from kerasdenoise.export.model_package import load_model
 from kerasdenoise.export.variant import Variant
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.zoo import find_model, verify_model
@@ -273,7 +273,7 @@ def test_patches_are_laid_side_by_side():
 def test_a_network_trained_in_integers_makes_those_files(saved_models: Path, tmp_path: Path):
     """It needs no photos: the training has set the scales."""
     from kerasdenoise.export.fixed_scales import fix_scales
-    from kerasdenoise.training.quantized import round_network, set_scales
+    from kerasdenoise.training.fake_quantization import round_network, set_scales
 
     denoiser = load_model("quick")
     rounded = round_network(denoiser)

@@ -12,7 +12,7 @@ from kerasdenoise.export.mobile import make_mobile
 from kerasdenoise.export.quantize import write_int8
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.models.unet import Config, build
-from kerasdenoise.training.quantized import Rounded, round_network, set_scales
+from kerasdenoise.training.fake_quantization import Rounded, round_network, set_scales
 from kerasdenoise.zoo.info import INT8
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.training.build import build_task, load_run
+from kerasdenoise.training.fake_quantization import Rounded
 from kerasdenoise.training.imitation import ImitationTask
-from kerasdenoise.training.quantized import Rounded
 from kerasdenoise.training.recipe import Recipe, parse_recipe
 from kerasdenoise.training.run import train
 

@@ -9,7 +9,7 @@ import pytest
 
 from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.export.litert import write_litert
-from kerasdenoise.export.saved_model import write_saved_model
+from kerasdenoise.export.model_package import write_saved_model
 from kerasdenoise.models import get_architecture
 from kerasdenoise.training.build import build_task, load_run
 from kerasdenoise.training.checkpoint import save_checkpoint

@@ -16,7 +16,7 @@ _TOLERANCE = 1e-4
 _ADVICE = "grow from a network of the same architecture with as many blocks and fewer channels"
 
 
-def grow(network: keras.Model, smaller: keras.Model) -> None:
+def net2wider(network: keras.Model, smaller: keras.Model) -> None:
     """Gives a network the weights of a smaller one, so that it computes the same at first.
 
     The first channels of each layer become those of the smaller network, and take nothing from

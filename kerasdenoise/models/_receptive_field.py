@@ -33,7 +33,7 @@ class Window:
         return -((self.size - 1 - first - before) // self.stride), (last + before) // self.stride
 
 
-def find_radius(windows: Sequence[Window], stride: int) -> int:
+def find_receptive_field(windows: Sequence[Window], stride: int) -> int:
     """Follows a pixel through all layers, to the furthest pixel that it changes.
 
     How far that is depends on where the pixel lies in its cell of the coarsest grid, so that

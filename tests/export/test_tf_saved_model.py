@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kerasdenoise.export.served import write_served
+from kerasdenoise.export.tf_saved_model import write_tf_saved_model
 from kerasdenoise.inference.denoiser import Denoiser
 
 
@@ -72,7 +72,7 @@ def test_floats_are_not_clipped(quick: Any):
 
 def test_a_gray_network_denoises_each_color(tmp_path: Path):
     noisy = keras.Input((None, None, 1), name="noisy")
-    write_served(keras.Model(noisy, noisy / 2), tmp_path / "gray", 1, 4)
+    write_tf_saved_model(keras.Model(noisy, noisy / 2), tmp_path / "gray", 1, 4)
     served = tf.saved_model.load(str(tmp_path / "gray"))
     picture = _noisy(5, 7, 3)
     made = served.signatures["image_bytes"](image_bytes=tf.constant([_png(picture)]))
@@ -82,7 +82,7 @@ def test_a_gray_network_denoises_each_color(tmp_path: Path):
 def test_a_told_network_takes_a_level_for_each_picture(tmp_path: Path):
     noisy = keras.Input((None, None, 3), name="noisy")
     level = keras.Input((None, None, 1), name="noise_level")
-    write_served(keras.Model([noisy, level], noisy * 0 + level), tmp_path / "told", 2, 2)
+    write_tf_saved_model(keras.Model([noisy, level], noisy * 0 + level), tmp_path / "told", 2, 2)
     served = tf.saved_model.load(str(tmp_path / "told"))
     made = served.signatures["image_bytes"](
         image_bytes=tf.constant([_png(_noisy(3, 3, 3)), _png(_noisy(4, 5, 3))]),

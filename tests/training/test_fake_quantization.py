@@ -7,7 +7,7 @@ import pytest
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.models import get_architecture, make_config, split_noise_level
 from kerasdenoise.models.unet import Config, build
-from kerasdenoise.training.quantized import (
+from kerasdenoise.training.fake_quantization import (
     Rounded,
     RoundedConv2D,
     round_network,

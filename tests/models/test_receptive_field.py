@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.models import get_architecture, make_config
-from kerasdenoise.models._radius import Window, find_radius
+from kerasdenoise.models._receptive_field import Window, find_receptive_field
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from kerasdenoise.models._radius import Window, find_radius
     ],
 )
 def test_a_radius_by_hand(windows: list, stride: int, radius: int):
-    assert find_radius(windows, stride) == radius
+    assert find_receptive_field(windows, stride) == radius
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     """Writes all files but the card, and returns the metadata without figures."""
     from kerasdenoise.export.cost import mac_per_pixel
     from kerasdenoise.export.runnable import write_runnable
-    from kerasdenoise.export.served import write_served
+    from kerasdenoise.export.tf_saved_model import write_tf_saved_model
 
     architecture = find_architecture(recipe.model.architecture)
     config = make_config(architecture, recipe.model.config)
@@ -225,7 +225,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     earlier = _write_earlier_recipes(recipe, folder)
     denoiser.save(folder / "model.keras")
     runnable = write_runnable(denoiser, config, folder)
-    write_served(denoiser, folder / "saved_model", config.stride, _halo(runnable))
+    write_tf_saved_model(denoiser, folder / "saved_model", config.stride, _halo(runnable))
     metadata = {
         "name": name,
         "summary": recipe.summary,

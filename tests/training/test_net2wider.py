@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.export.saved_model import write_saved_model
+from kerasdenoise.export.model_package import write_saved_model
 from kerasdenoise.models.unet import Config, build
 from kerasdenoise.training.build import build_task
-from kerasdenoise.training.grow import grow
 from kerasdenoise.training.initial_weights import start_from_sources
+from kerasdenoise.training.net2wider import net2wider
 from kerasdenoise.training.recipe import parse_recipe
 
 SMALL = Config(widths=(4, 8), blocks=(2, 1), estimates_level=True)
@@ -36,7 +36,7 @@ def small() -> keras.Model:
 
 def test_a_grown_network_computes_what_the_smaller_one_does(small: keras.Model):
     large = build(LARGE)
-    grow(large, small)
+    net2wider(large, small)
     noisy = np.random.default_rng(1).random((2, 40, 24, 3), np.float32)
     before, after = np.array(small(noisy)), np.array(large(noisy))
     np.testing.assert_allclose(after, before, atol=1e-5)
@@ -45,7 +45,7 @@ def test_a_grown_network_computes_what_the_smaller_one_does(small: keras.Model):
 
 def test_new_channels_live_and_learn(small: keras.Model):
     large = _build(LARGE, 1)
-    grow(large, small)
+    net2wider(large, small)
     layer = large.get_layer("encoder_0_0_conv1")
     noisy = np.random.default_rng(1).random((1, 32, 32, 3), np.float32)
     answers = np.array(keras.Model(large.input, layer.output)(noisy))[..., 4:]
@@ -57,7 +57,7 @@ def test_new_channels_live_and_learn(small: keras.Model):
 
 def test_a_network_of_equal_size_gets_all_weights(small: keras.Model):
     same = _build(SMALL, 1)
-    grow(same, small)
+    net2wider(same, small)
     for weight, old in zip(same.get_weights(), small.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, old)
 
@@ -73,7 +73,7 @@ def test_a_network_of_equal_size_gets_all_weights(small: keras.Model):
 )
 def test_what_cannot_hold_it_is_refused(small: keras.Model, config: Config):
     with pytest.raises(ModelError, match=r"cannot hold|other layers"):
-        grow(build(config), small)
+        net2wider(build(config), small)
 
 
 def test_channels_that_meet_side_by_side_are_refused():
@@ -84,7 +84,7 @@ def test_channels_that_meet_side_by_side_are_refused():
         return keras.Model(image, keras.layers.Conv2D(3, 1, name="last")(joined))
 
     with pytest.raises(ModelError, match="differs"):
-        grow(join(6), join(4))
+        net2wider(join(6), join(4))
 
 
 def test_a_recipe_grows_a_saved_model(recipe_text: Callable[..., str], tmp_path: Path):

@@ -15,7 +15,7 @@ import tensorflow as tf
 import kerasdenoise
 from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
 from kerasdenoise.export import litert, saved_model
-from kerasdenoise.export.saved_model import load_model, write_saved_model
+from kerasdenoise.export.model_package import load_model, write_saved_model
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.training.build import load_run
 from kerasdenoise.zoo import find_model, verify_model

@@ -12,7 +12,7 @@ import tensorflow as tf
 Tensor = Any
 
 
-def write_served(denoiser: keras.Model, folder: Path, stride: int, halo: int) -> None:
+def write_tf_saved_model(denoiser: keras.Model, folder: Path, stride: int, halo: int) -> None:
     """Writes a SavedModel with two signatures.
 
     `serving_default` takes float32 images as the network does, nominally in [0, 1], sides
