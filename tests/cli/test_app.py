@@ -173,7 +173,7 @@ def test_a_damaged_model_is_refused(models: Path, tmp_path: Path, monkeypatch: p
         target.write_bytes((models / name).read_bytes())
     target.write_bytes(target.read_bytes() + b"\0")
     monkeypatch.setenv("KERASDENOISE_MODELS", str(tmp_path))
-    with pytest.raises(ModelError, match="not the file that was recorded"):
+    with pytest.raises(ModelError, match=r"the file .*recorded"):
         collect_page(find_model("tiny"))
 
 

@@ -96,7 +96,7 @@ def test_other_qualities_give_other_figures(command: Command, photos: Path, mode
     assert figures[0] != figures[1]
     outcome = command(*options, "--quality", "fast")
     assert outcome.code == 2
-    assert "has no file of 8-bit integers" in outcome.err
+    assert "8-bit integers" in outcome.err
 
 
 def test_figures_depend_on_nothing_but_seed_and_image(command: Command, photos: Path):
@@ -140,7 +140,7 @@ def test_json_is_written_to_a_file_but_over_none(command: Command, photos: Path,
     target.write_text("precious")
     refused = command(*evaluate)
     assert (refused.code, refused.out) == (2, "")
-    assert refused.only_error == "kerasdenoise: figures.json: exists already; add --overwrite"
+    assert re.search(r"figures\.json: exists.*--overwrite", refused.only_error)
     assert target.read_text() == "precious"
     assert command(*evaluate, "--overwrite").code == 0
     assert json.loads(target.read_text(encoding="utf-8"))["results"]
@@ -193,7 +193,7 @@ def test_an_image_that_fails_is_named_and_the_others_are_measured(command: Comma
     assert [failure["name"] for failure in result["failed"]] == ["b.webp", "small.png"]
     lines = outcome.err.splitlines()[-2:]
     assert lines[0].startswith(f"kerasdenoise: {Path('set', 'b.webp')}: is not a picture")
-    assert "small.png: SSIM needs sides of at least 11 pixels" in lines[1]
+    assert re.search(r"small\.png: SSIM.* 11 pixels", lines[1])
 
 
 def test_camera_noise_on_gray_and_small_images_says_what_to_do(
@@ -204,8 +204,8 @@ def test_camera_noise_on_gray_and_small_images_says_what_to_do(
     outcome = command("evaluate", "tiny", "set", "--noise", "camera")
     assert outcome.code == 1
     lines = outcome.err.splitlines()
-    assert "gray.png: is gray, and camera noise is made of three colors; use gau" in lines[0]
-    assert "small.png: is smaller than 16 x 16 pixels, which camera needs" in lines[1]
+    assert re.search(r"gray\.png: .*gray.*camera.*gaussian", lines[0])
+    assert re.search(r"small\.png: .*16 x 16 pixels.*camera", lines[1])
     assert re.search(r"camera\s+│\s+0 │\s+- │\s+- │\s+- │\s+- │", outcome.out)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def test_people_get_a_block_for_each_photo(command: Command, tmp_path: Path, wri
         "  size         20 x 8 pixels, RGB, 8 bits",
         "  format       WebP",
     ]
-    assert lines[-1] == "  noise level  the photo is too small"
+    assert re.search("noise level .*small", lines[-1])
 
 
 def test_a_small_photo_has_no_sigma(command: Command, write_photo: Write):
@@ -122,7 +123,7 @@ def test_one_that_fails_does_not_stop_the_others(
     assert outcome.code == 1
     first, second = outcome.err.splitlines()
     assert first.startswith("kerasdenoise: b.png: is not a picture")
-    assert second == "kerasdenoise: none.png: no such file; check the path"
+    assert re.search(r"none\.png: no such file.*path", second)
     if options:
         names = [row["file"] for row in json.loads(outcome.out)]
     else:

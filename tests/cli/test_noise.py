@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,7 @@ def test_a_camera_has_no_gray_noise(command: Command, write_photo: Write):
     source = write_photo("gray.png", mode="L")
     outcome = command("noise", "gray.png", "--kind", "camera")
     assert outcome.code == 1
-    assert outcome.only_error == (
-        "kerasdenoise: gray.png: is gray, and camera noise is made of three colors; "
-        "use gaussian noise, or convert the image to RGB first"
-    )
+    assert re.search(r"gray\.png: .*camera.*colors; .*gaussian.*RGB", outcome.only_error)
     assert not source.with_stem("gray_noisy").exists()
 
 

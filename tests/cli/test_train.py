@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,8 @@ def test_minutes_are_more_than_none(command: Callable[..., Any], limits: dict[st
 
 def test_a_stopped_run_says_how_to_go_on(command: Callable[..., Any], limits: dict[str, Any]):
     outcome = command("train", RECIPE, "--data", "photos", "--run", "large", "--minutes", 1)
-    assert outcome.only_error == (
-        f"large: step 1 of 2; next: kerasdenoise train {RECIPE} --run large --data photos"
-    )
+    command_line = f"kerasdenoise train {RECIPE} --run large --data photos"
+    assert re.search(f"large: step 1 of 2.*{re.escape(command_line)}$", outcome.only_error)
 
 
 def test_a_finished_run_says_what_comes_next(command: Callable[..., Any], limits: dict[str, Any]):

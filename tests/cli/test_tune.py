@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,9 @@ def test_a_search_is_started_in_a_process_of_its_own(
     assert line[line.index("--trials") + 1] == "3"
     assert "--budget" not in line
     first, *_ = outcome.err.splitlines()
-    assert first == (
-        "runs/tune_lambda_net: lambda_net on 18 images of images.npz:pictures; measured on 2 "
-        "others of it; noise gaussian:25.5"
-    )
-    assert "0 trials, none completed" in outcome.err
+    assert first.startswith("runs/tune_lambda_net: lambda_net ")
+    assert re.search(r"18 images .*images\.npz:pictures.* 2 .*gaussian:25\.5$", first)
+    assert re.search("0 trials.*none", outcome.err)
 
 
 def test_with_a_budget_there_is_no_number_of_trials(
@@ -118,11 +117,11 @@ def test_a_study_is_not_overwritten(
     assert command("tune", "dncnn", "--data", images).code == 0
     file = tmp_path / "runs/tune_dncnn/study.json"
     before = file.read_text("utf-8")
-    assert "holds a study; add --resume" in _refused(command, "dncnn", "--data", images)
+    assert re.search("study.*--resume", _refused(command, "dncnn", "--data", images))
     other = "is a study with tuner bayesian, not random"
     assert other in _refused(command, "dncnn", "--resume", "--tuner", "random")
     folder = ("--study", "runs/tune_dncnn", "--resume")
-    assert "with architecture dncnn, not unet" in _refused(command, "unet", *folder)
+    assert re.search("dncnn.*unet", _refused(command, "unet", *folder))
     assert file.read_text("utf-8") == before
     assert len(started) == 1
 
@@ -136,7 +135,7 @@ def test_a_study_of_another_space_is_refused(
     mine = ("--space", "mine.toml")
     assert command("tune", "dncnn", "--data", images, *mine).code == 0
     said = _refused(command, "dncnn", "--resume")
-    assert "is a study of another search space; go on with its own by --space" in said
+    assert re.search("another search space.*--space", said)
     assert command("tune", "dncnn", "--resume", *mine).code == 0
     own = tmp_path / "runs/tune_dncnn/space.toml"
     assert command("tune", "dncnn", "--resume", "--space", own).code == 0
@@ -160,7 +159,7 @@ def test_a_damaged_study_is_refused(
     file = tmp_path / "runs/tune_dncnn/study.json"
     content = json.loads(file.read_text("utf-8"))
     file.write_text(json.dumps({**content, "speed": 1}), "utf-8")
-    assert "of another version of kerasdenoise" in _refused(command, "dncnn", "--resume")
+    assert "another version" in _refused(command, "dncnn", "--resume")
     file.write_text("{", "utf-8")
     assert command("tune", "dncnn", "--resume").code == 1
 

@@ -88,12 +88,12 @@ def test_a_prepared_set_is_a_source_of_a_recipe(photos: Path, prepared: Path, tm
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path, prepared: Path):
-    with pytest.raises(RecipeError, match="gone: is not a folder"):
+    with pytest.raises(RecipeError, match=r"gone: .*folder"):
         BenchmarkImages(tmp_path / "gone", data_dir=prepared)
 
 
 def test_a_damaged_image_is_refused_and_nothing_left_behind(photos: Path, prepared: Path):
     (photos / "9.png").write_bytes((photos / "9.png").read_bytes()[:200])
-    with pytest.raises(RecipeError, match=r"9\.png: cannot be decoded"):
+    with pytest.raises(RecipeError, match=r"9\.png: .*decoded"):
         _prepare(photos, prepared)
     assert not (prepared / "benchmark_images" / "photos" / "1.0.0").exists()

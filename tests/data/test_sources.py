@@ -72,21 +72,21 @@ def test_gray_is_the_luma_of_the_colors(write_photo: Callable, tmp_path: Path):
 
 def test_gray_of_16_bits_is_refused_rather_than_cut_off(tmp_path: Path):
     Image.fromarray(np.full((9, 9), 40_000, np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(RecipeError, match=r"deep.png: is gray of more than 8 bits; save it with 8"):
+    with pytest.raises(RecipeError, match=r"deep\.png: .*gray.*8 bits; save"):
         load_images(["."], tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a photo", b"\x89PNG\r\n\x1a\n"])
 def test_a_file_that_is_no_image_is_refused(tmp_path: Path, content: bytes):
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(RecipeError, match=r"a.png: cannot be decoded .*; take it away or name it"):
+    with pytest.raises(RecipeError, match=r"a\.png: .*decoded .*; .*take it away"):
         load_images(["."], tmp_path)
 
 
 def test_a_damaged_photo_is_refused(write_photo: Callable, tmp_path: Path):
     path = write_photo("a.png", (30, 50))
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(RecipeError, match=r"a.png: cannot be decoded"):
+    with pytest.raises(RecipeError, match=r"a\.png: .*decoded"):
         load_images(["."], tmp_path)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -134,10 +135,10 @@ def test_without_a_network_it_is_refused_soon(prepared: Path, monkeypatch: pytes
     monkeypatch.setattr(WebPictures, "server", f"http://{server}")
     with pytest.raises(RecipeError) as caught:
         _images("tfds:web_pictures:test")
-    assert str(caught.value) == (
-        f"tfds:web_pictures:test: is not on this computer, and {server} does not answer; "
-        f"connect to the internet, or copy prepared data to {prepared}"
-    )
+    said = str(caught.value)
+    assert re.search("^tfds:web_pictures:test: .* does not answer; .*internet", said)
+    assert server in said
+    assert said.endswith(str(prepared))
     assert not list(prepared.rglob("1.0.0"))
 
 
@@ -156,7 +157,7 @@ def test_a_server_that_never_answers_is_given_up_soon(
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         port = deaf.getsockname()[1]
         monkeypatch.setattr(WebPictures, "server", f"http://127.0.0.1:{port}")
-        with pytest.raises(RecipeError, match="does not answer; connect to the internet"):
+        with pytest.raises(RecipeError, match=r"does not answer; .*internet"):
             _images("tfds:web_pictures")
 
 

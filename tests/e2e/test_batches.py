@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -156,7 +157,7 @@ def test_a_full_disk_fails_what_does_not_fit_and_leaves_nothing_of_it(
     assert result.returncode == 1, result.stderr
     assert result.stdout.split() == ["a.png", "c.png"]
     assert "2 written, 1 failed" in result.stderr
-    assert "kerasdenoise: disk/b.png: no space left on the device; free some" in result.stderr
+    assert re.search(r"disk/b\.png: no space.*; free", result.stderr)
 
 
 def test_a_limit_on_files_is_a_failure_like_others(
@@ -174,7 +175,7 @@ def test_a_limit_on_files_is_a_failure_like_others(
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16)),
     )
     assert result.returncode == 1
-    assert "kerasdenoise: out/b.png: cannot be written (File too large)" in result.stderr
+    assert re.search(r"out/b\.png: .*written.*File too large", result.stderr)
     assert names(tmp_path / "out") == {"a.png"}
 
 
@@ -186,7 +187,7 @@ def test_a_disk_that_is_read_only_is_refused_before_any_work(
         "{sys.executable}" "{CLI}" denoise a.png -o disk/inner/"""
     result = in_namespace(script, tmp_path, cli_environment)
     assert result.returncode == 2
-    assert result.stderr == "kerasdenoise: disk: may not be written to; write elsewhere with -o\n"
+    assert re.fullmatch(r"kerasdenoise: disk: .*written.*; .* -o\n", result.stderr)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")

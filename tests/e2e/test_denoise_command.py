@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -327,7 +328,7 @@ def test_a_noise_level_is_refused_by_a_model_that_finds_it(
     photo = write_photo("photo.png")
     result = run_cli("denoise", photo, "--sigma", 10)
     assert result.returncode == 2
-    assert "sigma 10/255: the model tiny finds the level of the noise by itself" in result.stderr
+    assert re.search("sigma 10/255: .*tiny.*itself", result.stderr)
     assert not photo.with_name("photo_denoised.png").exists()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -119,7 +120,7 @@ def test_a_damaged_model_is_not_run(
     result = run_cli("denoise", "a.png")
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
-    assert "model.tflite: not the file that was recorded in index.json" in result.stderr
+    assert re.search(r"model\.tflite: .*recorded.*index\.json", result.stderr)
     assert run_cli("models", "verify", "tiny").returncode == 1
     assert run_cli("models", "verify", "tiny_gray").returncode == 0
 
@@ -128,4 +129,4 @@ def test_a_damaged_model_is_not_run(
 def test_an_unknown_model_is_a_wrong_request(run_cli: Cli, command: str):
     result = run_cli("models", command, "tinny")
     assert result.returncode == 2
-    assert result.stderr == "kerasdenoise: model tinny: unknown; did you mean tiny?\n"
+    assert re.search(r"model tinny: unknown.*\btiny\b", result.stderr)

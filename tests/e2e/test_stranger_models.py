@@ -173,9 +173,7 @@ def test_a_file_that_holds_code_is_refused_and_does_not_run(
 
 
 def test_training_says_what_is_wrong_and_what_to_do(stranger: tuple[Path, Path]):
-    with pytest.raises(
-        ModelError, match=r"holds code of its own or layers .*; use a model that is"
-    ):
+    with pytest.raises(ModelError, match=r"code.*; use"):
         _start(str(stranger[0]))
 
 

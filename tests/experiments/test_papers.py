@@ -117,7 +117,7 @@ def test_a_page_shows_every_training_and_how_long_it_was(name: str, mode: str, t
     shown = {line for line in text.splitlines() if line.startswith("![")}
     for picture in tmp_path.glob("*.png"):
         assert any(f"(../images/papers/{picture.name})" in line for line in shown)
-    assert f"`python cli.py reproduce {paper.name}` makes this page" in text
+    assert f"`python cli.py reproduce {paper.name}`" in text
 
 
 @pytest.mark.parametrize("name", OF_IMAGES)

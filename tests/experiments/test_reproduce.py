@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def test_a_trial_is_trained_measured_and_kept(redo: Callable[..., Any], tmp_path
     assert records["look"].share == 1.0
     assert (tmp_path / "pictures" / "made_up_seen.png").read_bytes() == b"a picture"
 
-    with pytest.raises(RecipeError, match=r"was defined otherwise; delete that folder"):
+    with pytest.raises(RecipeError, match=r"otherwise; delete"):
         redo(_paper_of(_trial(noise="gaussian:50")))
 
 
@@ -187,20 +188,21 @@ def test_without_time_nothing_is_trained_and_studies_wait(
     records, said = redo(_paper_of(_trial(), studies=(study,)), minutes=1e-9)
     assert trained == []
     assert records == {}
-    assert "look  waits for small" in said
+    assert re.search("look .*waits.* small", said)
 
     half_done = _record(recipe="another")
     (tmp_path / "runs/made_up/quick/small").mkdir(parents=True)
     file = tmp_path / "runs/made_up/quick/small/record.json"
     file.write_text(json.dumps(dataclasses.asdict(half_done)), "utf-8")
-    assert "look  waits for small" in redo(_paper_of(_trial(), studies=(study,)), minutes=1e-9)[1]
+    said = redo(_paper_of(_trial(), studies=(study,)), minutes=1e-9)[1]
+    assert re.search("look .*waits.* small", said)
 
 
 def test_full_says_how_long_and_replaces_quick(redo: Callable[..., Any], trained: list[str]):
     redo(_paper_of(_trial()))
     records, said = redo(_paper_of(_trial()), full=True)
     assert "small: 6 steps of " in said
-    assert "1 trainings of full length: at most 0.0 hours, 0.0 days" in said
+    assert re.search(r"1 trainings.* 0\.0 hours, 0\.0 days", said)
     assert records["small"].mode == "full"
 
 
@@ -305,9 +307,7 @@ def test_work_of_others_makes_a_machine_shared(monkeypatch: pytest.MonkeyPatch):
 
 def test_data_are_a_part_or_all_of_cifar10(made_up_cifar10: Path, tmp_path: Path):
     part = find_cifar10(made_up_cifar10)
-    assert part.note == (
-        "a part of CIFAR-10: 200 of its 50,000 training images, 12 of its 10,000 test images"
-    )
+    assert re.search("part.* 200 of .*50,000 training .*12 of .*10,000 test", part.note)
     clean = part.load_test(5)
     assert clean.shape == (5, 32, 32, 3)
     assert clean.dtype == np.float32
@@ -359,7 +359,7 @@ def test_a_cell_says_how_far_the_training_came():
 
 def test_the_end_of_a_page_says_how_its_figures_came_about():
     text = describe_records({"small": _record()}, "python cli.py reproduce made_up")
-    assert "`python cli.py reproduce made_up` makes this page" in text
+    assert "`python cli.py reproduce made_up`" in text
     assert "| `small` | quick | 10 x 4 | 5 % | 1 | 2, shared | 1 | abc |" in text
 
 
@@ -399,4 +399,4 @@ def test_a_paper_says_how_long_it_takes(tmp_path: Path):
     paper, places = _paper_of(_trial(), _trial("other")), Places(results=tmp_path)
     assert paper.describe_time(places).startswith("--quick: not measured yet. --full: 2 trainings")
     paper.results(places).keep_time("quick", {"processor_seconds": 700, "cores": 2})
-    assert "--quick: about 6 minutes on 2 idle cores." in paper.describe_time(places)
+    assert re.search("--quick: .*6 minutes on 2 .*cores", paper.describe_time(places))

@@ -66,7 +66,7 @@ def test_a_run_becomes_a_model_with_its_figures(
         r"^mobile_88\.tflite +[\d,]+ bytes +[\d.]+ dB, Keras [\d.]+", result.stderr, re.M
     )
     # It sees 23 pixels around each, and the tone is that of 40.
-    assert "of its 88 pixels a side all but 8 are halo: with --size 256 a photo" in result.stderr
+    assert re.search("88 pixels .* 8 .*halo.*--size 256", result.stderr)
 
 
 @pytest.mark.parametrize(
@@ -132,16 +132,14 @@ def test_the_gpu_says_of_each_file_how_it_ran(
     results = iter([gpu.GpuResult(True, 1e-7, 1e-8, True), gpu.GpuResult(passed, 1e-7, 0, True)])
     monkeypatch.setattr(gpu, "check_gpu", lambda path: next(results))
     result = CliRunner().invoke(group, ["export", "--check-gpu", "quick"])
-    assert "mobile_32.tflite: fully accelerated, largest difference to the CPU 1.0e-07" in (
-        result.output
-    )
+    assert re.search(r"mobile_32\.tflite: fully.* 1\.0e-07", result.output)
     if passed:
         assert result.exception is None
     else:
-        assert "mobile_48.tflite: partly on the CPU" in result.output
+        assert re.search(r"mobile_48\.tflite: partly.*CPU", result.output)
         assert isinstance(result.exception, KerasDenoiseError)
         assert result.exception.exit_code == 1
-        assert "1 of 2 files do not run on a GPU" in str(result.exception)
+        assert re.search("1 of 2 files .*GPU", str(result.exception))
 
 
 def test_a_run_that_was_not_trained_in_integers_makes_no_integers(
@@ -151,7 +149,7 @@ def test_a_run_that_was_not_trained_in_integers_makes_no_integers(
     options = ["--int8", "--integers", str(training_run)]
     result = CliRunner().invoke(group, ["export", "quick", *options])
     assert isinstance(result.exception, KerasDenoiseError)
-    assert "was not trained in integers; give the run of a recipe" in str(result.exception)
+    assert re.search("not trained in integers; .*recipe", str(result.exception))
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused_before_the_work(
@@ -161,5 +159,5 @@ def test_a_file_in_the_place_of_the_folder_is_refused_before_the_work(
     (tmp_path / "out/quick").write_text("mine", "utf-8")
     result = CliRunner().invoke(group, ["export", "quick", "-o", str(tmp_path / "out")])
     assert isinstance(result.exception, KerasDenoiseError)
-    assert "quick: is a file, not a folder; give another --output" in str(result.exception)
+    assert re.search("quick: .*file.*folder; .*--output", str(result.exception))
     assert (tmp_path / "out/quick").read_text("utf-8") == "mine"

@@ -69,7 +69,7 @@ def test_a_size_that_does_not_fit_is_refused(variant: Variant, said: str):
 
 def test_a_size_of_which_a_photo_gets_nothing_is_refused():
     Variant(size=56).check(8, 24)
-    with pytest.raises(UsageError, match=r"leaves nothing of a tile: 24 pixels .*; give 56"):
+    with pytest.raises(UsageError, match=r"tile: 24 pixels .*; give 56"):
         Variant(size=48).check(8, 24)
 
 
@@ -229,9 +229,7 @@ def _failing_from(kind: str, write: Any, fail: Any) -> Any:
 
 
 def test_integers_without_photos_name_what_to_give(saved_models: Path, tmp_path: Path):
-    with pytest.raises(
-        UsageError, match=r"integers need the photos .*; give a folder of .*--photos"
-    ):
+    with pytest.raises(UsageError, match=r"integers .*photos .*; .*--photos"):
         deliver_files("quick", _order(Variant("int8")), tmp_path, overwrite=False)
     assert not (tmp_path / "quick").exists()
 
@@ -256,7 +254,7 @@ def test_a_model_of_another_version_is_named(saved_models: Path, monkeypatch: py
         raise TypeError("Could not locate class 'LayerOfTomorrow'")
 
     monkeypatch.setattr(keras.models, "load_model", refuse)
-    with pytest.raises(ModelError, match=r"cannot be read by kerasdenoise .*; it was made by "):
+    with pytest.raises(ModelError, match=r"cannot be read by kerasdenoise .*made by "):
         load_model("quick")
 
 

@@ -49,7 +49,7 @@ def test_the_given_file_stays_as_it_was(models_folder: Path):
 
 
 def test_a_file_whose_size_is_fixed_already_is_refused(fixed: Path):
-    with pytest.raises(ModelError, match="no image of any size"):
+    with pytest.raises(ModelError, match="any size"):
         fix_shape(fixed, 32, 32)
 
 
@@ -57,5 +57,5 @@ def test_a_file_whose_size_is_fixed_already_is_refused(fixed: Path):
 def test_what_is_not_a_model_is_refused(content: bytes, tmp_path: Path):
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="not a LiteRT file"):
+    with pytest.raises(ModelError, match="LiteRT"):
         fix_shape(path, HEIGHT, WIDTH)

@@ -84,9 +84,7 @@ def test_a_missing_driver_is_named_with_what_has_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(gpu, "CHROMIUM", tmp_path)
-    with pytest.raises(
-        UsageError, match=r"needs a Vulkan driver, .*install Debian's package chromi"
-    ):
+    with pytest.raises(UsageError, match=r"Vulkan.*; install .*chromi"):
         find_driver({})
 
 
@@ -95,7 +93,7 @@ def test_what_is_not_a_file_of_litert_is_refused(content: bytes | None, tmp_path
     path = tmp_path / "mobile.tflite"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"mobile\.tflite: (not a LiteRT file|cannot be read)"):
+    with pytest.raises(ModelError, match=r"mobile\.tflite: .*(LiteRT|read)"):
         check_gpu(path)
 
 

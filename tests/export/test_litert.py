@@ -24,14 +24,14 @@ def _network(seed: int) -> keras.Model:
 def test_a_file_of_other_weights_is_refused(tmp_path: Path):
     export_litert(_network(1), tmp_path / "model.tflite")
     assert check_parity(_network(1), tmp_path / "model.tflite", 1) < 1e-6
-    with pytest.raises(ModelError, match=r"model\.tflite: differs from the network by \d\.\d+"):
+    with pytest.raises(ModelError, match=r"model\.tflite: differs.* \d\.\d+"):
         check_parity(_network(2), tmp_path / "model.tflite", 1)
 
 
 def test_a_network_that_litert_cannot_run_is_refused_in_one_line(tmp_path: Path):
     noisy = keras.Input((None, None, 3), name="noisy")
     network = keras.Model(noisy, keras.ops.erfinv(noisy), name="exotic")
-    with pytest.raises(ModelError, match=r"^exotic: cannot be converted to LiteRT") as caught:
+    with pytest.raises(ModelError, match=r"^exotic: .*LiteRT") as caught:
         export_litert(network, tmp_path / "model.tflite")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
@@ -59,8 +59,6 @@ def test_a_network_that_would_be_cut_twice_is_refused(tmp_path: Path):
     mean = keras.ops.mean(noisy, axis=(1, 2), keepdims=True)
     context = GlobalContext(name="mean_context")(mean, keras.ops.zeros_like(mean))
     network = keras.Model(noisy, noisy - level * context, name="both")
-    with pytest.raises(
-        ModelError, match="both: has a global context and estimates the noise level"
-    ):
+    with pytest.raises(ModelError, match=r"both: .*global context.*noise level"):
         write_litert(network, tmp_path, stride=8)
     assert list(tmp_path.iterdir()) == []

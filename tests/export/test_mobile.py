@@ -181,5 +181,5 @@ def test_more_than_four_dimensions_are_refused(tmp_path: Path):
     x = ops.transpose(ops.reshape(noisy, (1, 4, 2, 8, 4)), (0, 2, 1, 3, 4))
     network = keras.Model(noisy, ops.reshape(x, (1, 8, 8, 4)), name="deep")
     write_kind(network, tmp_path / "deep.tflite", "float32")
-    with pytest.raises(ModelError, match="deep: needs tensors of 5 dimensions"):
+    with pytest.raises(ModelError, match=r"deep: .*5 dimensions"):
         check_operations(tmp_path / "deep.tflite", "deep")

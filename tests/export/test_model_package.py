@@ -109,7 +109,7 @@ def test_all_formats_compute_the_same(
 def test_a_damaged_keras_file_is_not_loaded(saved_models: Path):
     file = saved_models / "quick/model.keras"
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(ModelError, match=r"model\.keras: not the file that was recorded"):
+    with pytest.raises(ModelError, match=r"model\.keras: .*the file .*recorded"):
         load_model("quick")
 
 
@@ -128,7 +128,7 @@ class TestReplacing:
 
     def test_a_model_that_is_there_is_kept(self, saved_models: Path, run: tuple):
         before = _content(saved_models)
-        with pytest.raises(UsageError, match="quick: exists; give another --name, or --overwrite"):
+        with pytest.raises(UsageError, match=r"quick: exists.*--name.*--overwrite"):
             write_saved_model(run[1], run[0], saved_models / "quick")
         assert _content(saved_models) == before
 
@@ -199,7 +199,7 @@ class TestReplacing:
     ):
         (saved_models / "index.json").write_text("{", "utf-8")
         before = _content(saved_models)
-        with pytest.raises(ModelError, match=r"index\.json: not valid JSON"):
+        with pytest.raises(ModelError, match=r"index\.json: .*JSON"):
             write_saved_model(
                 run[1],
                 run[0],
@@ -233,7 +233,7 @@ def test_a_file_that_computes_something_else_is_never_kept(
     changed = keras.models.clone_model(denoiser)
     changed.set_weights([0.9 * weight for weight in denoiser.get_weights()])
     monkeypatch.setattr(litert, "export_litert", other_weights)
-    with pytest.raises(KerasDenoiseError, match=r"model\.tflite: differs from the network"):
+    with pytest.raises(KerasDenoiseError, match=r"model\.tflite: differs"):
         write_saved_model(changed, recipe, tmp_path / "zoo/quick")
     assert list((tmp_path / "zoo").iterdir()) == []
 

@@ -91,11 +91,11 @@ def test_a_file_that_loses_more_than_its_kind_may_is_refused(
     if passes:
         assert _gate().measure(path, variant)
         return
-    with pytest.raises(ModelError, match=r"model\.tflite: loses .* dB against Keras") as caught:
+    with pytest.raises(ModelError, match=r"model\.tflite: loses .* dB") as caught:
         _gate().measure(path, variant)
     allowed = "0.1 are" if kind == "dynamic" else "0.01 are"
     assert allowed in str(caught.value)
-    assert "keep it by --force" in str(caught.value)
+    assert "--force" in str(caught.value)
 
 
 def test_force_lets_it_through_with_what_it_loses(tmp_path: Path):
@@ -113,7 +113,7 @@ def test_the_layer_that_8_bits_are_too_few_for_is_named(tmp_path: Path):
     write_kind(_blur(0.5), path, "float32")
     gate = ParityGate(network, _photos(1, (32, 32)), "made up", 128)
     gate._keras[256] = 30.0
-    with pytest.raises(ModelError, match=r"8 bits are too few for LambdaLayer; use --float16"):
+    with pytest.raises(ModelError, match=r"8 bits .*LambdaLayer; .*--float16"):
         gate.measure(path, Variant("int8"))
 
 
@@ -159,5 +159,5 @@ class TestPhotos:
         self, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr(parity, "_SAMPLE", tmp_path / "none.png")
-        with pytest.raises(UsageError, match="give a folder of clean photos by --photos"):
+        with pytest.raises(UsageError, match=r"clean photos .*--photos"):
             load_photos(recipe, tmp_path, 3)

@@ -91,7 +91,7 @@ def test_the_file_takes_and_gives_what_pictures_hold(network: keras.Model, tmp_p
 
 def test_a_network_that_is_told_the_level_is_refused(tmp_path: Path):
     config = make_config("unet", {"preset": "tiny", "noise_level": True})
-    with pytest.raises(ModelError, match="takes more than an image"):
+    with pytest.raises(ModelError, match="more than an image"):
         write_int8(get_architecture("unet").build(config), tmp_path / INT8, _patches(1))
     assert not list(tmp_path.iterdir())
 

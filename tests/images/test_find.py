@@ -85,9 +85,9 @@ def test_the_folder_of_results_is_not_looked_into(tree: Callable[..., None]):
 
 def test_a_folder_without_photos_is_refused(tree: Callable[..., None]):
     tree("s/x/a.jpg", "t/note.txt")
-    with pytest.raises(UsageError, match="s: holds no photos; add -r"):
+    with pytest.raises(UsageError, match=r"s: .*no photos; .*-r"):
         find_photos(["s"])
-    with pytest.raises(UsageError, match="t: holds no photos; check the path"):
+    with pytest.raises(UsageError, match=r"t: .*no photos; .*path"):
         find_photos(["t"], recursive=True)
 
 
@@ -114,13 +114,13 @@ def test_a_photo_that_is_named_itself_is_none_of_a_folder(tree: Callable[..., No
     tree("s/a.jpg", "s/a_denoised.jpg")
     found = find_photos(["s", "./s/a_denoised.jpg"])
     assert set(map(str, found.roots)) == {"s/a.jpg"}
-    with pytest.raises(UsageError, match=r"a_denoised\.jpg: is also an input"):
+    with pytest.raises(UsageError, match=r"a_denoised\.jpg: .*input"):
         plan_jobs(found.photos, roots=found.roots, overwrite=True)
 
 
 def test_an_empty_name_is_not_this_folder(tree: Callable[..., None]):
     tree("a.jpg")
-    with pytest.raises(UsageError, match=r"is empty; name a file, or \. for this folder"):
+    with pytest.raises(UsageError, match=r"empty; .* \. "):
         find_photos([""])
 
 

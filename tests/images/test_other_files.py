@@ -160,7 +160,7 @@ def test_a_missing_extra_is_named(
         read_image(data)
     assert f'pip install "kerasdenoise[{extra}]"' in caught.value.remedy
     if extra == "heif":
-        with pytest.raises(OutputError, match="pillow_heif, which is not installed"):
+        with pytest.raises(OutputError, match=r"pillow_heif.*not installed"):
             write_image(Image(smooth()), tmp_path / "a.heic")
         assert not list(tmp_path.iterdir())
 
@@ -221,7 +221,7 @@ def test_camera_raw_is_developed_to_16_bits(tmp_path: Path) -> None:
     assert half.pixels.mean() == pytest.approx(image.pixels.mean(), abs=0.1)
     write_image(image, tmp_path / "a.tif")
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels, image.pixels)
-    with pytest.raises(OutputError, match="camera raw files cannot be written"):
+    with pytest.raises(OutputError, match=r"raw.* written"):
         write_image(image, tmp_path / "b.dng")
 
 

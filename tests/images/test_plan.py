@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -111,7 +112,7 @@ def test_existing_targets_are_overwritten_or_skipped_on_request(touch: Touch) ->
 def test_a_folder_is_never_overwritten(touch: Touch) -> None:
     Path("a_denoised.jpg").mkdir()
     inputs = touch("a.jpg")
-    assert "exists already; move the folder away" in str(refusal(inputs, overwrite=True))
+    assert re.search("exists.*; move", str(refusal(inputs, overwrite=True)))
 
 
 def test_overwriting_contradicts_skipping(touch: Touch) -> None:
@@ -121,7 +122,7 @@ def test_overwriting_contradicts_skipping(touch: Touch) -> None:
 
 def test_folders_are_refused(touch: Touch) -> None:
     inputs = touch("a.jpg", "x/b.jpg", "y/c.jpg")
-    assert str(refusal([Path("x")])) == "x: is a folder; name the files in it"
+    assert re.search("^x: .*folder; .*files", str(refusal([Path("x")])))
     assert refusal([inputs[0], Path("x"), Path("y")]).subject == "x, y"
 
 
@@ -141,18 +142,18 @@ def test_an_output_that_names_no_known_format(touch: Touch, output: str, text: s
 
 def test_several_inputs_need_a_folder(touch: Touch) -> None:
     inputs = touch("a.jpg", "b.jpg")
-    assert "is one file's name, for 2 inputs" in str(refusal(inputs, "out.jpg"))
+    assert re.search("name.* 2 inputs", str(refusal(inputs, "out.jpg")))
     touch("file")
-    assert "is a file, not a folder" in str(refusal(inputs, "file"))
-    assert "is a file, not a folder" in str(refusal(inputs[:1], "file/"))
+    assert "not a folder" in str(refusal(inputs, "file"))
+    assert "not a folder" in str(refusal(inputs[:1], "file/"))
 
 
 @pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"skip_existing": True}])
 class TestTargetIsAnInput:
     def test_itself(self, touch: Touch, options: dict[str, Any]) -> None:
         inputs = touch("a.jpg")
-        assert "is also an input" in str(refusal(inputs, "a.jpg", **options))
-        assert "is also an input" in str(refusal(inputs, ".", **options))
+        assert "an input" in str(refusal(inputs, "a.jpg", **options))
+        assert "an input" in str(refusal(inputs, ".", **options))
 
     def test_another(self, touch: Touch, options: dict[str, Any]) -> None:
         inputs = touch("a.jpg", "a_denoised.jpg", "b.jpg", "b_denoised.jpg")
@@ -162,10 +163,10 @@ class TestTargetIsAnInput:
 
     def test_missing(self, touch: Touch, options: dict[str, Any]) -> None:
         touch()
-        assert "is also an input" in str(refusal([Path("a.jpg")], "./A.JPG", **options))
+        assert "an input" in str(refusal([Path("a.jpg")], "./A.JPG", **options))
         if sys.platform != "win32":
             Path("b.jpg").symlink_to("a.jpg")
-            assert "is also an input" in str(refusal([Path("a.jpg")], "b.jpg", **options))
+            assert "an input" in str(refusal([Path("a.jpg")], "b.jpg", **options))
 
     def test_by_hard_link(self, touch: Touch, options: dict[str, Any]) -> None:
         inputs = touch("a.jpg")
@@ -177,15 +178,15 @@ class TestTargetIsAnInput:
         inputs = touch("x/a.jpg")
         Path("b.jpg").symlink_to("x/a.jpg")
         Path("y").symlink_to("x", target_is_directory=True)
-        assert "is also an input" in str(refusal(inputs, "b.jpg", **options))
-        assert "is also an input" in str(refusal(inputs, "y", **options))
-        assert "is also an input" in str(refusal(inputs, "y/../x/a.jpg", **options))
+        assert "an input" in str(refusal(inputs, "b.jpg", **options))
+        assert "an input" in str(refusal(inputs, "y", **options))
+        assert "an input" in str(refusal(inputs, "y/../x/a.jpg", **options))
 
     @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
     def test_input_is_the_link(self, touch: Touch, options: dict[str, Any]) -> None:
         touch("a.jpg")
         Path("b.jpg").symlink_to("a.jpg")
-        assert "is also an input" in str(refusal([Path("b.jpg")], "a.jpg", **options))
+        assert "an input" in str(refusal([Path("b.jpg")], "a.jpg", **options))
 
 
 @pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"skip_existing": True}])
@@ -198,7 +199,7 @@ def test_two_inputs_with_one_target(
     inputs = [*touch(*names), *touch("b.jpg")]
     error = refusal(inputs, "out", **options)
     assert error.subject == ", ".join(map(str, inputs[:2]))
-    assert "would be written to the same file" in error.cause
+    assert "same file" in error.cause
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
@@ -317,7 +318,7 @@ class TestFolder:
     def test_one_photo_in_it_makes_no_file_of_the_output(self, touch: Touch) -> None:
         touch("s/a.jpg")
         assert targets(plan_folder("s", "out")) == ["out/a.jpg"]
-        with pytest.raises(UsageError, match=r"b\.jpg: is one file's name; write b\.jpg"):
+        with pytest.raises(UsageError, match=r"b\.jpg: .*name; .*b\.jpg"):
             plan_folder("s", "b.jpg")
 
     def test_results_stand_beside_and_are_not_done_again(self, touch: Touch) -> None:
@@ -334,7 +335,7 @@ class TestFolder:
     def test_a_result_that_is_named_is_an_input_and_so_refused(self, touch: Touch) -> None:
         touch("s/a.jpg", "s/a_denoised.jpg")
         error = refusal([Path("s/a.jpg"), Path("s/a_denoised.jpg")], overwrite=True)
-        assert "is also an input" in str(error)
+        assert "an input" in str(error)
 
     def test_it_is_no_place_for_results_of_the_same_names(self, touch: Touch) -> None:
         touch("s/a.jpg", "s/x/b.jpg")
@@ -346,13 +347,13 @@ class TestFolder:
     def test_not_through_a_link_either(self, touch: Touch) -> None:
         touch("s/a.jpg")
         Path("link").symlink_to("s", target_is_directory=True)
-        with pytest.raises(UsageError, match="is also an input"):
+        with pytest.raises(UsageError, match="input"):
             plan_folder("s", "link", overwrite=True)
 
     def test_two_of_them_may_clash(self, touch: Touch) -> None:
         touch("s/a.jpg", "t/a.jpg")
         found = find_photos(["s", "t"])
-        with pytest.raises(UsageError, match="would be written to the same file"):
+        with pytest.raises(UsageError, match="same file"):
             plan_jobs(found.photos, "out", roots=found.roots)
 
     def test_ten_thousand_files_take_about_a_second(self, touch: Touch) -> None:
@@ -366,19 +367,19 @@ class TestFolder:
     def test_a_message_about_many_names_some(self, touch: Touch) -> None:
         touch(*(f"s/{number}.jpg" for number in range(30)))
         touch(*(f"s/{number}_denoised.jpg" for number in range(30)))
-        with pytest.raises(UsageError, match="and 22 more: exist already"):
+        with pytest.raises(UsageError, match="22 more: exist"):
             plan_folder("s")
 
 
 def test_a_name_template_is_for_folders(touch: Touch) -> None:
     name = NameTemplate("{stem}_x{ext}")
     assert targets(plan_jobs(touch("a.jpg"), "out/", name=name)) == ["out/a_x.jpg"]
-    assert "names the file already" in str(refusal(touch("a.jpg"), "b.jpg", name=name))
+    assert re.search("names.*file", str(refusal(touch("a.jpg"), "b.jpg", name=name)))
 
 
 def test_names_made_alike_without_the_stem_clash(touch: Touch) -> None:
     error = refusal(touch("a.jpg", "a.png"), name=NameTemplate("x.png"))
-    assert "would be written to the same file" in str(error)
+    assert "same file" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -412,7 +413,7 @@ def test_results_of_one_name_are_told_apart(
 
 def test_of_equal_names_in_different_folders_none_is_preferred(touch: Touch) -> None:
     error = refusal(touch("x/a.jpg", "y/a.jpg"), "out/")
-    assert "would be written to the same file" in str(error)
+    assert "same file" in str(error)
 
 
 def test_a_folder_that_may_not_be_written_keeps_no_other_from_it(
@@ -421,7 +422,7 @@ def test_a_folder_that_may_not_be_written_keeps_no_other_from_it(
     paths = touch("mine/a.jpg", "theirs/b.jpg")
     monkeypatch.setattr(os, "access", lambda path, mode: "theirs" not in str(path))
     assert len(plan_jobs(paths).jobs) == 2
-    assert "may not be written to" in str(refusal(paths[1:]))
+    assert "not be written" in str(refusal(paths[1:]))
 
 
 def test_a_folder_that_cannot_be_is_refused(touch: Touch) -> None:
@@ -433,18 +434,18 @@ def test_a_target_beside_the_results_is_none_of_the_files(touch: Touch) -> None:
     plan = plan_jobs(touch("a.jpg"))
     refuse_inputs(Path("side.png"), plan)
     for name in ("a.jpg", "a_denoised.jpg", "./a.jpg"):
-        with pytest.raises(UsageError, match="is also an input or a result"):
+        with pytest.raises(UsageError, match="input or a result"):
             refuse_inputs(Path(name), plan)
 
 
 def test_an_empty_output_is_not_this_folder(touch: Touch):
-    with pytest.raises(UsageError, match="the output: is empty; name a file or a folder"):
+    with pytest.raises(UsageError, match=r"output: .*empty; .*folder"):
         plan_jobs(touch("a.jpg"), "")
 
 
 def test_a_name_without_a_suffix_is_told_apart_from_a_name_that_is_given_twice(touch: Touch):
     (photo,) = touch("a.jpg")
-    with pytest.raises(UsageError, match=r"previews: has no suffix.*write previews.* for a folder"):
+    with pytest.raises(UsageError, match=r"previews: .*suffix.*; .*previews.*folder"):
         plan_jobs([photo], "previews", name=NameTemplate("{stem}.png"))
-    with pytest.raises(UsageError, match=r"b.png: names the file already.*leave out --name"):
+    with pytest.raises(UsageError, match=r"b\.png: .*names.*; .*--name"):
         plan_jobs([photo], "b.png", name=NameTemplate("{stem}.png"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import threading
 import tracemalloc
@@ -155,7 +156,7 @@ def test_missing(tmp_path: Path) -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    assert "is a folder; name the files in it" in read_error(tmp_path)
+    assert re.search("folder; .*files", read_error(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -247,9 +248,7 @@ def test_png_data_with_a_wrong_checksum_is_an_error(make_png: MakePng) -> None:
 
 
 def test_a_png_bomb_is_refused_before_it_is_inflated(make_png: MakePng) -> None:
-    assert "more than the limit of 1000 megapixels" in read_error(
-        make_png((100_000, 100_000), 8, 2, [])
-    )
+    assert "1000 megapixels" in read_error(make_png((100_000, 100_000), 8, 2, []))
 
 
 def test_a_jpeg_bomb_is_refused(encoded: Encoded) -> None:
@@ -289,7 +288,7 @@ def test_few_bytes_are_not_taken_for_many_pixels(encoded: Encoded, color: int) -
     data = bytearray(encoded("RGB" if color else "L", "JPEG"))
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = struct.pack(">HH", 9000, 9000)
-    assert f"claims 9000 x 9000 pixels in {len(data)} bytes" in read_error(bytes(data))
+    assert re.search(f"9000 x 9000 pixels.* {len(data)} bytes", read_error(bytes(data)))
 
 
 def test_the_limit_itself_is_allowed(encoded: Encoded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,7 +391,7 @@ def test_a_gain_map_that_no_index_names_is_refused(encoded: Encoded) -> None:
     xmp = b'<x xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"/>'
     data, more = encoded("RGB", "JPEG", xmp=xmp), encoded("L", "JPEG")
     text = read_error(data + more)
-    assert "holds a gain map (Ultra HDR), which would be lost; save" in text
+    assert re.search(r"gain map \(Ultra HDR\).*lost; ", text)
     assert text.endswith("or `denoise --first-only` does the first alone")
     image = read_image(data + more, first_only=True)
     assert "gain map" in image.notes[0]

@@ -75,14 +75,14 @@ def test_a_long_name_is_no_obstacle(way: str, tmp_path: Path):
     store(b"new", target, overwrite=False)
     store(b"newer", target, overwrite=True)
     assert content(tmp_path) == {target.name: b"newer"}
-    with pytest.raises(OutputError, match="the file name is too long"):
+    with pytest.raises(OutputError, match=r"name .*too long"):
         store(b"new", tmp_path / f"{'a' * 300}.png", overwrite=False)
 
 
 def test_an_existing_file_stays_unless_overwriting(way: str, tmp_path: Path):
     target = tmp_path / "a.png"
     store(b"first", target, overwrite=False)
-    with pytest.raises(OutputError, match="exists already; add --overwrite"):
+    with pytest.raises(OutputError, match=r"exists.*; .*--overwrite"):
         store(b"second", target, overwrite=False)
     assert content(tmp_path) == {"a.png": b"first"}
     store(b"second", target, overwrite=True)
@@ -192,7 +192,7 @@ def test_a_folder_that_may_not_be_written(
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_file_where_the_folder_should_be(way: str, tmp_path: Path, target: str, overwrite: bool):
     (tmp_path / "file").write_bytes(b"old")
-    with pytest.raises(OutputError, match="a file stands where its folder should be"):
+    with pytest.raises(OutputError, match=r"file .*folder"):
         store(b"new", tmp_path / target, overwrite=overwrite)
     assert (tmp_path / "file").read_bytes() == b"old"
 

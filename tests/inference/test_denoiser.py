@@ -61,7 +61,7 @@ def test_a_file_that_takes_something_else_than_its_metadata_say_is_refused(
     shutil.copytree(models / "tiny", tmp_path / "told")
     metadata = json.loads((tmp_path / "told/metadata.json").read_text())
     (tmp_path / "told/metadata.json").write_text(json.dumps({**metadata, "noise_level": True}))
-    with pytest.raises(ModelError, match="takes noisy, which is not what its metadata say"):
+    with pytest.raises(ModelError, match=r"takes noisy.*metadata"):
         Denoiser(tmp_path / "told")
 
 
@@ -216,7 +216,7 @@ def test_a_result_that_is_there_is_kept_unless_told_otherwise(write_photo: Calla
 
 def test_output_is_for_paths_only(write_photo: Callable[..., Path], tmp_path: Path):
     assert denoise(write_photo("a.png"), output=tmp_path / "b.png") == tmp_path / "b.png"
-    with pytest.raises(UsageError, match="only an image given as a path"):
+    with pytest.raises(UsageError, match=r"output .*path"):
         denoise(noisy_pixels(4, 4), output=tmp_path / "c.png")
 
 
@@ -224,7 +224,7 @@ def test_output_is_for_paths_only(write_photo: Callable[..., Path], tmp_path: Pa
 def test_values_that_are_not_finite_are_refused(value: float):
     pixels = noisy_pixels(40, 40)
     pixels[5, 5, 1] = value
-    with pytest.raises(InputError, match=r"photo.tif: holds values that are not finite"):
+    with pytest.raises(InputError, match=r"photo\.tif: .*finite"):
         Denoiser(tile=20).denoise_pixels(pixels, name="photo.tif")
 
 
@@ -239,7 +239,7 @@ def test_where_a_model_estimates_no_level_that_of_the_image_is_everywhere(size: 
 
 
 def test_the_level_of_values_that_are_not_finite_is_refused():
-    with pytest.raises(InputError, match="holds values that are not finite"):
+    with pytest.raises(InputError, match="not finite"):
         Denoiser().estimate_noise(np.full((20, 20, 3), np.nan, np.float32))
 
 
@@ -248,12 +248,12 @@ def test_a_model_that_gives_nonsense_is_an_error_and_not_a_black_image(
 ):
     denoiser = Denoiser()
     monkeypatch.setattr(denoiser._network, "denoise", lambda noisy, *_: noisy * np.float32("nan"))
-    with pytest.raises(InputError, match="the model's result is not finite"):
+    with pytest.raises(InputError, match=r"result .*not finite"):
         denoiser.denoise_pixels(noisy_pixels(8, 8))
 
 
 def test_a_tile_that_is_too_small_is_refused_before_the_model_is_loaded(models: Path):
-    with pytest.raises(UsageError, match="use 10 or more"):
+    with pytest.raises(UsageError, match="; use 10"):
         Denoiser(tile=9)
 
 
@@ -264,7 +264,7 @@ def test_a_model_that_was_tampered_with_is_not_run(
     with (tmp_path / "models/tiny/model.tflite").open("ab") as file:
         file.write(b"!")
     monkeypatch.setenv("KERASDENOISE_MODELS", str(tmp_path / "models"))
-    with pytest.raises(ModelError, match=r"model\.tflite: not the file that was recorded"):
+    with pytest.raises(ModelError, match=r"model\.tflite: .*the file .*recorded"):
         Denoiser("tiny")
 
 
@@ -294,10 +294,10 @@ def test_what_are_no_pixels_is_refused(pixels: np.ndarray):
 
 
 def test_no_threads_at_all_are_refused():
-    with pytest.raises(UsageError, match="threads -1: fewer than 1"):
+    with pytest.raises(UsageError, match=r"threads -1: .*1"):
         Denoiser(threads=-1)
 
 
 def test_a_name_that_is_given_as_a_path_is_explained():
-    with pytest.raises(ModelError, match="a Path is a model's folder; give a name as a str"):
+    with pytest.raises(ModelError, match=r"Path.*folder; .*str"):
         Denoiser(Path("tiny"))

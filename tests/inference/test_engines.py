@@ -55,7 +55,7 @@ def test_says_nothing_on_standard_error(models_folder: Path, capfd: pytest.Captu
 def test_a_file_that_is_no_model_is_refused(content: bytes, tmp_path: Path):
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"model\.tflite: not a LiteRT model"):
+    with pytest.raises(ModelError, match=r"model\.tflite: .*LiteRT"):
         LiteRTEngine(path)
 
 
@@ -73,14 +73,14 @@ def test_a_model_that_is_no_denoiser_is_refused(tmp_path: Path):
     model = keras.Model(vector, keras.layers.Dense(4)(vector))
     with quiet_stderr():
         model.export(tmp_path / "dense.tflite", format="litert", verbose=False)
-    with pytest.raises(ModelError, match="not a part of a denoiser"):
+    with pytest.raises(ModelError, match="part of a denoiser"):
         LiteRTEngine(tmp_path / "dense.tflite")
 
 
 def test_a_tile_that_the_model_cannot_take_is_an_error_and_not_the_end(
     tiny: Run,
 ):
-    with pytest.raises(ModelError, match="cannot run on a tile of 8x8x5"):
+    with pytest.raises(ModelError, match="tile of 8x8x5"):
         tiny(np.zeros((1, 8, 8, 5), np.float32))
     assert tiny(np.zeros((1, 8, 8, 3), np.float32)).shape == (1, 8, 8, 3)
 

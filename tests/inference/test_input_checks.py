@@ -13,7 +13,7 @@ def test_a_value_that_is_not_finite_is_found_anywhere(dtype: str, value: float):
     values = np.zeros((700, 1000, 3), dtype)
     check_finite(values, "photo.tif")
     values[-1, -1, -1] = value
-    with pytest.raises(InputError, match=r"photo\.tif: holds values that are not finite"):
+    with pytest.raises(InputError, match=r"photo\.tif: .*finite"):
         check_finite(values, "photo.tif")
 
 

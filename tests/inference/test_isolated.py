@@ -34,7 +34,7 @@ def test_it_computes_what_the_engine_here_does(models: Path) -> None:
 def test_a_tile_that_cannot_be_run_is_an_error_and_the_process_lives(models: Path) -> None:
     engine = IsolatedEngine(models / "tiny" / "model.tflite", 1)
     for _ in range(2):
-        with pytest.raises(TileError, match="cannot run on a tile"):
+        with pytest.raises(TileError, match="tile"):
             engine({"noisy": np.zeros((1, 8, 8, 7), np.float32)})
     engine.release()
     assert engine({"noisy": np.zeros((1, 8, 8, 3), np.float32)})
@@ -42,7 +42,7 @@ def test_a_tile_that_cannot_be_run_is_an_error_and_the_process_lives(models: Pat
 
 def test_what_is_no_model_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"not one")
-    with pytest.raises(ModelError, match="not a LiteRT model"):
+    with pytest.raises(ModelError, match="LiteRT"):
         IsolatedEngine(tmp_path / "model.tflite", 1)
 
 

@@ -80,7 +80,7 @@ def test_what_fails_on_the_smallest_tile_is_the_images_error(
     fail_above: Callable[..., list[int]],
 ):
     tried = fail_above(0, MemoryError)
-    with pytest.raises(InputError, match=r"photo\.png: does not fit into memory"):
+    with pytest.raises(InputError, match=r"photo\.png: .*memory"):
         Denoiser().denoise_pixels(_noisy(60, 90), name="photo.png")
     assert min(tried) == SMALLEST**2
 

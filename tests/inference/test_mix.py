@@ -56,7 +56,7 @@ def test_gray_gets_back_all_there_is():
 
 @pytest.mark.parametrize("amount", [-0.01, 1.01, float("nan")])
 def test_an_amount_outside_the_range_is_refused_before_anything_else(amount: float, models: Path):
-    with pytest.raises(UsageError, match=r"grain .*not between 0 and 1"):
+    with pytest.raises(UsageError, match=r"grain .*0 and 1"):
         DenoiseSettings(keep_grain=amount)
     with pytest.raises(UsageError, match="grain"):
         denoise("missing.png", keep_grain=amount)
@@ -173,7 +173,7 @@ def test_detail_does_not_depend_on_the_tiles(
 
 def test_a_tile_without_room_for_detail_is_refused_before_the_photo_is_read(models: Path):
     denoiser = Denoiser(tile=20)
-    with pytest.raises(UsageError, match="tile 20: too small"):
+    with pytest.raises(UsageError, match=r"tile 20: .*small"):
         denoiser("missing.png", detail=0.5)
 
 

@@ -110,7 +110,7 @@ def test_fast_in_tiles_is_exactly_fast_in_one(guided_folder: Path, size: tuple[i
 
 
 def test_fast_goes_by_no_level(guided_folder: Path):
-    with pytest.raises(UsageError, match=r"sigma 51/255: quality 'fast' goes by no noise level"):
+    with pytest.raises(UsageError, match=r"sigma 51/255: .*'fast'.*noise level"):
         Denoiser(guided_folder, quality="fast", sigma=0.2)
     fast = Denoiser(guided_folder, quality="fast")
     assert not fast.info.follows_level
@@ -128,23 +128,23 @@ def test_fast_takes_part_of_it_too(guided_folder: Path):
 @pytest.mark.parametrize("name", ["tiny", "global"])
 def test_fast_needs_an_integer_file(name: str, models: Path, global_folder: Path):
     model = global_folder if name == "global" else models / name
-    with pytest.raises(UsageError, match="has no file of 8-bit integers"):
+    with pytest.raises(UsageError, match="8-bit integers"):
         Denoiser(model, quality="fast")
 
 
 def test_an_integer_file_that_is_lost_is_named(guided_folder: Path, tmp_path: Path):
     for name in ("metadata.json", "config.json", "model.tflite"):
         (tmp_path / name).write_bytes((guided_folder / name).read_bytes())
-    with pytest.raises(ModelError, match=r"model_int8\.tflite: missing from the model unet"):
+    with pytest.raises(ModelError, match=r"model_int8\.tflite: missing.*unet"):
         Denoiser(tmp_path, quality="fast")
 
 
 def test_another_quality_is_refused(models: Path):
-    with pytest.raises(UsageError, match="quality 'perfect': there is none such; use fast, bal"):
+    with pytest.raises(UsageError, match=r"quality 'perfect': .*; use fast, bal"):
         denoise(_noisy(4, 4), quality="perfect")  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("options", [{"quality": "best"}, {"max_memory": 10**9}])
 def test_a_denoiser_has_its_own(options: dict, models: Path):
-    with pytest.raises(UsageError, match=r"the Denoiser has its own"):
+    with pytest.raises(UsageError, match=r"Denoiser has its own"):
         denoise(_noisy(4, 4), model=Denoiser(), **options)

@@ -15,7 +15,7 @@ def _info(**level: bool) -> ModelInfo:
 
 @pytest.mark.parametrize("strength", [2.01, -0.01, float("nan"), float("inf")])
 def test_a_strength_outside_the_range_is_refused(strength: float):
-    with pytest.raises(UsageError, match=r"strength .*not between 0 and 2"):
+    with pytest.raises(UsageError, match=r"strength .*0 and 2"):
         DenoiseSettings(strength)
 
 
@@ -24,7 +24,7 @@ def test_more_than_all_is_for_models_that_go_by_a_noise_level(level: str):
     info = _info(**{level: True})
     assert DenoiseSettings(2).fit(info) == info
     assert DenoiseSettings(1).fit(_info()) == _info()
-    with pytest.raises(UsageError, match=r"strength 1\.1: the model any cannot be told that there"):
+    with pytest.raises(UsageError, match=r"strength 1\.1: .*model any"):
         DenoiseSettings(1.1).fit(_info())
 
 
@@ -43,7 +43,7 @@ def test_luma_and_chroma_are_refused_in_their_own_words(name: str):
 
 @pytest.mark.parametrize("detail", [-0.1, 1.1, float("nan")])
 def test_detail_outside_the_range_is_refused(detail: float):
-    with pytest.raises(UsageError, match=r"detail .*not between 0 and 1"):
+    with pytest.raises(UsageError, match=r"detail .*0 and 1"):
         DenoiseSettings(detail=detail)
 
 

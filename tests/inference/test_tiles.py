@@ -112,7 +112,7 @@ def test_memory_can_be_given(tile):
         3000, 4000, tile=tile, radius=11, stride=4, bytes_per_pixel=100, max_memory=9_000_000
     )
     assert 70_000 < grid.tile_size[0] * grid.tile_size[1] <= 90_000
-    with pytest.raises(UsageError, match=r"max_memory 78399: too little .* give 78400 bytes"):
+    with pytest.raises(UsageError, match=r"max_memory 78399: .*; give 78400"):
         tile_grid(9, 9, tile=tile, radius=11, stride=4, bytes_per_pixel=100, max_memory=78399)
 
 
@@ -155,7 +155,7 @@ def test_parts_hold_each_pixel_once(height: int, width: int):
 
 @pytest.mark.parametrize("tile", [0, 1, 151])
 def test_a_tile_without_an_interior_is_refused_and_the_least_is_named(tile):
-    with pytest.raises(UsageError, match="use 152 or more"):
+    with pytest.raises(UsageError, match="; use 152"):
         tile_grid(500, 500, tile=tile, radius=70, stride=8)
     assert tile_grid(500, 500, tile=152, radius=70, stride=8).tile_size == (152, 152)
 

@@ -63,7 +63,7 @@ def test_a_network_without_context_is_not_split():
 
 
 def test_a_context_of_a_context_is_refused():
-    with pytest.raises(ModelError, match="computes one global context from another"):
+    with pytest.raises(ModelError, match="global context from another"):
         split_context(build(layers=2))
 
 
@@ -87,5 +87,5 @@ def test_gradients_pass_to_the_value_alone():
 def test_a_context_inside_of_another_network_is_refused():
     noisy = keras.Input((None, None, 3), name="noisy")
     outer = keras.Model(noisy, build()(noisy), name="outer")
-    with pytest.raises(ModelError, match="outer: has a global context inside of another layer"):
+    with pytest.raises(ModelError, match=r"outer: .*global context.*another layer"):
         split_context(outer)

@@ -55,5 +55,5 @@ def test_an_impossible_shape_is_refused(values: dict):
 def test_any_activation_stands_between_the_convolutions():
     layers = build(Config(activation="elu")).layers
     assert sum(getattr(layer, "activation", None) is keras.activations.elu for layer in layers) == 5
-    with pytest.raises(ModelError, match="activation 'bent': is unknown to Keras"):
+    with pytest.raises(ModelError, match=r"activation 'bent': .*unknown"):
         Config(activation="bent")

@@ -50,5 +50,5 @@ def test_any_activation_stands_between_the_convolutions():
     layers = build(Config(depth=4, width=4, activation="tanh")).layers
     between = [getattr(layer, "activation", None) for layer in layers]
     assert between.count(keras.activations.tanh) == 3
-    with pytest.raises(ModelError, match="dncnn activation 'bent': is unknown to Keras"):
+    with pytest.raises(ModelError, match=r"dncnn activation 'bent': .*unknown"):
         Config(activation="bent")

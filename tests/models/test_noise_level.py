@@ -103,7 +103,7 @@ def test_a_network_with_two_levels_is_refused():
     noisy = keras.Input((None, None, 3), name="noisy")
     marked = [NoiseLevel(name=name)(noisy[..., :1]) for name in ("first", "second")]
     network = keras.Model(noisy, keras.layers.Add()([noisy, *marked]), name="twice")
-    with pytest.raises(ModelError, match="twice: estimates the noise level several times"):
+    with pytest.raises(ModelError, match=r"twice: .*noise level.*several"):
         split_noise_level(network)
 
 
@@ -111,10 +111,10 @@ def test_a_level_inside_of_another_network_is_refused():
     noisy = keras.Input((None, None, 3), name="noisy")
     inner = keras.Model(noisy, estimate_noise_level(noisy), name="inner")
     outer = keras.Model(noisy, keras.layers.Subtract()([noisy, inner(noisy)]), name="outer")
-    with pytest.raises(ModelError, match=r"outer: estimates the noise level .* inside of another"):
+    with pytest.raises(ModelError, match=r"outer: .*noise level .*another"):
         split_noise_level(outer)
 
 
 def test_a_network_that_is_told_the_level_does_not_estimate_it():
-    with pytest.raises(ModelError, match="is told the noise level and estimates it"):
+    with pytest.raises(ModelError, match=r"told the noise level.*estimates"):
         Config(noise_level=True, estimates_level=True)

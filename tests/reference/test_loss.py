@@ -39,5 +39,5 @@ def test_by_hand():
 
 
 def test_shapes_that_differ_are_refused_rather_than_broadcast():
-    with pytest.raises(UsageError, match="give a target for each value"):
+    with pytest.raises(UsageError, match=r"; .*target"):
         mean_squared_error(np.zeros((2, 4, 4, 3)), np.zeros((2, 4, 4, 1)))

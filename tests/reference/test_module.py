@@ -99,5 +99,5 @@ def test_a_backward_pass_without_a_forward_pass_is_refused(name: str):
 def test_a_gradient_of_another_shape_is_refused(name: str):
     module = make_modules()[name]
     outputs = module.forward(np.zeros((2, 4, 8, 2)))
-    with pytest.raises(UsageError, match="another shape than the outputs"):
+    with pytest.raises(UsageError, match=r"shape.*outputs"):
         module.backward(np.moveaxis(outputs, 1, 2))

@@ -52,7 +52,7 @@ def test_parameters_of_another_network_are_refused_and_nothing_is_copied(change:
         values.append(np.zeros(1))
     else:
         values[-1] = np.zeros((1, 1))
-    with pytest.raises(ModelError, match="are of another network"):
+    with pytest.raises(ModelError, match="another network"):
         network.set_parameters(values)
     for parameter, value in zip(network.parameters, before, strict=True):
         np.testing.assert_array_equal(parameter, value)

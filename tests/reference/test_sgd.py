@@ -43,7 +43,7 @@ def test_double_gradients_leave_parameters_single():
 @pytest.mark.parametrize("gradients", [[], [np.ones(2)], [np.ones(2), np.ones((1, 3))]])
 def test_gradients_of_something_else_are_refused_and_change_nothing(gradients: list[np.ndarray]):
     parameters = [np.ones(2), np.ones(3)]
-    with pytest.raises(UsageError, match="run a backward pass"):
+    with pytest.raises(UsageError, match=r"; .*backward"):
         SGD(parameters).step(gradients)
     np.testing.assert_array_equal(np.concatenate(parameters), 1)
 

@@ -128,14 +128,14 @@ def test_impossible_windows_are_refused(values):
 
 
 def test_an_image_smaller_than_a_window_is_refused():
-    with pytest.raises(UsageError, match="2x9 pixels: has no window of 3x3"):
+    with pytest.raises(UsageError, match=r"2x9.*3x3"):
         unfold(np.zeros((1, 2, 9, 1)), Windows((3, 3), (1, 1), 0))
     with pytest.raises(UsageError):
         unfold(np.zeros((1, 0, 9, 1)), Windows((3, 3)))
 
 
 def test_a_matrix_of_other_images_is_refused():
-    with pytest.raises(UsageError, match=r"give one of shape \(16, 18\)"):
+    with pytest.raises(UsageError, match=r"; give .*\(16, 18\)"):
         fold(np.zeros((16, 9)), (1, 4, 4, 2), Windows((3, 3)))
 
 
@@ -146,5 +146,5 @@ def test_an_output_padding_out_of_range_is_refused(output_padding):
 
 
 def test_a_grid_of_no_image_is_refused():
-    with pytest.raises(UsageError, match="that of no image"):
+    with pytest.raises(UsageError, match="no image"):
         Windows((1, 1), (1, 1), 1).image_size(2, 4)

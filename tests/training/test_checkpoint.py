@@ -128,7 +128,7 @@ def test_averages_are_lent_and_taken_back_even_after_an_error(saved: Saved):
 
 
 def test_a_folder_without_a_checkpoint_is_no_run(tmp_path: Path):
-    with pytest.raises(RecipeError, match="holds no training run; name the folder"):
+    with pytest.raises(RecipeError, match=r"no training run; .*folder"):
         read_run(tmp_path)
 
 

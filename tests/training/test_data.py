@@ -50,7 +50,7 @@ def test_small_pictures_of_an_archive_are_trained_on_whole(
 
 def test_files_are_left_out_of_validation_as_well(recipe_text: Callable[..., str], photos: Path):
     text = recipe_text(batch_size='4\nexclude = ["d.png", "e.png"]')
-    with pytest.raises(RecipeError, match="validation: has no photo of 64 pixels"):
+    with pytest.raises(RecipeError, match=r"validation: .*64 pixels"):
         Validation(parse_recipe(text), photos)
 
 

@@ -85,7 +85,7 @@ def test_a_network_that_estimates_the_level_learns_from_one_that_goes_by_it(
 
 def test_a_teacher_without_a_level_cannot_teach_a_network_with_one(text: Callable[..., str]):
     recipe = parse_recipe(text(config="{ preset = 'tiny', estimates_level = true }"))
-    with pytest.raises(RecipeError, match="does not go by a level of the noise"):
+    with pytest.raises(RecipeError, match="level of the noise"):
         load_teacher(recipe)
 
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_taught_is_refused(
 
 def test_a_teacher_of_other_images_is_refused(text: Callable[..., str]):
     recipe = parse_recipe(text(config="{ preset = 'tiny', channels = 1 }"))
-    with pytest.raises(RecipeError, match="does not take a noisy image alone"):
+    with pytest.raises(RecipeError, match="noisy image alone"):
         load_teacher(recipe)
 
 
@@ -140,5 +140,5 @@ def test_a_teacher_in_integers_is_refused(
     rounded = parse_recipe(rounded)
     train(rounded, tmp_path / "integers", Path(rounded.data.root))
     recipe = parse_recipe(text().replace(teacher.as_posix(), (tmp_path / "integers").as_posix()))
-    with pytest.raises(RecipeError, match="was trained in integers; name the one that it imitates"):
+    with pytest.raises(RecipeError, match=r"integers; .*imitates"):
         load_teacher(recipe)

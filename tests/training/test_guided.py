@@ -114,5 +114,5 @@ def test_a_short_training_finds_the_level():
 
 
 def test_a_network_that_estimates_nothing_is_none_to_guide():
-    with pytest.raises(TypeError, match="unet estimates no noise level"):
+    with pytest.raises(TypeError, match=r"unet .*noise level"):
         _task(build(PRESETS["tiny"]))

@@ -75,7 +75,7 @@ def test_a_run_goes_on_where_it_was(recipe: Recipe, tmp_path: Path):
 
 def test_without_a_network_to_imitate_it_is_refused(recipe_text: Callable[..., str]):
     recipe = parse_recipe(recipe_text(config='{ preset = "tiny" }\nquantization_aware = true'))
-    with pytest.raises(RecipeError, match="has no network in floats to imitate"):
+    with pytest.raises(RecipeError, match="floats to imitate"):
         build_task(recipe)
 
 
@@ -90,5 +90,5 @@ def test_half_precision_is_refused(recipe_text: Callable[..., str]):
 
 def test_another_loss_is_refused(recipe_text: Callable[..., str]):
     model = '{ preset = "tiny" }\nquantization_aware = true\ninitial_weights = "run"'
-    with pytest.raises(RecipeError, match="loss 'l1': is not by what"):
+    with pytest.raises(RecipeError, match="loss 'l1': "):
         build_task(parse_recipe(recipe_text(config=model)))

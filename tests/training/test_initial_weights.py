@@ -89,7 +89,7 @@ def test_a_part_that_is_not_there_is_refused(recipe_text: Callable[..., str]):
     recipe = parse_recipe(
         recipe_text(config='{ preset = "tiny" }\npart_weights.border = "runs/border"')
     )
-    with pytest.raises(RecipeError, match="part 'border': is no network within unet; known: no"):
+    with pytest.raises(RecipeError, match=r"part 'border': .*unet; known: no"):
         start_from_sources(build_task(recipe).denoiser, recipe)
 
 
@@ -114,7 +114,7 @@ def test_another_network_is_refused(
         f'initial_weights = "{(tmp_path / "first").as_posix()}"'
     )
     second = parse_recipe(recipe_text(config=wider))
-    with pytest.raises(RecipeError, match="is another network than unet"):
+    with pytest.raises(RecipeError, match=r"another network .*unet"):
         start_from_sources(build_task(second).denoiser, second)
 
 
@@ -142,7 +142,7 @@ def test_a_network_trained_in_lower_precision_is_exported_in_full(
 
 def test_a_frozen_part_without_weights_is_refused(recipe_text: Callable[..., str]):
     recipe = parse_recipe(recipe_text(**BORDER))
-    with pytest.raises(RecipeError, match="part 'border': of perona_malik is not trained with it"):
+    with pytest.raises(RecipeError, match=r"part 'border': .*perona_malik"):
         start_from_sources(build_task(recipe).denoiser, recipe)
 
 

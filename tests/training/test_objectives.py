@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -98,12 +100,9 @@ def test_noise_that_shifts_the_mean_is_refused(text: str, loss: str):
     for refused in (noise, parse_noise(text)):
         with pytest.raises(RecipeError) as caught:
             check_objective("noise2noise", refused, loss)
-        assert str(caught.value) == (
-            f"objective 'noise2noise': under loss '{loss}' learns the mean of the noisy images, "
-            f"and with {kind} noise that is not the clean image; "
-            'write loss = "l1", which learns the median, if that is; if not, '
-            'objective = "supervised"'
-        )
+        said = str(caught.value)
+        assert re.search(f"objective 'noise2noise': .*loss '{loss}'.*mean.*{kind} noise", said)
+        assert re.search('; .*loss = "l1".*median.*objective = "supervised"', said)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,7 +214,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     path = tmp_path / "a.toml"
     if content is not None:
         path.write_bytes(content)
-    assert f"{path}: cannot be read" in _refusal(RecipeError, lambda: read_recipe(path))
+    said = _refusal(RecipeError, lambda: read_recipe(path))
+    assert re.search(f"^{re.escape(str(path))}: .*read", said)
 
 
 @pytest.mark.parametrize(

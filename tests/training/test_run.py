@@ -73,7 +73,7 @@ def test_a_changed_recipe_is_refused_and_the_run_untouched(
 ):
     before = _content(finished)
     changed = parse_recipe(recipe_text(**changes))
-    with pytest.raises(RecipeError, match=r"quick: holds a run of a different recipe; name anoth"):
+    with pytest.raises(RecipeError, match=r"quick: .*different recipe; name"):
         train(changed, finished, photos)
     assert _content(finished) == before
 

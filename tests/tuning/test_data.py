@@ -118,12 +118,12 @@ def test_images_of_an_earlier_start_are_not_measured_on(tmp_path: Path):
     choose_data(str(tmp_path / "photos"), tmp_path / "study")
     before = sorted((tmp_path / "study/measured_on").iterdir())
     _write_photos(tmp_path / "others", 10)
-    with pytest.raises(UsageError, match="is of an earlier start; remove it, or name another"):
+    with pytest.raises(UsageError, match=r"earlier start; .*remove"):
         choose_data(str(tmp_path / "others"), tmp_path / "study")
     assert sorted((tmp_path / "study/measured_on").iterdir()) == before
 
 
 def test_a_part_of_an_array_is_refused(tmp_path: Path):
     np.savez(tmp_path / "a.npz", x=np.zeros((9, 4, 4, 3), np.uint8))
-    with pytest.raises(UsageError, match="is a part of an array"):
+    with pytest.raises(UsageError, match="part of an array"):
         choose_data(f"{tmp_path / 'a.npz'}:x[:4]", tmp_path / "study")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -125,7 +126,9 @@ def test_failed_trials_are_kept_with_their_reason_and_end_nothing(
         "out of memory: MemoryError: no room",
         "ValueError: no message",
     ]
-    assert "trial 1 of 6: failed (ValueError: loss is not finite)" in said
+    assert any(
+        re.search(r"trial 1 of 6: failed.*ValueError: loss is not finite", line) for line in said
+    )
     pretend(study, run, 6)
     assert len(pretender.done) == 2
 
@@ -162,7 +165,7 @@ def test_a_trial_whose_process_was_killed_twice_is_given_up(
     pretend(study, run)
     failed = [result for result in read_results(study) if result.status == "failed"]
     assert [result.number for result in failed] == [2]
-    assert "killed 2 times, as happens when memory runs out" in failed[0].reason
+    assert re.search("killed 2 times.*memory", failed[0].reason)
     assert len(pretender.done) == 3
 
 
@@ -218,7 +221,7 @@ def test_it_says_where_it_stands(
 
     said = pretend(make_study(), run, 2)
     assert said[0].startswith("trial 1 of 2: optimizer ")
-    assert said[1] == "trial 1 of 2: step 4 of 8, 20.50 dB; about 1 min left"
+    assert re.fullmatch(r"trial 1 of 2: step 4 of 8, 20\.50 dB; .*\b1 min.*", said[1])
     assert said[2].endswith(" MAC per pixel")
     assert "; best 2" in said[4]
     assert said[4].endswith(" dB (trial 1); about 40 s left")

@@ -93,7 +93,7 @@ def test_what_cannot_be_searched_is_refused(text: str, message: str):
 def test_a_field_that_the_architecture_lacks_is_refused():
     text = 'architectures = ["unet"]\n[space.config]\nspeed = [1]'
     config = get_architecture("unet").Config()
-    with pytest.raises(RecipeError, match=r"\[space.config\] speed: is unknown; known: channels"):
+    with pytest.raises(RecipeError, match=r"\[space\.config\] speed: .*unknown; .*channels"):
         resolve_space(parse_space(text, "unet"), config)
 
 

@@ -93,7 +93,7 @@ def test_a_training_that_diverges_fails_with_the_reason(study: Study):
         "optimization": {"optimizer": "sgd", "learning_rate": 1e30, "loss": "l2"}
     }
     recipe = make_recipe(study, find_frame(study), values)
-    with pytest.raises(RecipeError, match="has no finite loss"):
+    with pytest.raises(RecipeError, match="finite loss"):
         run_trial(study.search / "trial_0000", recipe)
 
 
@@ -117,7 +117,7 @@ def test_images_too_small_for_the_network_are_refused(
     data = Data((), (tmp_path.as_posix(),), (), "", "dots")
     space = 'architectures = ["unet"]\n[space.optimization]\npeak = [1e-3]'
     study = make_study(data=data, architecture="unet", space=space)
-    with pytest.raises(UsageError, match="dots: has images of 7 pixels, too few for unet"):
+    with pytest.raises(UsageError, match=r"dots: .* 7 pixels.*unet"):
         find_frame(study)
 
 

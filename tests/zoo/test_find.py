@@ -86,9 +86,9 @@ def test_a_name_goes_before_a_folder_that_is_called_the_same(
 
 
 def test_a_file_or_a_folder_that_is_no_model_is_refused(models: Path, tmp_path: Path):
-    with pytest.raises(ModelError, match=r"a file, not a model's folder; give .*tiny instead"):
+    with pytest.raises(ModelError, match=r"file.*folder; give .*tiny"):
         find_model(models / "tiny" / "model.tflite")
-    with pytest.raises(ModelError, match=r"it holds no metadata\.json"):
+    with pytest.raises(ModelError, match=r"no metadata\.json"):
         find_model(tmp_path)
 
 
@@ -143,5 +143,5 @@ def test_damaged_metadata_are_refused(copied: Path, content: str, cause: str):
 )
 def test_a_damaged_index_is_refused(copied: Path, content: str):
     (copied / "index.json").write_text(content)
-    with pytest.raises(ModelError, match=r"index\.json: not an index of models"):
+    with pytest.raises(ModelError, match=r"index\.json: not an index"):
         find_model("tiny")

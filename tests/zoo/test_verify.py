@@ -24,7 +24,7 @@ def test_a_changed_byte_is_found(tiny: ModelInfo):
     content = bytearray(tiny.litert_path.read_bytes())
     content[-1] ^= 1
     tiny.litert_path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"model\.tflite: .*its SHA-256 differs"):
+    with pytest.raises(ModelError, match=r"model\.tflite: .*SHA-256"):
         verify_model(tiny)
 
 
@@ -44,7 +44,7 @@ def test_a_file_that_must_be_there_is_missed(tiny: ModelInfo, name: str):
 
 def test_files_of_a_model_with_context_are_missed(tiny: ModelInfo):
     object.__setattr__(tiny, "has_context", True)
-    with pytest.raises(ModelError, match=r"tile\.tflite: missing from the model tiny"):
+    with pytest.raises(ModelError, match=r"tile\.tflite: missing.*tiny"):
         verify_model(tiny)
 
 
@@ -54,7 +54,7 @@ def test_a_recorded_file_that_a_wheel_leaves_out_is_not_missed(tiny: ModelInfo):
     object.__setattr__(tiny, "files", {**tiny.files, "model.keras": record})
     verify_model(tiny)
     (tiny.folder / "model.keras").write_bytes(b"other")
-    with pytest.raises(ModelError, match=r"model\.keras: not the file"):
+    with pytest.raises(ModelError, match=r"model\.keras: .*the file .*recorded"):
         verify_model(tiny)
 
 
