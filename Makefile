@@ -5,6 +5,7 @@ PHOTO ?= $(SAMPLE)
 RECIPE ?= recipes/photo_large_gpu.toml
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+TRAINING := .venv/.training
 TOOLS := .venv/.tools
 # A process on each core, with one thread each: more would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
@@ -12,10 +13,11 @@ PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
 
 .PHONY: denoise setup check test test-all bench quality pictures pack web clean
 
-denoise: $(INSTALLED)  ## Denoise the sample photo, or PHOTO=path
-	@$(BIN)/python cli.py denoise "$(PHOTO)" $(if $(filter $(SAMPLE),$(PHOTO)),--overwrite)
+denoise: $(INSTALLED)  ## Denoise the sample photo, or PHOTO=file or folder, with ARGS="--overwrite"
+	@$(BIN)/python cli.py denoise "$(PHOTO)" $(if $(filter $(SAMPLE),$(PHOTO)),--overwrite) $(ARGS)
+	@echo 'Next: source .venv/bin/activate, then python cli.py denoise --help'
 
-setup: $(TOOLS)  ## Make .venv with the package and the development tools
+setup: $(TOOLS)  ## Make .venv with everything: training and the development tools
 
 check: $(TOOLS)  ## Lint, types, import directions
 	$(BIN)/ruff check .
@@ -29,15 +31,15 @@ test: $(TOOLS)  ## The tests that take minutes
 test-all: $(TOOLS)  ## Those that take longer as well
 	$(PYTEST) -m "slow or not slow"
 
-pictures: $(INSTALLED)  ## The pictures in the documentation
+pictures: $(TRAINING)  ## The pictures in the documentation
 	$(BIN)/python cli.py noise docs/images/sample_clean.png --kind camera:0.006 --seed 0 \
 		-o $(SAMPLE) --overwrite
 	$(BIN)/python cli.py denoise $(SAMPLE) -o build/denoised.png --overwrite
 	$(BIN)/python cli.py compare $(SAMPLE) build/denoised.png \
 		-o docs/images/before_after.jpg --overwrite
 
-bench: $(INSTALLED)  ## Speed and memory
-	@$(BIN)/python -m pip install --quiet --editable ".[peers]"
+bench: $(TRAINING)  ## Speed and memory
+	@$(BIN)/python -m pip install --quiet --editable ".[train,peers]"
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/lambda_layer.py
@@ -46,11 +48,11 @@ bench: $(INSTALLED)  ## Speed and memory
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python cli.py benchmark photo
 
-quality: $(INSTALLED)  ## How well the models denoise, beside others
-	@$(BIN)/python -m pip install --quiet --editable ".[peers]"
+quality: $(TRAINING)  ## How well the models denoise, beside others
+	@$(BIN)/python -m pip install --quiet --editable ".[train,peers]"
 	$(BIN)/python -m benchmarks.quality
 
-pack: $(INSTALLED)  ## The photos of RECIPE, in build/pack, for a machine without a network
+pack: $(TRAINING)  ## The photos of RECIPE, in build/pack, for a machine without a network
 	@rm -rf build/pack
 	@$(BIN)/python tools/pack.py $(RECIPE)
 
@@ -63,12 +65,17 @@ clean:
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"kerasdenoise needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}; run make PYTHON=python3.12")'
-	@echo "Installing into .venv; this takes some minutes once."
+	@echo "Installing 300 MB into .venv, once."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(TOOLS): $(INSTALLED)
+$(TRAINING): $(INSTALLED)
+	@echo "Installing TensorFlow and what else training needs, 2.5 GB, once; it takes minutes."
+	@$(BIN)/python -m pip install --quiet --editable ".[train]"
+	@touch $@
+
+$(TOOLS): $(TRAINING)
 	@$(BIN)/python -m pip install --quiet --group dev
 	@touch $@

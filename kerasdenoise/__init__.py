@@ -39,11 +39,19 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "layers":
-        return importlib.import_module("kerasdenoise.layers")
-    if name not in _HOMES:
+    if name != "layers" and name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        module = importlib.import_module(_HOMES.get(name, f"{__name__}.{name}"))
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"kerasdenoise.{name} needs {error.name}, which is not installed; "
+            'run pip install "kerasdenoise[train]"',
+            name=error.name,
+        ) from error
+    if name == "layers":
+        return module
+    value = getattr(module, name)
     globals()[name] = value
     return value
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kerasdenoise.cli.report import Report, is_terminal, say, verbose_option
+from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.cli.target import check_target
 from kerasdenoise.cli.types import SizeType
 
@@ -73,6 +74,7 @@ _SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample_clean.png"
 @click.option("--overwrite", is_flag=True, help="Replace a JSON file or a page that is there.")
 @verbose_option
 @click.pass_context
+@needs_training
 def command(
     ctx: click.Context,
     model: str,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from kerasdenoise.cli.report import Report, is_terminal, print_error, say, verbose_option
+from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.cli.target import check_target
 from kerasdenoise.foreign import printable
 
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 )
 @verbose_option
 @click.pass_context
+@needs_training
 def command(
     ctx: click.Context,
     model: str,

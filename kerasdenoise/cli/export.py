@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from kerasdenoise.cli.report import say, verbose_option
+from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.cli.types import EdgeType
 from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
 
@@ -90,6 +91,7 @@ def _kind_options(command: Any) -> Any:
 )
 @click.option("--overwrite", is_flag=True, help="Replace a model or files of that name.")
 @verbose_option
+@needs_training
 def command(
     model: str,
     name: str | None,

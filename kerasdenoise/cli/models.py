@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from kerasdenoise.cli.report import print_error, verbose_option
+from kerasdenoise.cli.requirements import check_training
 from kerasdenoise.foreign import printable
 
 _HEADINGS = (
@@ -75,6 +76,7 @@ def _list_models(as_json: bool) -> None:
 def _list_architectures(as_json: bool) -> None:
     from kerasdenoise.runtime import prepare_keras
 
+    check_training()
     prepare_keras()
     from kerasdenoise.export.architectures import describe_architectures
 

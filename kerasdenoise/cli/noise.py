@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kerasdenoise.cli.report import arrow, say, verbose_option
+from kerasdenoise.cli.requirements import needs_training
 
 
 @click.command("noise", short_help="Add noise to an image.")
@@ -33,6 +34,7 @@ from kerasdenoise.cli.report import arrow, say, verbose_option
 )
 @click.option("--overwrite", is_flag=True, help="Replace a result that is there.")
 @verbose_option
+@needs_training
 def command(image: Path, kind: str, seed: int, output: str | None, overwrite: bool) -> None:
     """Add noise to an image.
 

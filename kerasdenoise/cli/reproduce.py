@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from kerasdenoise.cli.report import say, verbose_option
+from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.errors import UsageError
 
 _ENDING = "_paper"
@@ -51,6 +52,7 @@ _ENDING = "_paper"
     help="Folder of the trainings; those in it go on.",
 )
 @verbose_option
+@needs_training
 def command(
     name: str | None, quick: bool, times: int, minutes: float | None, data: Path, runs: Path
 ) -> None:

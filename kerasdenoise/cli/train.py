@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kerasdenoise.cli.report import say, verbose_option
+from kerasdenoise.cli.requirements import needs_training
 
 if TYPE_CHECKING:
     from kerasdenoise.training.run import Progress
@@ -42,6 +43,7 @@ _MANY_DEAD = 0.1
     help="Stop within so many minutes, with a checkpoint, to go on later.",
 )
 @verbose_option
+@needs_training
 def command(
     recipe: Path, run: Path | None, data: Path | None, stop_at: int | None, minutes: float | None
 ) -> None:

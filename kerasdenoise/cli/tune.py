@@ -14,6 +14,7 @@ import click
 
 from kerasdenoise.cli.option_sections import SectionedCommand, section
 from kerasdenoise.cli.report import say, verbose_option
+from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ _what, _how, _where = (section(title) for title in ("What is sought", "How", "Wh
 @click.option("--watched", is_flag=True, hidden=True)
 @verbose_option
 @click.pass_context
+@needs_training
 def search_command(
     ctx: click.Context,
     space_file: Path | None,
@@ -205,6 +207,7 @@ def search_command(
 @click.command(_REPORT, short_help="Write a study's report anew: table, importance, pictures.")
 @click.argument("study", type=click.Path(path_type=Path))
 @verbose_option
+@needs_training
 def report_command(study: Path) -> None:
     """Write a study's report anew: table, importance, pictures.
 
