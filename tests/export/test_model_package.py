@@ -14,7 +14,7 @@ import tensorflow as tf
 
 import kerasdenoise
 from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
-from kerasdenoise.export import litert, saved_model
+from kerasdenoise.export import litert, model_package
 from kerasdenoise.export.model_package import load_model, write_saved_model
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.training.build import load_run
@@ -124,7 +124,7 @@ class TestReplacing:
             shutil.copytree(ready, folder, dirs_exist_ok=True)
             return json.loads((ready / "metadata.json").read_text("utf-8"))
 
-        monkeypatch.setattr(saved_model, "_write_files", write)
+        monkeypatch.setattr(model_package, "_write_files", write)
 
     def test_a_model_that_is_there_is_kept(self, saved_models: Path, run: tuple):
         before = _content(saved_models)
@@ -175,7 +175,7 @@ class TestReplacing:
 
         measure: Callable[..., list] = fail if where == "measure" else lambda _: []
         if where == "card":
-            monkeypatch.setattr(saved_model, "render_card", fail)
+            monkeypatch.setattr(model_package, "render_card", fail)
         if where == "rename":
             rename = Path.rename
 
@@ -243,7 +243,7 @@ def test_no_git_is_no_obstacle(monkeypatch: pytest.MonkeyPatch):
         raise FileNotFoundError("git")
 
     monkeypatch.setattr(subprocess, "run", missing)
-    assert saved_model._commit() == "unknown"
+    assert model_package._commit() == "unknown"
 
 
 def test_a_network_that_was_trained_further_is_saved_and_denoises(
