@@ -1,0 +1,5 @@
+"""`python -m kerasdenoise` is the command `kerasdenoise`."""
+
+from kerasdenoise.cli import main
+
+main()
