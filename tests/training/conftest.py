@@ -13,6 +13,15 @@ from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
 
+import keras  # noqa: E402
+
+from kerasdenoise.training.build import build_task  # noqa: E402
+from kerasdenoise.training.checkpoint import save_checkpoint  # noqa: E402
+from kerasdenoise.training.recipe import Recipe, parse_recipe  # noqa: E402
+from kerasdenoise.training.run import train  # noqa: E402
+
+LEVEL = "{ preset = 'tiny', estimates_level = true }"
+
 _RECIPE = """
 name = "quick"
 summary = "Nothing of use"
@@ -66,3 +75,28 @@ def recipe_text(photos: Path) -> Callable[..., str]:
         return "\n".join(lines)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def floats(recipe_text: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a network that estimates the level of the noise, and has learned something."""
+    folder = tmp_path_factory.mktemp("runs") / "floats"
+    recipe = parse_recipe(recipe_text(config=LEVEL, steps="60", interval="60"))
+    train(recipe, folder, Path(recipe.data.root))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def save_run() -> Callable[[Recipe, Path], list[np.ndarray]]:
+    """Writes a run without training, and returns its averaged weights, which are random."""
+
+    def save(recipe: Recipe, folder: Path) -> list[np.ndarray]:
+        task = build_task(recipe)
+        folder.mkdir()
+        averages = [v for v in task.optimizer.variables if v.path.endswith("_average")]
+        for weight in averages:
+            weight.assign(np.random.default_rng(len(weight.path)).normal(size=weight.shape))
+        save_checkpoint(folder, recipe, 1, task, task.optimizer)
+        return [keras.ops.convert_to_numpy(average) for average in averages]
+
+    return save

@@ -26,7 +26,7 @@ def _train_under(backend: str, text: str, folder: Path) -> Path:
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
         check=False,
     )
     assert result.returncode == 0, result.stderr

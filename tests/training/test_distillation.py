@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,16 +68,12 @@ def test_the_teacher_is_no_part_of_the_task(recipe: Recipe):
 
 
 def test_a_network_that_estimates_the_level_learns_from_one_that_goes_by_it(
-    recipe_text: Callable[..., str], tmp_path: Path
+    recipe_text: Callable[..., str], floats: Path, tmp_path: Path
 ):
-    config = "{ preset = 'tiny', estimates_level = true }"
-    first = parse_recipe(recipe_text(config=config, steps="60", interval="60"))
-    root = Path(first.data.root)
-    train(first, tmp_path / "first", root)
-    model = f"{config}\nteacher = '{(tmp_path / 'first').as_posix()}'"
+    model = f"{{ preset = 'tiny', estimates_level = true }}\nteacher = '{floats.as_posix()}'"
     text = recipe_text(config=model, steps="150", interval="25")
     second = parse_recipe(text.replace("\nsteps =", '\nloss = "psnr"\nsteps ='))
-    train(second, tmp_path / "second", root)
+    train(second, tmp_path / "second", Path(second.data.root))
     losses = [json.loads(line)["loss"] for line in (tmp_path / "second" / "log.jsonl").open()]
     assert losses[-1] < 0.8 * losses[0]
     seen = build_task(second, load_teacher(second))(CLEAN)
@@ -133,12 +130,15 @@ def test_weights_decay_with_a_teacher_too(text: Callable[..., str]):
 
 
 def test_a_teacher_in_integers_is_refused(
-    recipe_text: Callable[..., str], text: Callable[..., str], teacher: Path, tmp_path: Path
+    recipe_text: Callable[..., str],
+    text: Callable[..., str],
+    teacher: Path,
+    save_run: Callable[..., Any],
+    tmp_path: Path,
 ):
     model = f"{CONFIG}\nquantization_aware = true\ninitial_weights = '{teacher.as_posix()}'"
     rounded = recipe_text(config=model).replace("\nsteps =", '\nloss = "psnr"\nsteps =')
-    rounded = parse_recipe(rounded)
-    train(rounded, tmp_path / "integers", Path(rounded.data.root))
+    save_run(parse_recipe(rounded), tmp_path / "integers")
     recipe = parse_recipe(text().replace(teacher.as_posix(), (tmp_path / "integers").as_posix()))
     with pytest.raises(RecipeError, match=r"integers; .*imitates"):
         load_teacher(recipe)

@@ -18,15 +18,6 @@ CONFIG = "{ preset = 'tiny', estimates_level = true }"
 
 
 @pytest.fixture(scope="module")
-def floats(recipe_text: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run of a network in floats."""
-    folder = tmp_path_factory.mktemp("runs") / "floats"
-    recipe = parse_recipe(recipe_text(config=CONFIG))
-    train(recipe, folder, Path(recipe.data.root))
-    return folder
-
-
-@pytest.fixture(scope="module")
 def recipe(recipe_text: Callable[..., str], floats: Path) -> Recipe:
     """How it is imitated."""
     model = f"{CONFIG}\nquantization_aware = true\ninitial_weights = '{floats.as_posix()}'"
@@ -35,9 +26,9 @@ def recipe(recipe_text: Callable[..., str], floats: Path) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def integers(recipe: Recipe, floats: Path) -> Path:
+def integers(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that imitates it."""
-    folder = floats.parent / "integers"
+    folder = tmp_path_factory.mktemp("runs") / "integers"
     train(recipe, folder, Path(recipe.data.root))
     return folder
 

@@ -12,26 +12,15 @@ from kerasdenoise.export.litert import write_litert
 from kerasdenoise.export.model_package import write_saved_model
 from kerasdenoise.models import get_architecture
 from kerasdenoise.training.build import build_task, load_run
-from kerasdenoise.training.checkpoint import save_checkpoint
 from kerasdenoise.training.initial_weights import load_source, read_history, start_from_sources
 from kerasdenoise.training.recipe import Recipe, parse_recipe
+
+SaveRun = Callable[[Recipe, Path], list[np.ndarray]]
 
 BORDER = {
     "architecture": '"perona_malik"',
     "config": '{ preset = "border" }',
 }
-
-
-def _save_run(recipe: Recipe, folder: Path) -> list[np.ndarray]:
-    """Writes a run without training, and returns its averaged weights."""
-    task = build_task(recipe)
-    folder.mkdir()
-    for weight in task.optimizer.variables:
-        if weight.path.endswith("_average"):
-            weight.assign(np.random.default_rng(len(weight.path)).normal(size=weight.shape))
-    averages = [v.numpy() for v in task.optimizer.variables if v.path.endswith("_average")]
-    save_checkpoint(folder, recipe, 1, task, task.optimizer)
-    return averages
 
 
 @pytest.fixture
@@ -40,9 +29,9 @@ def recipe(recipe_text: Callable[..., str]) -> Recipe:
 
 
 def test_a_network_starts_with_the_averages_of_a_run(
-    recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
+    save_run: SaveRun, recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
 ):
-    averages = _save_run(recipe, tmp_path / "first")
+    averages = save_run(recipe, tmp_path / "first")
     start = f'{{ preset = "tiny" }}\ninitial_weights = "{(tmp_path / "first").as_posix()}"'
     second = parse_recipe(recipe_text(config=start))
     denoiser = build_task(second).denoiser
@@ -67,10 +56,10 @@ def test_what_is_neither_run_nor_model_is_refused(tmp_path: Path):
 
 
 def test_a_part_starts_with_the_weights_of_its_own_training(
-    recipe_text: Callable[..., str], tmp_path: Path
+    save_run: SaveRun, recipe_text: Callable[..., str], tmp_path: Path
 ):
     border = parse_recipe(recipe_text(architecture='"border_unet"', config="{}"))
-    averages = _save_run(border, tmp_path / "border")
+    averages = save_run(border, tmp_path / "border")
     parts = f"part_weights.border = '{(tmp_path / 'border').as_posix()}'"
     recipe = parse_recipe(recipe_text(**BORDER | {"config": f"{BORDER['config']}\n{parts}"}))
     denoiser = build_task(recipe).denoiser
@@ -106,9 +95,9 @@ def test_the_noise_level_is_learned_from_clean_targets_only(
 
 
 def test_another_network_is_refused(
-    recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
+    save_run: SaveRun, recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
 ):
-    _save_run(recipe, tmp_path / "first")
+    save_run(recipe, tmp_path / "first")
     wider = (
         "{ widths = [6, 8], blocks = [1, 1] }\n"
         f'initial_weights = "{(tmp_path / "first").as_posix()}"'
@@ -128,10 +117,10 @@ def test_building_keeps_the_dtype_policy(recipe_text: Callable[..., str]):
 
 
 def test_a_network_trained_in_lower_precision_is_exported_in_full(
-    recipe_text: Callable[..., str], tmp_path: Path
+    save_run: SaveRun, recipe_text: Callable[..., str], tmp_path: Path
 ):
     mixed = parse_recipe(recipe_text(config='{ preset = "tiny" }\ndtype = "mixed_bfloat16"'))
-    averages = _save_run(mixed, tmp_path / "run")
+    averages = save_run(mixed, tmp_path / "run")
     recipe, denoiser = load_run(tmp_path / "run")
     assert recipe.model.dtype == "mixed_bfloat16"
     assert denoiser.get_layer("head").compute_dtype == "float32"
@@ -147,9 +136,9 @@ def test_a_frozen_part_without_weights_is_refused(recipe_text: Callable[..., str
 
 
 def test_the_history_of_a_saved_model_is_in_its_folder(
-    recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
+    save_run: SaveRun, recipe: Recipe, recipe_text: Callable[..., str], tmp_path: Path
 ):
-    _save_run(recipe, tmp_path / "first")
+    save_run(recipe, tmp_path / "first")
     start = f'{{ preset = "tiny" }}\ninitial_weights = "{(tmp_path / "first").as_posix()}"'
     second = parse_recipe(recipe_text(config=start))
     write_saved_model(build_task(second).denoiser, second, tmp_path / "models" / "quick")

@@ -52,7 +52,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(recipe_file: Path, photos: Path
     assert json.loads(str(_checkpoint(killed)["meta"]))["step"] < STEPS
 
     with _start(recipe_file, killed) as process:
-        _, printed = process.communicate(timeout=300)
+        _, printed = process.communicate(timeout=1800)
     assert process.returncode == 0, printed
     assert f"step {INTERVAL}/" not in printed, "it began anew"
     last = printed.splitlines()[-1]

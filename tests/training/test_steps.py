@@ -67,7 +67,7 @@ def test_steps_together_equal_steps_alone_under_jax(text: str, tmp_path: Path):
         env={**os.environ, "KERAS_BACKEND": "jax"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
         check=False,
     )
     assert result.returncode == 0, result.stderr
