@@ -124,7 +124,8 @@ def _read_folder(folder: Path, exclude: Sequence[str]) -> Iterator[np.ndarray]:
 
 def _read_archive(file: Path, name: str | None) -> np.ndarray:
     try:
-        with np.load(file) as archive:
+        # NumPy by itself leaves a file open that it cannot read.
+        with file.open("rb") as opened, np.load(opened) as archive:
             if name is None and len(archive.files) == 1:
                 name = archive.files[0]
             if name not in archive.files:

@@ -125,7 +125,8 @@ def _read_meta(run: Path) -> dict[str, Any]:
 def _open(run: Path) -> Iterator[Mapping[str, np.ndarray]]:
     """Opens the checkpoint; whatever goes wrong with reading it is one kind of error."""
     try:
-        with np.load(run / _FILE) as arrays:
+        # NumPy by itself leaves a file open that it cannot read.
+        with (run / _FILE).open("rb") as file, np.load(file) as arrays:
             yield arrays
     except (EOFError, KeyError, OSError, RecursionError, ValueError, zipfile.BadZipFile) as error:
         raise RecipeError(
