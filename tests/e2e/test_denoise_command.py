@@ -264,19 +264,19 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(
 ):
     for name in "ab":
         write_photo(f"{name}.png")
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, CLI, "denoise", "a.png", "b.png", "--json"],
         cwd=tmp_path,
         env=cli_environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == ""
-    assert process.wait(timeout=300) == 1
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
 
 
 def test_a_terminal_gets_one_bar_with_the_photos_name(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -87,10 +86,7 @@ def doubled(depth: int) -> bytes:
 
 
 def test_directories_that_point_twice_at_the_next_take_no_time() -> None:
-    block = doubled(40)
-    start = time.process_time()
-    tags = read_directory(block, 8)
-    assert time.process_time() - start < 1
+    tags = read_directory(doubled(40), 8)  # 2 ** 40 of them, if none were left out
     depth = 0
     while EXIF in tags:
         assert GPS not in tags

@@ -53,7 +53,8 @@ def _make(recipe: Recipe) -> DistillationTask:
 
 def test_it_comes_closer_to_its_teacher_and_is_kept_alone(recipe: Recipe, tmp_path: Path):
     train(recipe, tmp_path / "run", Path(recipe.data.root))
-    losses = [json.loads(line)["loss"] for line in (tmp_path / "run" / "log.jsonl").open()]
+    log = (tmp_path / "run" / "log.jsonl").read_text("utf-8")
+    losses = [json.loads(line)["loss"] for line in log.splitlines()]
     assert losses[-1] < 0.8 * losses[0]
     # It is loaded without the teacher, which need not be there any more.
     _, denoiser = load_run(tmp_path / "run")
@@ -74,7 +75,8 @@ def test_a_network_that_estimates_the_level_learns_from_one_that_goes_by_it(
     text = recipe_text(config=model, steps="150", interval="25")
     second = parse_recipe(text.replace("\nsteps =", '\nloss = "psnr"\nsteps ='))
     train(second, tmp_path / "second", Path(second.data.root))
-    losses = [json.loads(line)["loss"] for line in (tmp_path / "second" / "log.jsonl").open()]
+    log = (tmp_path / "second" / "log.jsonl").read_text("utf-8")
+    losses = [json.loads(line)["loss"] for line in log.splitlines()]
     assert losses[-1] < 0.8 * losses[0]
     seen = build_task(second, load_teacher(second))(CLEAN)
     assert seen["taught"].shape == seen["denoised"].shape

@@ -45,12 +45,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
     started: list[subprocess.Popen] = []
 
     def run(*arguments: str, **environment: str) -> subprocess.Popen:
-        process = subprocess.Popen(
-            [sys.executable, str(CLI), "tune", "dncnn", "--space", "space.toml", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            stderr=(tmp_path / "log.txt").open("a"),
-        )
+        with (tmp_path / "log.txt").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, str(CLI), "tune", "dncnn", "--space", "space.toml", *arguments],
+                cwd=tmp_path,
+                env={**os.environ, **environment},
+                stderr=log,
+            )
         started.append(process)
         return process
 
