@@ -50,7 +50,7 @@ bench: $(TRAINING)  ## Speed and memory
 
 quality: $(TRAINING)  ## How well the models denoise, beside others
 	@$(BIN)/python -m pip install --quiet --editable ".[train,peers]"
-	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python experiments/quality.py
 
 pack: $(TRAINING)  ## The photos of RECIPE, in build/pack, for a machine without a network
 	@rm -rf build/pack

@@ -293,7 +293,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for pool in ("INTRA", "INTER"):
         os.environ[f"TF_NUM_{pool}OP_THREADS"] = "1"
-    from kerasdenoise.evaluation.samples import Pairs, find_pairs
+    from kerasdenoise.evaluation.noisy_sets import Pairs, find_pairs
     from kerasdenoise.runtime import prepare_keras
 
     prepare_keras()

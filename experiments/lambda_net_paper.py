@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.charts import draw_images
-from common.measuring import add_noise, denoise, figures_of
 from common.paper import Paper, Study
 from common.records import ROOT
 from common.trials import Context, Length, Trial
 from lambda_net.page import write_page
 from lambda_net.table import CHANNELS, MODELS, NOISES, QUICK
+
+from kerasdenoise.evaluation.charts import draw_images
+from kerasdenoise.evaluation.figures import figures_of
+from kerasdenoise.evaluation.networks import add_noise, denoise
 
 EPOCH = 195  # steps in an epoch of all of CIFAR-10, in batches of 256
 # A photo with smooth and fine parts, free of rights (CC0), and one that is always there.

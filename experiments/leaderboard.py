@@ -58,7 +58,8 @@ def _stabilize(context: Context, folder: Path) -> dict[str, Any]:
     from board.anscombe import denoise_photons
     from board.measuring import measure_images
     from common.data import find_cifar10
-    from common.measuring import add_noise, denoise
+
+    from kerasdenoise.evaluation.networks import add_noise, denoise
 
     kind = NOISES["poisson"][1]
     gain = float(kind.partition(":")[2])
@@ -78,7 +79,8 @@ def _diffuse(context: Context, folder: Path) -> dict[str, Any]:
     """Diffuses before and after networks that were trained without."""
     from board.diffusing import diffuse_around
     from common.data import find_cifar10
-    from common.measuring import add_noise
+
+    from kerasdenoise.evaluation.networks import add_noise
 
     kind = NOISES[FIRST][1]
     clean = find_cifar10(context.root).load_test(None if context.is_full else IMAGES)

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.measuring import SEED, add_noise, denoise, figures_of, summarize
 from common.records import ROOT, Record, Results, Watch
 
+from kerasdenoise.evaluation.figures import figures_of, summarize
 from kerasdenoise.evaluation.markdown import table, wrap
+from kerasdenoise.evaluation.networks import SEED, add_noise, denoise
 from kerasdenoise.runtime import prepare_keras
 
 RECIPE = ROOT / "recipes" / "reaction_diffusion.toml"

@@ -19,8 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasdenoise.evaluation.corruption import Corruption
-from kerasdenoise.evaluation.samples import Corrupted, Pairs, Samples, find_images, find_pairs
+from kerasdenoise.evaluation.figures import rms
+from kerasdenoise.evaluation.noisy_sets import (
+    Corrupted,
+    Corruption,
+    NoisySet,
+    Pairs,
+    find_images,
+    find_pairs,
+)
 from kerasdenoise.images.measures import estimate_sigma
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.zoo import list_models
@@ -77,7 +84,7 @@ def find_estimates(models: Sequence[str] | None) -> dict[str, Estimate]:
     return estimates
 
 
-def find_sets(data: Path, limit: int | None) -> Iterator[tuple[str, Samples]]:
+def find_sets(data: Path, limit: int | None) -> Iterator[tuple[str, NoisySet]]:
     """Lists the sets, by what they are called in the table."""
     files = find_images(data / VALIDATION)[:limit]
     for kind in (*WHITE, *CAMERA):
@@ -86,7 +93,7 @@ def find_sets(data: Path, limit: int | None) -> Iterator[tuple[str, Samples]]:
         yield cameras, Pairs(find_pairs(data / folder)[:limit])
 
 
-def measure(samples: Samples, estimates: dict[str, Estimate]) -> dict[str, list[Outcome]]:
+def measure(samples: NoisySet, estimates: dict[str, Estimate]) -> dict[str, list[Outcome]]:
     """Asks every estimate about every image of a set."""
     from kerasdenoise.training.guided import measure_level
 
@@ -95,17 +102,13 @@ def measure(samples: Samples, estimates: dict[str, Estimate]) -> dict[str, list[
         sample = samples.load(index)
         height, width = (side // 8 * 8 for side in sample.clean.shape[:2])
         noisy, clean = (each[:height, :width] for each in (sample.noisy, sample.clean))
-        true = _rms(noisy - clean)
+        true = rms(noisy - clean)
         there = np.asarray(measure_level(noisy[np.newaxis], clean[np.newaxis]))[0, ..., 0]
         for name, estimate in estimates.items():
             level = np.asarray(estimate(noisy))
             correlation = _correlate(level, there) if level.ndim else None
-            outcomes[name].append(Outcome(true, _rms(level), correlation))
+            outcomes[name].append(Outcome(true, rms(level), correlation))
     return outcomes
-
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
 def _correlate(level: np.ndarray, there: np.ndarray) -> float:

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.charts import draw_bars, draw_images, draw_lines
 from common.data import Data
-from common.measuring import SEED, add_noise, denoise, figures_of, summarize
 from common.packed import pack_photos
 from common.page import MISSING, cell, describe_records, picture
 from common.paper import Paper, Study
@@ -24,7 +22,10 @@ from common.records import ROOT, Record
 from common.trials import Context, Length, Trial
 from PIL import Image
 
+from kerasdenoise.evaluation.charts import draw_bars, draw_images, draw_lines
+from kerasdenoise.evaluation.figures import figures_of, summarize
 from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.networks import SEED, add_noise, denoise
 
 NAME = "poisson_autoencoder"
 FACES = "faces/utkface128"

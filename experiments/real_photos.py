@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from kerasdenoise import Denoiser
-from kerasdenoise.evaluation.samples import Pairs, find_pairs
-from kerasdenoise.inference.tone import WINDOW
+from kerasdenoise.evaluation.figures import LOW_FREQUENCY, low_frequency_error
+from kerasdenoise.evaluation.noisy_sets import Pairs, Sample, find_pairs
+from kerasdenoise.evaluation.quality import measure_level
 from kerasdenoise.metrics import psnr
 
 ROOT = Path(__file__).parents[1]
@@ -58,39 +58,27 @@ class Figures:
     level: float | None
 
 
-def measure(denoiser: Denoiser, noisy: np.ndarray, truth: np.ndarray) -> Figures:
+def measure(denoiser: Denoiser, pair: Sample) -> Figures:
     """Measures one pair, float32 (H, W, 3) in [0, 1] both."""
+    noisy, truth = pair.noisy, pair.clean
     strengths = [s for s in STRENGTHS if s <= 1 or denoiser.info.follows_level]
     results = {f"{s:g}": np.clip(denoiser.denoise_pixels(noisy, s), 0, 1) for s in strengths}
-    level = None
-    if denoiser.info.estimates_level:
-        level = _rms(denoiser.estimate_noise(noisy)) / _rms(noisy - truth)
     return Figures(
         noisy=psnr(noisy, truth),
         psnr={strength: psnr(result, truth) for strength, result in results.items()},
-        tone_noisy=_tone(noisy - truth),
-        tone_denoised=_tone(results["1"] - truth),
-        tone_changed=_tone(results["1"] - noisy),
-        level=level,
+        tone_noisy=low_frequency_error(noisy, truth),
+        tone_denoised=low_frequency_error(results["1"], truth),
+        tone_changed=low_frequency_error(results["1"], noisy),
+        level=measure_level(denoiser, pair),
     )
 
 
-def _tone(change: np.ndarray) -> float:
-    return 255 * _rms(gaussian_filter(change, (WINDOW, WINDOW, 0)))
-
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
-
-
-def load_pairs(data: Path, camera: str, limit: int | None) -> Iterator[tuple[np.ndarray, ...]]:
+def load_pairs(data: Path, camera: str, limit: int | None) -> Iterator[Sample]:
     """Yields noisy photo and truth of each pair of a camera."""
     folder, prefix = CAMERAS[camera]
     found = find_pairs(data / folder)
     pairs = Pairs([pair for pair in found if Path(pair[0]).name.startswith(prefix)][:limit])
-    for index in range(len(pairs.names)):
-        sample = pairs.load(index)
-        yield sample.noisy, sample.clean
+    yield from map(pairs.load, range(len(pairs.names)))
 
 
 def draw_patterns() -> Iterator[tuple[str, np.ndarray]]:
@@ -152,8 +140,9 @@ cameras were compared with them, and the best of several trainings was chosen by
 
 - **PSNR** in dB, mean over pairs: of the photo, and of results by strength. The best strength
   should be 1.
-- **Tone** is what is left under a Gaussian window of {WINDOW:g} pixels, root mean square in 1/255:
-  what denoising changed of it, how far the photo's is from the truth, and how far the result's.
+- **Tone** is what is left under a Gaussian window of {LOW_FREQUENCY:g} pixels, root mean square in
+  1/255: what denoising changed of it, how far the photo's is from the truth, and how far the
+  result's.
 - **Level**: the estimated level of the noise, divided by the true one; the median over pairs.
 
 | camera | pairs | model | noisy | {" | ".join(f"{s:g}" for s in STRENGTHS)} | tone changed \
@@ -191,7 +180,7 @@ def main() -> None:
     for camera in CAMERAS:
         for model, denoiser in denoisers.items():
             pairs = load_pairs(arguments.data, camera, arguments.limit)
-            figures = [measure(denoiser, *pair) for pair in pairs]
+            figures = [measure(denoiser, pair) for pair in pairs]
             results[f"{camera}, {model}"] = [vars(each) for each in figures]
             rows.append(format_camera(camera, model, figures))
             print(rows[-1], flush=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from common.charts import COLORS
 
 from anisotropic_diffusion.trials import NETWORKS, NOISES, PARTITIONED, PIECES
+from kerasdenoise.evaluation.charts import COLORS
 
 if TYPE_CHECKING:
     from common.records import Record

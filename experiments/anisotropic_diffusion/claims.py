@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.measuring import add_noise
 from common.trials import Context
 
 from anisotropic_diffusion.charts import draw_edginess
 from anisotropic_diffusion.trials import NOISES, PARTITIONED, find_photos
+from kerasdenoise.evaluation.networks import add_noise
 from kerasdenoise.images.measures import edginess
 
 # What the slides call no big difference, in dB, and flat, as a share: they say no number.

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from common.measuring import add_noise
 from common.records import ROOT
+
+from kerasdenoise.evaluation.networks import add_noise
 
 if TYPE_CHECKING:
     from common.trials import Context

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.charts import draw_images
 from common.trials import Context
 
 from anisotropic_diffusion.maps import describe_contrast, spread_contrasts
 from anisotropic_diffusion.trials import NOISES
+from kerasdenoise.evaluation.charts import draw_images
 
 COEFFICIENTS = {
     "classical": "classical",

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from common.data import Data
-from common.measuring import add_noise
 from common.packed import pack_photos
 from common.trials import Context, Length, Trial
 
@@ -18,6 +17,7 @@ from anisotropic_diffusion.maps import (
     run_network,
     save_maps,
 )
+from kerasdenoise.evaluation.networks import add_noise
 
 TRAIN = "train/bsd432"
 # BSD68 in gray, and color photos in gray for the rest of 100.

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from common.data import find_cifar10
-from common.measuring import add_noise
 from common.trials import Context
 
 from board.measuring import measure_images
+from kerasdenoise.evaluation.networks import add_noise
 
 TITLES = {
     "identity": "noisy image",

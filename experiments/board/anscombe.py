@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from common.measuring import denoise
+
+from kerasdenoise.evaluation.networks import denoise
 
 
 def stabilize(noisy: np.ndarray, gain: float) -> tuple[np.ndarray, float]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from common.measuring import denoise
 
 from board.measuring import measure_images
+from kerasdenoise.evaluation.networks import denoise
 from kerasdenoise.models import get_architecture, make_config
 from kerasdenoise.training.contrast_search import CONTRASTS, find_contrast, try_contrasts
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from common.measuring import add_noise, denoise, figures_of, summarize
 from common.trials import Context, Trial
+
+from kerasdenoise.evaluation.figures import figures_of, summarize
+from kerasdenoise.evaluation.networks import add_noise, denoise
 
 _RESAMPLES = 4000
 

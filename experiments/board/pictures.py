@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common.charts import COLORS
+from kerasdenoise.evaluation.charts import COLORS
 
 _KINDS = ("trained network", "fusion", "no training")
 

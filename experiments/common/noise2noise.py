@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.charts import draw_images, draw_lines
 from common.data import find_cifar10
-from common.measuring import SEED, add_noise, denoise, figures_of, summarize
 from common.page import MISSING, cell, difference, picture
 from common.records import Record
 from common.trials import Context
+from kerasdenoise.evaluation.charts import draw_images, draw_lines
+from kerasdenoise.evaluation.figures import figures_of, summarize
 from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.networks import SEED, add_noise, denoise
 
 # The projects' pairs have a PSNR of 19.62 dB, which is that of this noise.
 NOISE = "gaussian:26.6"

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from common.data import Data, find_cifar10
-from common.measuring import measure_denoiser
 from common.processes import write_whole
 from common.records import DIVERGED, Record, Watch
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.evaluation.networks import measure_network
 
 SEED = 20261124
 QUICK, FULL = "quick", "full"
@@ -112,7 +112,7 @@ class Trial:
     seed: int = SEED
     data: Callable[[Path], Data] = find_cifar10
     measure: Callable[[Any, Trial, Context], dict[str, Any]] = lambda denoiser, trial, context: (
-        measure_denoiser(denoiser, trial.load_test(context), trial.noise)
+        measure_network(denoiser, trial.load_test(context), trial.noise)
     )
 
     def is_part_of(self, context: Context) -> bool:

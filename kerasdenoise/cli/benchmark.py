@@ -15,9 +15,8 @@ from kerasdenoise.cli.target import check_target
 from kerasdenoise.cli.types import SizeType
 
 if TYPE_CHECKING:
-    from kerasdenoise.evaluation.comparison.kinds import Kind
-    from kerasdenoise.evaluation.comparison.pictures import Pictures
     from kerasdenoise.evaluation.comparison.subjects import Subject, Task
+    from kerasdenoise.evaluation.noisy_sets import EightBit
     from kerasdenoise.zoo import ModelInfo
 
 _SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample_clean.png"
@@ -99,11 +98,16 @@ def command(
     takes minutes.
     """
     from kerasdenoise._version import __version__
-    from kerasdenoise.evaluation.comparison.measuring import compare, mean_noisy_psnr
-    from kerasdenoise.evaluation.comparison.page import print_comparison, render_page, to_json
-    from kerasdenoise.evaluation.comparison.rows import Comparison
+    from kerasdenoise.evaluation.comparison.compare import Comparison, compare
+    from kerasdenoise.evaluation.comparison.comparison_page import (
+        print_comparison,
+        render_page,
+        to_json,
+    )
     from kerasdenoise.evaluation.comparison.subjects import Task
-    from kerasdenoise.evaluation.report import save
+    from kerasdenoise.evaluation.quality import mean_psnr
+    from kerasdenoise.evaluation.quality_table import save
+    from kerasdenoise.evaluation.synthetic_photo import write_noisy
     from kerasdenoise.runtime import usable_cores
     from kerasdenoise.zoo import find_model, verify_model
 
@@ -119,7 +123,8 @@ def command(
     talks = is_terminal() or ctx.ensure_object(Report).verbosity > 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        photo = _write_photo(folder / "photo.jpg", height, width, info.channels)
+        photo = folder / "photo.jpg"
+        write_noisy(photo, height, width, channels=info.channels, quality=92)
         task = Task(threads, edge, photo, height, width, folder / "denoised.jpg")
         subjects, versions = _subjects(
             info, task, folder, peers=not no_peers and info.channels == 3
@@ -131,9 +136,9 @@ def command(
         int8=info.int8_path.name if info.int8_path else None,
         threads=threads,
         rounds=rounds,
-        pictures=pictures.name if pictures else None,
+        pictures=pictures.label if pictures else None,
         count=len(pictures.files) if pictures else 0,
-        noisy_psnr=mean_noisy_psnr(pictures) if pictures else None,
+        noisy_psnr=mean_psnr(pictures) if pictures else None,
         versions={"kerasdenoise": __version__, **versions},
         processor=_processor(),
     )
@@ -146,27 +151,16 @@ def command(
         click.echo(to_json(comparison), nl=False)
 
 
-def _pictures(images: Path | None, limit: int | None, *, gray: bool) -> Pictures | None:
+def _pictures(images: Path | None, limit: int | None, *, gray: bool) -> EightBit | None:
     """The pictures that were asked for, or the sample, which an installed package does not have."""
-    from kerasdenoise.evaluation.comparison.pictures import Pictures
-    from kerasdenoise.evaluation.samples import find_images
+    from kerasdenoise.evaluation.noisy_sets import EightBit, find_images
 
     if images is not None:
-        return Pictures(images.resolve().name, find_images(images)[:limit], gray)
+        return EightBit(images.resolve().name, find_images(images)[:limit], gray)
     if _SAMPLE.is_file():
-        return Pictures(_SAMPLE.name, [_SAMPLE], gray)
+        return EightBit(_SAMPLE.name, [_SAMPLE], gray)
     say("PSNR is not measured: give --images")
     return None
-
-
-def _write_photo(path: Path, height: int, width: int, channels: int) -> Path:
-    from PIL import Image
-
-    from kerasdenoise.evaluation.comparison.pictures import make_noisy
-
-    pixels = make_noisy(height, width)
-    Image.fromarray(pixels if channels == 3 else pixels[..., 0]).save(path, quality=92)
-    return path
 
 
 def _subjects(
@@ -175,61 +169,31 @@ def _subjects(
     """What is measured, and the versions of what it is made of."""
     import importlib.metadata
 
-    from kerasdenoise.evaluation.comparison.kinds import find_kinds
-    from kerasdenoise.evaluation.comparison.onnx import (
-        PACKAGES,
-        OnnxFile,
-        convert,
-        has_onnxruntime,
-    )
-    from kerasdenoise.evaluation.comparison.subjects import Files, OfPeer
+    from kerasdenoise.evaluation.comparison import other_networks
+    from kerasdenoise.evaluation.comparison.model_files import find_model_files
+    from kerasdenoise.evaluation.comparison.subjects import of_files, of_onnx, of_peer
     from kerasdenoise.evaluation.peers import PEERS
 
     models = folder / "models"
     models.mkdir()
-    kinds, broken = find_kinds(info, models)
+    found, broken = find_model_files(info, models)
     for error in broken:
         say(f"not measured: {error}")
-    subjects: list[Subject] = [Files(kind, task) for kind in kinds]
+    subjects = [of_files(files, task) for files in found]
     packages = ["ai-edge-litert", "numpy"]
     if peers:
-        subjects.append(Files(_ffdnet(folder / "ffdnet"), task))
-        if has_onnxruntime() and not info.takes_noise_level:
-            convert(info.litert_path, folder / "model.onnx")
+        subjects.append(of_files(other_networks.write_ffdnet(folder / "ffdnet"), task))
+        if other_networks.has_onnxruntime() and not info.takes_noise_level:
+            other_networks.convert(info.litert_path, folder / "model.onnx")
             title = f"{info.litert_path.name} in onnxruntime"
             shape = subjects[0].shape
-            onnx = OnnxFile(folder / "model.onnx", title, info.channels, shape, task)
+            onnx = of_onnx(folder / "model.onnx", title, info.channels, shape, task)
             subjects.append(onnx)
-            packages += PACKAGES
+            packages += other_networks.PACKAGES
         installed = [peer for peer in PEERS if peer.version]
-        subjects += [OfPeer(peer, task) for peer in installed]
+        subjects += [of_peer(peer, task) for peer in installed]
         packages += dict.fromkeys(peer.package for peer in installed)
     return subjects, {package: importlib.metadata.version(package) for package in packages}
-
-
-def _ffdnet(folder: Path) -> Kind:
-    """Writes FFDNet's graph as a model of which only the speed is of use."""
-    from kerasdenoise.evaluation.comparison.ffdnet import build_ffdnet
-    from kerasdenoise.evaluation.comparison.kinds import Kind
-    from kerasdenoise.evaluation.comparison.rows import FFDNET
-    from kerasdenoise.zoo import ModelInfo
-
-    network = build_ffdnet()
-    from kerasdenoise.export.litert import export_litert  # imports Keras, which is quiet by now
-
-    info = ModelInfo(
-        name="ffdnet",
-        folder=folder,
-        architecture="ffdnet",
-        summary=FFDNET,
-        channels=3,
-        stride=2,
-        radius=26,
-        takes_noise_level=True,
-    )
-    folder.mkdir()
-    export_litert(network, info.litert_path)
-    return Kind(FFDNET, info, in_tiles=False)
 
 
 def _processor() -> str:

@@ -15,8 +15,8 @@ from kerasdenoise.cli.target import check_target
 from kerasdenoise.foreign import printable
 
 if TYPE_CHECKING:
-    from kerasdenoise.evaluation.benchmark import Failure, Figures, Result
-    from kerasdenoise.evaluation.samples import Samples
+    from kerasdenoise.evaluation.noisy_sets import NoisySet
+    from kerasdenoise.evaluation.quality import Failure, Figures, Result
     from kerasdenoise.inference.denoiser import Denoiser
 
 
@@ -90,7 +90,7 @@ def command(
     the seed and its position in the folder alone.
     """
     from kerasdenoise._version import __version__
-    from kerasdenoise.evaluation.report import print_table, save, to_json
+    from kerasdenoise.evaluation.quality_table import print_table, save, to_json
     from kerasdenoise.inference.denoiser import Denoiser
     from kerasdenoise.metrics import warn_if_worse
 
@@ -137,9 +137,14 @@ def _sets(
     seed: int,
     limit: int | None,
     gray: bool,
-) -> Sequence[Samples]:
-    from kerasdenoise.evaluation.corruption import Corruption
-    from kerasdenoise.evaluation.samples import Corrupted, Pairs, find_images, find_pairs
+) -> Sequence[NoisySet]:
+    from kerasdenoise.evaluation.noisy_sets import (
+        Corrupted,
+        Corruption,
+        Pairs,
+        find_images,
+        find_pairs,
+    )
 
     if pairs:
         return [Pairs(find_pairs(folder)[:limit], gray=gray)]
@@ -147,9 +152,9 @@ def _sets(
     return [Corrupted(files, Corruption(noise), seed, gray) for noise in dict.fromkeys(noises)]
 
 
-def _measure(denoiser: Denoiser, sets: Sequence[Samples], *, verbose: bool) -> list[Result]:
+def _measure(denoiser: Denoiser, sets: Sequence[NoisySet], *, verbose: bool) -> list[Result]:
     from kerasdenoise.cli.progress import Progress
-    from kerasdenoise.evaluation.benchmark import measure
+    from kerasdenoise.evaluation.quality import measure
 
     images = [1 for samples in sets for _ in samples.names]
     with Progress(images if is_terminal() else None, quiet=not verbose) as progress:
@@ -169,7 +174,7 @@ def _file(denoiser: Denoiser) -> Path:
 
 
 def _line(outcome: Figures | Failure) -> str:
-    from kerasdenoise.evaluation.benchmark import Failure
+    from kerasdenoise.evaluation.quality import Failure
 
     if isinstance(outcome, Failure):
         return f"{outcome.name}: failed"

@@ -282,9 +282,14 @@ def _check_gpu(model: str) -> None:
 
 def _measure(model: Path, recipe: Recipe, root: Path) -> list[dict[str, Any]]:
     """Denoises the recipe's test sets, and returns the rows of the card's table."""
-    from kerasdenoise.evaluation.benchmark import measure
-    from kerasdenoise.evaluation.corruption import Corruption
-    from kerasdenoise.evaluation.samples import Corrupted, Pairs, find_images, find_pairs
+    from kerasdenoise.evaluation.noisy_sets import (
+        Corrupted,
+        Corruption,
+        Pairs,
+        find_images,
+        find_pairs,
+    )
+    from kerasdenoise.evaluation.quality import measure
     from kerasdenoise.inference.denoiser import Denoiser
     from kerasdenoise.metrics import warn_if_worse
 

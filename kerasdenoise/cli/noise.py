@@ -43,7 +43,7 @@ def command(image: Path, kind: str, seed: int, output: str | None, overwrite: bo
     """
     import numpy as np
 
-    from kerasdenoise.evaluation.corruption import Corruption
+    from kerasdenoise.evaluation.noisy_sets import Corruption
     from kerasdenoise.images.naming import NameTemplate
     from kerasdenoise.images.plan import plan_jobs
     from kerasdenoise.images.read import read_image

@@ -65,13 +65,13 @@ class ToldDenoiser:
 
     def denoise_pixels(self, pixels: np.ndarray, *, name: object = "image") -> np.ndarray:
         """Denoises RGB pixels; see `Denoiser.denoise_pixels`."""
-        sigma = _estimate(pixels) if self.sigma is None else self.sigma
+        sigma = float(self.estimate_noise(pixels)) if self.sigma is None else self.sigma
         return np.asarray(self.peer.denoise(pixels, sigma, self.factor), np.float32)
 
-
-def _estimate(noisy: np.ndarray) -> float:
-    estimate_sigma = _module("skimage.restoration").estimate_sigma
-    return float(estimate_sigma(noisy, average_sigmas=True, channel_axis=-1))
+    def estimate_noise(self, pixels: np.ndarray) -> np.ndarray:
+        """Estimates the level that peers are told on real photos, one for all pixels."""
+        estimate_sigma = _module("skimage.restoration").estimate_sigma
+        return np.asarray(estimate_sigma(pixels, average_sigmas=True, channel_axis=-1))
 
 
 def _module(name: str) -> Any:

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import KerasDenoiseError, ModelError
-from kerasdenoise.evaluation.comparison.speed import time_in_turns
+from kerasdenoise.evaluation.timing import time_in_turns
 from kerasdenoise.export.cost import mac_per_pixel
 from kerasdenoise.export.litert import export_litert
 from kerasdenoise.inference.engines import LiteRTEngine

@@ -95,9 +95,14 @@ def test_a_flat_gray_stays_as_it_is(info: ModelInfo, level: int, shape: tuple[in
 def test_the_card_tells_the_truth(info: ModelInfo):
     """Measures the first and the last test set that is there again."""
     pytest.importorskip("tensorflow")
-    from kerasdenoise.evaluation.benchmark import measure
-    from kerasdenoise.evaluation.corruption import Corruption
-    from kerasdenoise.evaluation.samples import Corrupted, Pairs, find_images, find_pairs
+    from kerasdenoise.evaluation.noisy_sets import (
+        Corrupted,
+        Corruption,
+        Pairs,
+        find_images,
+        find_pairs,
+    )
+    from kerasdenoise.evaluation.quality import measure
 
     rows = [row for row in info.metadata["figures"] if (DATA / row["folder"]).is_dir()]
     if not rows:

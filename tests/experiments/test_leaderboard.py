@@ -26,10 +26,10 @@ from board.diffusing import diffuse, diffuse_around, make_diffusion  # noqa: E40
 from board.measuring import compare, mark_borders, measure_all, measure_images  # noqa: E402
 from board.page import verdict, write_page  # noqa: E402
 from board.trials import FIRST, FUSIONS, NETWORKS, NOISES, list_trials  # noqa: E402
-from common.measuring import add_noise  # noqa: E402
 from common.records import Record  # noqa: E402
 from common.trials import FULL, QUICK, Context, write_recipe  # noqa: E402
 
+from kerasdenoise.evaluation.networks import add_noise  # noqa: E402
 from kerasdenoise.models import list_architectures, make_config  # noqa: E402
 from kerasdenoise.noise import Poisson, parse_noise  # noqa: E402
 from kerasdenoise.training.objectives import check_objective  # noqa: E402

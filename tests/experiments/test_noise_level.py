@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasdenoise.evaluation.samples import Sample
+from kerasdenoise.evaluation.noisy_sets import Sample
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "noise_level.py"
 SCOPE: dict[str, Any] = runpy.run_path(str(SCRIPT))

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerasdenoise.evaluation.noisy_sets import Sample
+
 SCRIPT = Path(__file__).parents[2] / "experiments" / "real_photos.py"
 SCOPE: dict[str, Any] = runpy.run_path(str(SCRIPT))
 
@@ -27,7 +29,7 @@ class _Tinting:
 def test_a_pair_is_measured():
     truth = np.full((128, 128, 3), 0.5, np.float32)
     noise = np.random.default_rng(0).normal(0, 0.1, truth.shape).astype(np.float32)
-    figures = SCOPE["measure"](_Tinting(), truth + noise, truth)
+    figures = SCOPE["measure"](_Tinting(), Sample(truth + noise, truth))
     assert figures.noisy == pytest.approx(20, abs=0.1)
     assert figures.psnr["1"] == pytest.approx(26, abs=0.2)
     assert set(figures.psnr) == {"0.8", "0.9", "1"}

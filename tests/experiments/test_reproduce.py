@@ -20,9 +20,7 @@ prepare_keras()
 
 import common.paper  # noqa: E402
 import common.records  # noqa: E402
-from common.charts import draw_bars, draw_images, draw_lines  # noqa: E402
 from common.data import find_cifar10  # noqa: E402
-from common.measuring import add_noise, denoise, figures_of, measure_denoiser, summarize  # noqa: E402
 from common.page import cell, describe_records, difference  # noqa: E402
 from common.paper import Paper, Places, Study, reproduce  # noqa: E402
 from common.records import Record, Results, Watch  # noqa: E402
@@ -34,6 +32,10 @@ from common.trials import (  # noqa: E402
     run_trial,
     write_recipe,
 )
+
+from kerasdenoise.evaluation.charts import draw_bars, draw_images, draw_lines  # noqa: E402
+from kerasdenoise.evaluation.figures import figures_of, summarize  # noqa: E402
+from kerasdenoise.evaluation.networks import add_noise, denoise, measure_network  # noqa: E402
 
 OPTIONS = {"warmup_steps": 1, "ema_momentum": 0.5}
 
@@ -340,7 +342,7 @@ def test_a_network_is_measured_on_clipped_results(made_up_cifar10: Path):
     noisy = add_noise(clean, "gaussian:76.5")
     assert np.array_equal(noisy, add_noise(clean, "gaussian:76.5"))
     np.testing.assert_allclose(denoise(identity, noisy, clean), noisy.clip(0, 1), atol=1e-6)
-    figures = measure_denoiser(identity, clean, "gaussian:76.5")
+    figures = measure_network(identity, clean, "gaussian:76.5")
     assert figures["noisy"]["psnr"] == pytest.approx(10.46, abs=0.2)
     assert figures["psnr"] > figures["noisy"]["psnr"] + 1
     assert figures["images"] == 12

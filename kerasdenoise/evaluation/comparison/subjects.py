@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
-from kerasdenoise.evaluation.comparison.alone import NetworkAlone, tile_of
-from kerasdenoise.evaluation.comparison.fixed import FixedDenoiser
-from kerasdenoise.evaluation.comparison.kinds import Kind
-from kerasdenoise.evaluation.comparison.pictures import SIGMA, make_noisy
+from kerasdenoise.evaluation.comparison.model_files import (
+    FixedDenoiser,
+    ModelFiles,
+    NetworkAlone,
+    has_interior,
+    tile_of,
+)
+from kerasdenoise.evaluation.noisy_sets import SIGMA
 from kerasdenoise.evaluation.peers import Peer, ToldDenoiser
+from kerasdenoise.evaluation.synthetic_photo import make_noisy
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import write_image
 from kerasdenoise.inference.denoiser import Denoiser, denoise
+from kerasdenoise.zoo import ModelInfo
 
 Run = Callable[[], object]
 # Gets ready, untimed, and returns what is timed.
@@ -46,191 +53,128 @@ class Task:
     target: Path
 
 
-class Subject(Protocol):
-    """Files or a peer, which can be pickled."""
-
-    @property
-    def title(self) -> str:
-        """What tables call it."""
-        ...
-
-    @property
-    def size(self) -> int | None:
-        """The bytes of the files."""
-        ...
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the single tile."""
-        ...
-
-    def tile(self) -> Run:
-        """Returns what denoises a single tile."""
-        ...
-
-    @property
-    def photo(self) -> Prepare | None:
-        """Prepares what reads, denoises and writes the photo; None where it takes no photos."""
-        ...
-
-    @property
-    def network(self) -> Prepare | None:
-        """Prepares what runs the network alone on about a photo's pixels; None where none can."""
-        ...
-
-    @property
-    def network_pixels(self) -> int:
-        """On how many pixels that runs."""
-        ...
-
-    def pictures(self) -> DenoisePixels | None:
-        """Returns what denoises pictures of any size, or None."""
-        ...
-
-
 @dataclass(frozen=True)
-class Files:
-    """Files of a model.
+class Subject:
+    """Files or a peer. It can be pickled: its functions are partials of a module's.
 
     Attributes:
-        kind: The files.
-        task: What they do.
+        title: What tables call it.
+        size: The bytes of the files.
+        shape: Height and width of the single tile.
+        tile: Prepares what denoises a single tile.
+        photo: Prepares what reads, denoises and writes the photo; None where it takes no photos.
+        network: Prepares what runs the network alone on about a photo's pixels; None where none
+            can.
+        network_pixels: On how many pixels that runs.
+        pictures: Loads what denoises pictures of any size, or None.
     """
 
-    kind: Kind
-    task: Task
-
-    @property
-    def title(self) -> str:
-        """See `Subject`."""
-        return self.kind.title
-
-    @property
-    def size(self) -> int:
-        """See `Subject`."""
-        return self.kind.size
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """See `Subject`."""
-        stride = self.kind.info.stride
-        edge = -(-self.task.edge // stride) * stride
-        return self.kind.shape or (edge, edge)
-
-    def tile(self) -> Run:
-        """See `Subject`."""
-        return partial(self._load(), self._noisy(self.shape))
-
-    @property
-    def photo(self) -> Prepare | None:
-        """See `Subject`."""
-        return self._prepare_photo if self._takes_photos else None
-
-    @property
-    def network(self) -> Prepare | None:
-        """See `Subject`."""
-        return self._prepare_network if self._takes_photos else None
-
-    @property
-    def network_pixels(self) -> int:
-        """See `Subject`."""
-        height, width = self._photo_tile
-        return self._photo_tiles * height * width
-
-    def pictures(self) -> DenoisePixels | None:
-        """See `Subject`."""
-        if not self.kind.in_tiles:
-            return None
-        if self.kind.shape is None:
-            return Denoiser(self.kind.info.folder, threads=self.task.threads).denoise_pixels
-        fixed = FixedDenoiser(self.kind.info, self.kind.shape, self.task.threads)
-        return fixed.denoise_pixels if fixed.has_interior else None
-
-    @property
-    def _takes_photos(self) -> bool:
-        return self.kind.in_tiles and self.kind.shape is None
-
-    def _prepare_photo(self) -> Run:
-        return partial(
-            denoise,
-            self.task.photo,
-            model=Denoiser(self.kind.info.folder, threads=self.task.threads),
-            output=self.task.target,
-            overwrite=True,
-        )
-
-    def _prepare_network(self) -> Run:
-        network, noisy = self._load(), self._noisy(self._photo_tile)
-
-        def run() -> None:
-            for _ in range(self._photo_tiles):
-                network(noisy)
-
-        return run
-
-    @property
-    def _photo_tile(self) -> tuple[int, int]:
-        return tile_of(self.kind.info, self.task.height, self.task.width)
-
-    @property
-    def _photo_tiles(self) -> int:
-        height, width = self._photo_tile
-        return max(1, round(self.task.height * self.task.width / (height * width)))
-
-    def _load(self) -> NetworkAlone:
-        return NetworkAlone(self.kind.info, self.task.threads)
-
-    def _noisy(self, shape: tuple[int, int]) -> np.ndarray:
-        noisy = make_noisy(*shape)[np.newaxis, ..., : self.kind.info.channels]
-        return np.ascontiguousarray(noisy) / np.float32(255)
+    title: str
+    size: int | None
+    shape: tuple[int, int]
+    tile: Prepare
+    photo: Prepare | None = None
+    network: Prepare | None = None
+    network_pixels: int = 0
+    pictures: Callable[[], DenoisePixels] | None = None
 
 
-@dataclass(frozen=True)
-class OfPeer:
-    """A peer that is installed.
-
-    Attributes:
-        peer: The peer.
-        task: What it does.
-    """
-
-    peer: Peer
-    task: Task
-
-    size = None
-    # A peer is no network.
-    network = None
-    network_pixels = 0
-
-    @property
-    def title(self) -> str:
-        """See `Subject`."""
-        return self.peer.title
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """See `Subject`."""
-        return self.task.edge, self.task.edge
-
-    def tile(self) -> Run:
-        """See `Subject`."""
-        return partial(self.pictures(), make_noisy(*self.shape) / np.float32(255))
-
-    @property
-    def photo(self) -> Prepare | None:
-        """See `Subject`."""
-        return None if self.peer.slow else lambda: self._denoise_photo
-
-    def pictures(self) -> DenoisePixels:
-        """See `Subject`."""
-        return ToldDenoiser(self.peer, self.peer.factor, SIGMA).denoise_pixels
-
-    def _denoise_photo(self) -> None:
-        image = read_image(self.task.photo)
-        image = image.with_pixels(self.pictures()(image.pixels))
-        write_image(image, self.task.target, overwrite=True)
+def of_files(files: ModelFiles, task: Task) -> Subject:
+    """Files of a model."""
+    info, threads = files.info, task.threads
+    edge = -(-task.edge // info.stride) * info.stride
+    shape = files.shape or (edge, edge)
+    tile = partial(_prepare_network, info, threads, shape)
+    subject = Subject(files.title, files.size, shape, tile)
+    if not files.in_tiles:
+        return subject
+    if files.shape is not None:
+        if not has_interior(info, files.shape):
+            return subject
+        return replace(subject, pictures=partial(_load_fixed, info, files.shape, threads))
+    height, width = tile_of(info, task.height, task.width)
+    tiles = max(1, round(task.height * task.width / (height * width)))
+    return replace(
+        subject,
+        photo=partial(_prepare_photo, info.folder, task),
+        network=partial(_prepare_network, info, threads, (height, width), tiles),
+        network_pixels=tiles * height * width,
+        pictures=partial(_load_denoiser, info.folder, threads),
+    )
 
 
-def run_once(subject: Subject, part: str) -> None:
-    """Does a part once: `tile` or `photo`."""
-    getattr(subject, part)()()
+def of_peer(peer: Peer, task: Task) -> Subject:
+    """A peer that is installed; it is no network."""
+    told = ToldDenoiser(peer, peer.factor, SIGMA)
+    return Subject(
+        peer.title,
+        None,
+        (task.edge, task.edge),
+        partial(_prepare_peer, told, task.edge),
+        photo=None if peer.slow else partial(_prepare_peer_photo, told, task),
+        pictures=partial(_get_denoise_pixels, told),
+    )
+
+
+def of_onnx(path: Path, title: str, channels: int, shape: tuple[int, int], task: Task) -> Subject:
+    """An ONNX file of one image (1, H, W, channels), of which only the speed is of interest."""
+    tile = partial(_prepare_onnx, path, channels, shape, task.threads)
+    return Subject(title, path.stat().st_size, shape, tile)
+
+
+def run_once(prepare: Prepare) -> None:
+    """Prepares something and does it once."""
+    prepare()()
+
+
+def _noisy(shape: tuple[int, int], channels: int) -> np.ndarray:
+    noisy = make_noisy(*shape)[np.newaxis, ..., :channels]
+    return np.ascontiguousarray(noisy) / np.float32(255)
+
+
+def _prepare_network(info: ModelInfo, threads: int, shape: tuple[int, int], times: int = 1) -> Run:
+    network, noisy = NetworkAlone(info, threads), _noisy(shape, info.channels)
+
+    def run() -> None:
+        for _ in range(times):
+            network(noisy)
+
+    return run
+
+
+def _prepare_photo(model: Path, task: Task) -> Run:
+    denoiser = Denoiser(model, threads=task.threads)
+    return partial(denoise, task.photo, model=denoiser, output=task.target, overwrite=True)
+
+
+def _load_denoiser(model: Path, threads: int) -> DenoisePixels:
+    return Denoiser(model, threads=threads).denoise_pixels
+
+
+def _load_fixed(info: ModelInfo, shape: tuple[int, int], threads: int) -> DenoisePixels:
+    return FixedDenoiser(info, shape, threads).denoise_pixels
+
+
+def _get_denoise_pixels(told: ToldDenoiser) -> DenoisePixels:
+    return told.denoise_pixels
+
+
+def _prepare_peer(told: ToldDenoiser, edge: int) -> Run:
+    return partial(told.denoise_pixels, _noisy((edge, edge), 3)[0])
+
+
+def _prepare_peer_photo(told: ToldDenoiser, task: Task) -> Run:
+    def run() -> None:
+        image = read_image(task.photo)
+        image = image.with_pixels(told.denoise_pixels(image.pixels))
+        write_image(image, task.target, overwrite=True)
+
+    return run
+
+
+def _prepare_onnx(path: Path, channels: int, shape: tuple[int, int], threads: int) -> Run:
+    engine: Any = importlib.import_module("onnxruntime")
+    options = engine.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = engine.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return partial(session.run, None, {session.get_inputs()[0].name: _noisy(shape, channels)})

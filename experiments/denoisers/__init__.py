@@ -1,0 +1,1 @@
+"""The saved models and other denoisers on standard sets, for docs/quality.md."""

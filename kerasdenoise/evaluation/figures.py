@@ -1,0 +1,99 @@
+"""The figures of images beside clean ones: of each image, and their means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from kerasdenoise.metrics import psnr, ssim
+
+LOW_FREQUENCY = 12.0
+"""Standard deviation in pixels of the Gaussian window under which tone is compared."""
+
+
+def psnr_of(clean: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """PSNR of each image, in dB.
+
+    Args:
+        clean: Float32 (images, height, width, channels) in [0, 1].
+        images: What is measured, of the same shape: noisy or denoised.
+
+    Returns:
+        (images,).
+    """
+    return np.array([psnr(a, b) for a, b in zip(clean, images, strict=True)])
+
+
+def figures_of(clean: np.ndarray, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Measures each image: its PSNR in both conventions in dB, and its SSIM.
+
+    Args:
+        clean: Float32 (images, height, width, channels) in [0, 1].
+        images: What is measured, of the same shape.
+
+    Returns:
+        `psnr`, of peak 1; `psnr_image_max`, of which the peak is the clean image's largest value,
+        as in the LambdaNet paper; `ssim`. Each (images,).
+    """
+    pairs = list(zip(clean, images, strict=True))
+    return {
+        "psnr": psnr_of(clean, images),
+        "psnr_image_max": np.array([psnr(a, b, peak=float(a.max()) or 1.0) for a, b in pairs]),
+        "ssim": np.array([ssim(a, b) for a, b in pairs]),
+    }
+
+
+def mean_with_error(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """Mean over images and its standard error.
+
+    The mean of none is not a number, nor the error of less than two finite figures.
+    """
+    values = np.asarray(values, np.float64)
+    if len(values) == 0:
+        return math.nan, math.nan
+    if len(values) < 2 or not np.isfinite(values).all():
+        return float(np.mean(values)), math.nan
+    return float(np.mean(values)), float(np.std(values, ddof=1) / math.sqrt(len(values)))
+
+
+def summarize(figures: dict[str, np.ndarray]) -> dict[str, float]:
+    """Takes the mean over images, and its standard error as `<figure>_error` if it has one."""
+    result = {}
+    for name, values in figures.items():
+        result[name], error = mean_with_error(values)
+        if not math.isnan(error):
+            result[f"{name}_error"] = error
+    return result
+
+
+def rms(values: np.ndarray) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+
+
+def low_frequency_error(image: np.ndarray, truth: np.ndarray) -> float:
+    """How far the tone of an image is from the truth's.
+
+    Args:
+        image: Float (height, width, channels) in [0, 1].
+        truth: Of the same shape.
+
+    Returns:
+        Root mean square of the difference under a Gaussian window of 12 pixels, in 1/255.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    return 255 * rms(gaussian_filter(image - truth, (LOW_FREQUENCY, LOW_FREQUENCY, 0)))
+
+
+def level_ratio(estimate: np.ndarray, noisy: np.ndarray, truth: np.ndarray) -> float:
+    """Estimated level of the noise over the true one, both as root mean squares.
+
+    Args:
+        estimate: Standard deviation of the noise at each pixel, or one for all, in [0, 1].
+        noisy: The noisy image, float (height, width, channels).
+        truth: The clean one.
+    """
+    return rms(estimate) / rms(noisy - truth)

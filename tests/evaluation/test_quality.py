@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+from kerasdenoise.errors import InputError, ModelError
+from kerasdenoise.evaluation.noisy_sets import Sample
+from kerasdenoise.evaluation.quality import Failure, Figures, Result, measure
+from kerasdenoise.inference.denoiser import Denoiser
+
+
+@dataclass
+class Arrays:
+    """Samples that are there already."""
+
+    samples: Sequence[Sample | Exception]
+    label: str = "arrays"
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{index}.png" for index in range(len(self.samples))]
+
+    def load(self, index: int) -> Sample:
+        sample = self.samples[index]
+        if isinstance(sample, Exception):
+            raise sample
+        return sample
+
+
+def sample(size: tuple[int, int], sigma: float = 0.2) -> Sample:
+    rng = np.random.default_rng(size)
+    clean = rng.random((*size, 3)).astype(np.float32)
+    return Sample(clean + rng.normal(0, sigma, clean.shape).astype(np.float32), clean)
+
+
+def figures(**values: float) -> Figures:
+    return Figures(
+        **{
+            "name": "a.png",
+            "height": 10,
+            "width": 10,
+            "noisy_psnr": 20.0,
+            "psnr": 30.0,
+            "ssim": 0.9,
+            "seconds": 1.0,
+            **values,
+        }  # type: ignore[arg-type]
+    )
+
+
+def test_the_noisy_image_is_measured_as_it_is_and_the_denoised_one_clipped(models: Path):
+    denoiser = Denoiser("tiny")
+    each = sample((30, 41))
+    result = measure(denoiser, Arrays([each]))
+    (image,) = result.images
+    assert result.noise == "arrays"
+    assert (image.name, image.height, image.width) == ("0.png", 30, 41)
+    expected = peak_signal_noise_ratio(each.clean, each.noisy, data_range=1)
+    assert image.noisy_psnr == pytest.approx(expected, abs=1e-4)
+    denoised = denoiser.denoise_pixels(each.noisy)
+    assert denoised.max() > 1, "there is nothing to clip"
+    expected = peak_signal_noise_ratio(each.clean, denoised.clip(0, 1), data_range=1)
+    assert image.psnr == pytest.approx(expected, abs=1e-4)
+    assert 0 < image.ssim < 1
+    assert image.seconds > 0
+
+
+def test_what_fails_is_recorded_and_told_in_order(models: Path):
+    samples = Arrays([sample((20, 20)), InputError("1.png", "is bad"), sample((8, 20))])
+    started: list[str] = []
+    ended: list[Figures | Failure] = []
+    result = measure(Denoiser("tiny"), samples, on_start=started.append, on_end=ended.append)
+    assert [image.name for image in result.images] == ["0.png"]
+    assert [failure.name for failure in result.failures] == ["1.png", "2.png"]
+    assert result.failures[0].error == "1.png: is bad"
+    assert re.search(r"2\.png: SSIM.* 11", result.failures[1].error)
+    assert started == ["0.png", "1.png", "2.png"]
+    assert ended == [*result.images, *result.failures]
+
+
+def test_what_fails_for_every_image_is_no_failure_of_one(models: Path):
+    with pytest.raises(ModelError):
+        measure(Denoiser("tiny"), Arrays([ModelError("model", "broken")]))
+
+
+def test_mean_and_standard_error():
+    result = Result("x", tuple(figures(psnr=value) for value in (30.0, 31.0, 35.0)))
+    assert result.mean("psnr") == pytest.approx(32)
+    assert result.standard_error("psnr") == pytest.approx(math.sqrt(7) / math.sqrt(3))
+
+
+@pytest.mark.parametrize(
+    ("values", "mean"), [([], math.nan), ([30.0], 30.0), ([30.0, math.inf], math.inf)]
+)
+def test_without_enough_figures_there_is_no_standard_error(values: list[float], mean: float):
+    result = Result("x", tuple(figures(psnr=value) for value in values))
+    assert result.mean("psnr") == pytest.approx(mean, nan_ok=True)
+    assert math.isnan(result.standard_error("psnr"))
+
+
+def test_time_is_by_area():
+    images = figures(height=1000, width=500, seconds=1.0), figures(height=500, width=200, seconds=2)
+    assert Result("x", images).seconds_per_megapixel == pytest.approx(5.0)
+    assert math.isnan(Result("x", ()).seconds_per_megapixel)
