@@ -10,15 +10,13 @@ below the goal.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.peak_memory import run_command
+from kerasdenoise.evaluation.synthetic_photo import write_noisy
 
 ROOT = Path(__file__).parents[1]
 GOAL = 1.6
@@ -26,27 +24,10 @@ TURN = 5
 """Photos of a turn."""
 
 
-def write_photo(path: Path, width: int, height: int, seed: int) -> None:
-    """Writes a JPEG of smooth color with noise of 15/255, as a camera would code it."""
-    rng = np.random.default_rng(seed)
-    rows = np.arange(height)[:, None, None] / 300
-    columns = np.linspace(0, 6 * np.pi, width)[None, :, None] + np.arange(3)
-    clean = 127 + 90 * np.sin(columns + seed) * np.cos(rows)
-    noisy = clean + rng.normal(0, 15, (height, width, 3)).astype(np.float32)
-    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(path, quality=92)
-
-
-def denoise(photos: list[Path], output: Path, options: list[str]) -> tuple[float, float]:
-    """Denoises photos in one process; returns its seconds and peak resident GB."""
+def denoise(photos: list[Path], output: Path, options: list[str]) -> tuple[float, int]:
+    """Denoises photos in one process; returns its seconds and its peak of memory in bytes."""
     command = [sys.executable, ROOT / "cli.py", "denoise", *photos, "-o", f"{output}/", "--quiet"]
-    start = time.perf_counter()
-    process = subprocess.Popen([*map(str, command), *options])
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit("denoising failed")
-    # Linux counts in KiB, macOS in bytes.
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
-    return time.perf_counter() - start, peak
+    return run_command([*command, *options], "denoising")
 
 
 def main() -> None:
@@ -55,14 +36,15 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=4000)
     parser.add_argument("--height", type=int, default=3000)
     arguments, options = parser.parse_known_args()
-    together = alone = most = 0.0
+    together = alone = 0.0
+    most = 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         photos = [folder / f"{number:03}.jpg" for number in range(arguments.photos)]
         for turn in range(0, len(photos), TURN):
             part = photos[turn : turn + TURN]
             for number, photo in enumerate(part, turn):
-                write_photo(photo, arguments.width, arguments.height, number)
+                write_noisy(photo, arguments.height, arguments.width, number, quality=92)
             seconds, peak = denoise(part, folder / "batch", options)
             together, most = together + seconds, max(most, peak)
             for photo in part:
@@ -74,12 +56,9 @@ def main() -> None:
                     done.unlink()
             print(f"{turn + len(part)} photos: {alone / together:.2f}", file=sys.stderr, flush=True)
     size = arguments.width * arguments.height / 1e6
-    print("| photos | megapixels | one by one, 1 thread, s | batch, s | ratio | peak resident GB |")
-    print("|---|---|---|---|---|---|")
-    print(
-        f"| {len(photos)} | {size:.1f} | {alone:.0f} | {together:.0f} | {alone / together:.2f} "
-        f"| {most:.2f} |"
-    )
+    header = "photos", "megapixels", "one by one, 1 thread, s", "batch, s", "ratio"
+    cells = len(photos), f"{size:.1f}", f"{alone:.0f}", f"{together:.0f}", f"{alone / together:.2f}"
+    print(table((*header, "peak resident GB"), [(*cells, f"{most / 1e9:.2f}")]))
     sys.exit(alone / together < GOAL)
 
 

@@ -11,12 +11,14 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.synthetic_photo import make_noisy
+from kerasdenoise.evaluation.timing import median_ratio, time_in_turns
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.runtime import prepare_keras
 
@@ -29,17 +31,7 @@ STEPS = 8
 LEAST_RATIO = 5.0
 
 
-def make_picture(height: int, width: int) -> np.ndarray:
-    """Smooth color with noise of 15/255, float32 (1, height, width, 3) in [0, 1]."""
-    rng = np.random.default_rng(0)
-    rows = np.arange(height)[:, None, None] / 300
-    columns = np.linspace(0, 6 * np.pi, width)[None, :, None] + np.arange(3)
-    clean = 0.5 + 0.35 * np.sin(columns) * np.cos(rows)
-    noisy = clean + rng.normal(0, 15 / 255, clean.shape)
-    return noisy.clip(0, 1).astype(np.float32)[np.newaxis]
-
-
-def make_peers(noisy: np.ndarray, folder: Path) -> dict[str, Callable[[], object]]:
+def make_peers(pixels: np.ndarray, folder: Path) -> dict[str, Callable[[], object]]:
     """What is timed, by name; each takes the picture as it needs it."""
     prepare_keras()  # before what imports it
     from kerasdenoise.export.litert import export_litert
@@ -48,23 +40,11 @@ def make_peers(noisy: np.ndarray, folder: Path) -> dict[str, Callable[[], object
     path = folder / "model.tflite"
     export_litert(build(Config(scope="fixed", steps=STEPS)), path)
     engine = LiteRTEngine(path)
-    bytes_ = np.round(255 * noisy[0]).astype(np.uint8)
+    noisy = pixels[np.newaxis] / np.float32(255)
     return {
         f"{STEPS} diffusion steps, LiteRT": lambda: engine({"noisy": noisy}),
-        "fastNlMeansDenoisingColored, OpenCV": lambda: cv2.fastNlMeansDenoisingColored(bytes_),
+        "fastNlMeansDenoisingColored, OpenCV": lambda: cv2.fastNlMeansDenoisingColored(pixels),
     }
-
-
-def time_in_turns(peers: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each round, after one that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in peers}
-    for turn in range(rounds + 1):
-        for name, run in peers.items():
-            start = time.perf_counter()
-            run()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
 
 
 def main() -> None:
@@ -73,21 +53,22 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=768)
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
-    noisy = make_picture(arguments.height, arguments.width)
+    pixels = make_noisy(arguments.height, arguments.width)
     with tempfile.TemporaryDirectory() as folder:
-        seconds = time_in_turns(make_peers(noisy, Path(folder)), arguments.rounds)
+        peers = make_peers(pixels, Path(folder))
+        runs = {name: lambda run=run: run for name, run in peers.items()}
+        seconds = time_in_turns(runs, arguments.rounds)
     megapixels = arguments.width * arguments.height / 1e6
-    print("| method | ms, median | ms, range | megapixels per second |")
-    print("|---|---|---|---|")
+    rows = []
     for name, times in seconds.items():
         median = statistics.median(times)
         span = f"{1e3 * min(times):.0f} to {1e3 * max(times):.0f}"
-        print(f"| {name} | {1e3 * median:.0f} | {span} | {megapixels / median:.1f} |")
-    diffusion, peer = (statistics.median(times) for times in seconds.values())
-    print(
-        f"\nDiffusion is {peer / diffusion:.1f} times as fast; at least {LEAST_RATIO:g} is asked."
-    )
-    sys.exit(peer / diffusion < LEAST_RATIO)
+        rows.append((name, f"{1e3 * median:.0f}", span, f"{megapixels / median:.1f}"))
+    print(table(("method", "ms, median", "ms, range", "megapixels per second"), rows))
+    diffusion, peer = seconds.values()
+    ratio = median_ratio(peer, diffusion)
+    print(f"\nDiffusion is {ratio:.1f} times as fast; at least {LEAST_RATIO:g} is asked.")
+    sys.exit(ratio < LEAST_RATIO)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasdenoise.evaluation.timing import median_ratio, time_in_turns
 from kerasdenoise.runtime import prepare_keras, quiet_stderr
 
 prepare_keras()
@@ -54,8 +55,8 @@ def make_window(intra_depth: int, window: int) -> keras.Model:
     return keras.Model(values, convolution(values), name="window")
 
 
-def prepare(network: keras.Model, images: int, side: int) -> Callable[[], float]:
-    """Exports a network; returns what runs it once and gives the milliseconds."""
+def prepare(network: keras.Model, images: int, side: int) -> Callable[[], None]:
+    """Exports a network; returns what runs it once."""
     shape = (images, side, side, network.input_shape[-1])
     with tempfile.TemporaryDirectory() as folder, quiet_stderr():
         path = Path(folder) / "network.tflite"
@@ -73,25 +74,20 @@ def prepare(network: keras.Model, images: int, side: int) -> Callable[[], float]
     noisy = np.random.default_rng(0).random(shape, np.float32)
     interpreter.set_tensor(given["index"], noisy)
 
-    def run() -> float:
-        start = time.thread_time()
-        interpreter.invoke()
-        return 1000 * (time.thread_time() - start)
-
-    run()  # the first run also packs the weights
-    return run
+    return interpreter.invoke
 
 
 def measure(intra_depth: int, window: int, side: int, repeats: int) -> tuple[float, float, float]:
     """Returns median milliseconds of layer and convolutions, and of each round's ratio."""
-    layer = prepare(make_layer(intra_depth, window), 1, side)
-    parts = [
-        prepare(make_projections(intra_depth), 1, side),
-        prepare(make_window(intra_depth, window), HEAD_CHANNELS, side),
-    ]
-    rounds = np.array([(layer(), sum(part() for part in parts)) for _ in range(repeats)])
-    whole, bare = np.median(rounds, axis=0)
-    return whole, bare, float(np.median(rounds[:, 0] / rounds[:, 1]))
+    networks = {
+        "layer": prepare(make_layer(intra_depth, window), 1, side),
+        "projections": prepare(make_projections(intra_depth), 1, side),
+        "window": prepare(make_window(intra_depth, window), HEAD_CHANNELS, side),
+    }
+    runs = {name: lambda run=run: run for name, run in networks.items()}
+    layer, *parts = time_in_turns(runs, repeats, clock=time.thread_time).values()
+    bare = np.sum(parts, axis=0)
+    return 1000 * np.median(layer), 1000 * np.median(bare), median_ratio(layer, bare)
 
 
 def main() -> None:

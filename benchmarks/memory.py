@@ -10,31 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+from kerasdenoise.evaluation.peak_memory import peak_memory, run_command
+from kerasdenoise.evaluation.synthetic_photo import write_noisy
 
 ROOT = Path(__file__).parents[1]
 LIMIT_GB = 1.5
-
-
-def write_photo(path: Path, width: int, height: int) -> None:
-    """Writes a JPEG of smooth color with noise of 15/255."""
-    rng = np.random.default_rng(0)
-    pixels = np.empty((height, width, 3), np.uint8)
-    columns = np.linspace(0, 6 * np.pi, width)[None, :, None] + np.arange(3)
-    for top in range(0, height, 256):
-        rows = np.arange(top, min(top + 256, height))[:, None, None] / 300
-        noise = rng.normal(0, 15, (len(rows), width, 3))
-        clean = 127 + 90 * np.sin(columns) * np.cos(rows)
-        pixels[top : top + 256] = (clean + noise).clip(0, 255)
-    Image.fromarray(pixels).save(path, quality=95, subsampling=0)
 
 
 def write_model(architecture: str, preset: str, folder: Path) -> None:
@@ -58,26 +43,11 @@ def write_model(architecture: str, preset: str, folder: Path) -> None:
     (folder / "config.json").write_text("{}", "utf-8")
 
 
-def measure(photo: Path, model: str | Path | None, options: list[str]) -> tuple[float, float]:
-    """Denoises a photo; returns the peak resident memory in GB and the seconds."""
-    command = [
-        sys.executable,
-        ROOT / "cli.py",
-        "denoise",
-        photo,
-        "--overwrite",
-        "--quiet",
-        *options,
-    ]
-    command += [] if model is None else ["--model", model]
-    start = time.perf_counter()
-    process = subprocess.Popen([str(part) for part in command])
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    if status:
-        sys.exit(f"denoising by {model or 'the default model'} failed")
-    # Linux counts in KiB, macOS in bytes.
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9, seconds
+def measure(photo: Path, model: str | Path | None, options: list[str]) -> tuple[float, int]:
+    """Denoises a photo; returns the seconds and the peak of memory in bytes."""
+    command = [sys.executable, ROOT / "cli.py", "denoise", photo, "--overwrite", "--quiet"]
+    command += [*options, *([] if model is None else ["--model", model])]
+    return run_command(command, f"denoising by {model or 'the default model'}")
 
 
 def list_presets() -> list[str]:
@@ -110,17 +80,18 @@ def main() -> None:
             width, height = (6000, 4000) if name == "default" else (4000, 3000)
             photo = Path(temporary) / f"{width}.jpg"
             if not photo.exists():
-                write_photo(photo, width, height)
+                coding = {"quality": 95, "subsampling": 0}
+                peak_memory(partial(write_noisy, photo, height, width, **coding), photo)
             model = None if name == "default" else Path(temporary) / name.replace("/", "_")
             if model:
+                import memory  # by its name, which another process can import as well
+
                 # In a process of its own: a child's peak starts at what its parent holds.
-                code = "import sys; from pathlib import Path; from memory import write_model; "
-                code += f"write_model(*{name!r}.split('/'), Path({str(model)!r}))"
-                subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
-            peak, seconds = measure(photo, model, options)
-            over |= peak > LIMIT_GB
+                peak_memory(partial(memory.write_model, *name.split("/"), model), name)
+            seconds, peak = measure(photo, model, options)
+            over |= peak / 1e9 > LIMIT_GB
             print(
-                f"| {name} | {width * height / 1e6:.0f} | {peak:.2f} | {LIMIT_GB} "
+                f"| {name} | {width * height / 1e6:.0f} | {peak / 1e9:.2f} | {LIMIT_GB} "
                 f"| {seconds:.0f} |",
                 flush=True,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def measure_cost(architecture: str, values: dict[str, Any]) -> dict[str, float]:
         256x256 pixels on one thread, the least of several; `bytes_per_pixel`, by which peak
         memory grows.
     """
+    from kerasdenoise.evaluation.timing import time_in_turns
     from kerasdenoise.export.cost import mac_per_pixel
     from kerasdenoise.export.footprint import measure_footprint
     from kerasdenoise.export.litert import export_litert
@@ -37,17 +39,13 @@ def measure_cost(architecture: str, values: dict[str, Any]) -> dict[str, float]:
             name: np.full((1, _SIDE, _SIDE, shape[-1]), 0.1, np.float32)
             for name, shape in engine.input_shapes.items()
         }
-        engine(given)
-        times = []
-        for _ in range(_REPEATS):
-            # Of the process, so that other work on the machine does not count.
-            started = time.process_time()
-            engine(given)
-            times.append(time.process_time() - started)
+        # Of the process, so that other work on the machine does not count.
+        run = partial(engine, given)
+        times = time_in_turns({"network": lambda: run}, _REPEATS, clock=time.process_time)
         footprint = measure_footprint(file, config.stride)
     return {
         "parameters": sum(int(np.prod(each.shape)) for each in network.trainable_variables),
         "mac_per_pixel": mac_per_pixel(network, config.stride),
-        "milliseconds": 1000 * min(times),
+        "milliseconds": 1000 * min(times["network"]),
         "bytes_per_pixel": footprint,
     }
