@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from common.data import add_data_option
 from common.processes import run_processes, write_whole
 from common.records import ROOT, Record, Results, Watch
 
@@ -304,7 +305,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="of each trial")
     parser.add_argument("--reference-seeds", type=int, default=3, help="of the reference")
     parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--only", nargs="+", choices=TRIALS, default=list(TRIALS))
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

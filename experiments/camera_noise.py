@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common.data import add_data_option
 
 from kerasdenoise.evaluation.markdown import write_section
 
@@ -283,9 +284,7 @@ def _ranges(axes: Any, summaries: dict[str, Any], key: str, names: list[str]) ->
 def main() -> None:
     """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(description="Compares simulated camera noise with real.")
-    real = ROOT.parent / "shared/data/real"
-    parser.add_argument("--pairs", type=Path, default=real / "polyu")
-    parser.add_argument("--other-pairs", type=Path, default=real / "polyu_canon5d2")
+    add_data_option(parser)
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--draws", type=int, default=3, help="of each kind, for each picture")
     parser.add_argument("--picture", type=Path, default=PICTURE)
@@ -298,9 +297,9 @@ def main() -> None:
 
     prepare_keras()
 
-    pairs = Pairs(find_pairs(arguments.pairs))
+    pairs = Pairs(find_pairs(arguments.data / "real/polyu"))
     cameras = {}
-    for folder in (pairs, Pairs(find_pairs(arguments.other_pairs))):
+    for folder in (pairs, Pairs(find_pairs(arguments.data / "real/polyu_canon5d2"))):
         measured = collect(None, folder, 1)
         names = np.array([name.partition("_")[0] for name in folder.names])
         for camera in dict.fromkeys(names):

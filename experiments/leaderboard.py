@@ -24,6 +24,7 @@ from typing import Any
 from board.anchors import EXAMPLE_SEED, load_validation, measure_anchors
 from board.page import write_page
 from board.trials import FIRST, FUSIONS, IMAGES, NETWORKS, NOISES, Entry, list_trials
+from common.data import add_data_option
 from common.paper import RESULTS, Paper, Places, Study, reproduce
 from common.records import ROOT, Results
 from common.trials import Context
@@ -139,7 +140,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="do these trainings alone")
     parser.add_argument("--times", type=int, default=1, help="train N times as long as --quick")
     parser.add_argument("--minutes", type=float, help="stop training by then, to go on later")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="data folder")
+    add_data_option(parser)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     arguments = parser.parse_args()
     if arguments.full and arguments.times > 1:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common.data import add_data_option
 from common.records import ROOT, Record, Results, Watch
 
 from kerasdenoise.evaluation.figures import figures_of, summarize
@@ -123,7 +124,7 @@ def main() -> None:
     """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, default=Path("runs/reaction_diffusion"))
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_data_option(parser)
     arguments = parser.parse_args()
     record = train_and_measure(arguments.run, arguments.data)
     Results(RESULTS).keep(record)

@@ -1,6 +1,6 @@
 """Compares estimates of the noise level with the truth, and writes docs/noise_level.md.
 
-    python experiments/noise_level.py --data ../shared/data
+    python experiments/noise_level.py
 
 The truth is the root mean square of noisy less clean image. It is known for validation photos to
 which noise is added, and for real pairs, which are development sets: no network is trained on them.
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from common.data import add_data_option
 
 from kerasdenoise.evaluation.figures import rms
 from kerasdenoise.evaluation.noisy_sets import (
@@ -165,7 +166,7 @@ def main() -> None:
     """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", nargs="+", metavar="NAME", help="default: all that estimate")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--limit", type=int, help="measure the first images of each set only")
     parser.add_argument("--page", type=Path, default=PAGE, help="file to write")
     arguments = parser.parse_args()

@@ -8,11 +8,11 @@ installed: `pip install .[peers]`.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from common.data import add_data_option
 from denoisers import published
 from denoisers.cache import Cache, Row
 from denoisers.methods import Method, find_methods
@@ -35,7 +35,6 @@ from kerasdenoise.evaluation.peers import PEERS
 from kerasdenoise.evaluation.quality_table import save
 
 ROOT = Path(__file__).parents[1]
-DATA = Path(os.environ.get("KERASDENOISE_DATA", ROOT.parent / "shared" / "data"))
 RESULTS = ROOT / "experiments" / "results" / "quality.json"
 
 # What the picture shows: all can be compared there, since it was published for many networks.
@@ -130,7 +129,7 @@ def main(options: list[str] | None = None) -> None:
     )
     parser.add_argument("--images", type=int, metavar="N", help="only the first N of each set")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--data", type=Path, default=DATA)
+    add_data_option(parser)
     parser.add_argument("--cache", type=Path, default=RESULTS)
     parser.add_argument("--output", type=Path, default=ROOT / "docs", metavar="FOLDER")
     parser.add_argument("--again", action="store_true", help="forget what was measured before")

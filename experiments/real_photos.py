@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from common.data import add_data_option
 
 from kerasdenoise import Denoiser
 from kerasdenoise.evaluation.figures import LOW_FREQUENCY, low_frequency_error
@@ -170,7 +171,7 @@ def main() -> None:
     """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", nargs="+", metavar="NAME", default=list(MODELS))
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    add_data_option(parser)
     parser.add_argument("--limit", type=int, help="measure the first pairs of each camera only")
     parser.add_argument("--page", type=Path, default=PAGE, help="file to write")
     parser.add_argument("--results", type=Path, default=RESULTS, help="file for all figures")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common.data import add_data_option
 from common.processes import run_processes, write_whole
 
 from kerasdenoise.metrics import psnr
@@ -295,7 +296,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs/short_trainings"))
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--train", default=TRAIN, help="source of images, as tfds:cifar10")
     parser.add_argument("--test", default=TEST, help="source of others, as tfds:cifar10:test")
     parser.add_argument("--only", nargs="+", choices=TRIALS, default=list(TRIALS))

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common.data import add_data_option
 from common.processes import run_processes, write_whole
 
 from kerasdenoise.runtime import prepare_keras
@@ -341,7 +342,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="trials at a time")
     parser.add_argument("--jobs", type=int, default=2, help="comparisons at a time")
     parser.add_argument("--runs", type=Path, default=Path("runs/tuning_study"))
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--only", nargs="+", choices=PLANS, default=list(PLANS))
     parser.add_argument("--docs", type=Path, default=DOCS, help="folder of the page")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from kerasdenoise.data.sources import DATA_VARIABLE, data_folder
 
 CIFAR10 = "cifar10/cifar10_lossless_subset.npz"
 ALL_OF_CIFAR10 = "tfds:cifar10"
@@ -74,3 +77,14 @@ def find_cifar10(root: Path) -> Data:
         "images"
     )
     return Data(root, f"{CIFAR10}:x_train", (f"{CIFAR10}:x_test",), note)
+
+
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    """Adds the option `--data` to the command line of an experiment."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=data_folder(),
+        metavar="FOLDER",
+        help=f"folder of data sets; by default ${DATA_VARIABLE}, or else data",
+    )

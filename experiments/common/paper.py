@@ -95,7 +95,7 @@ def reproduce(
     full: bool = False,
     times: int = 1,
     minutes: float | None = None,
-    data: Path = Path("../shared/data"),
+    data: Path,
     runs: Path = Path("runs/reproduce"),
     places: Places | None = None,
     say: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True),

@@ -40,7 +40,9 @@ _ENDING = "_paper"
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    default=Path("../shared/data"),
+    envvar="KERASDENOISE_DATA",
+    show_envvar=True,
+    default=Path("data"),
     show_default=True,
     help="Folder of images. Without CIFAR-10 in it, TensorFlow Datasets has it.",
 )

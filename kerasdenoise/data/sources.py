@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,12 +15,20 @@ from kerasdenoise.errors import RecipeError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
+DATA_VARIABLE = "KERASDENOISE_DATA"
+"""Environment variable that names the folder of data sets."""
+
 _ARCHIVE = re.compile(
     r"(?P<file>.+\.npz)(?::(?P<name>.*?)(?:\[(?P<start>\d*%?):(?P<stop>\d*%?)\])?)?"
 )
 _TFDS = "tfds:"
 # Pillow's "L" is the luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B, rounded.
 _MODES = {1: "L", 3: "RGB"}
+
+
+def data_folder() -> Path:
+    """The folder of data sets: `$KERASDENOISE_DATA`, or else `data` in the working folder."""
+    return Path(os.environ.get(DATA_VARIABLE) or "data")
 
 
 def load_images(

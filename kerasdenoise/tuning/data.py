@@ -9,14 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasdenoise.data.sources import decode_image, list_images, load_images
+from kerasdenoise.data.sources import data_folder, decode_image, list_images, load_images
 from kerasdenoise.errors import UsageError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CIFAR = "cifar10"
 _SAMPLE = "sample_clean.png"
-# Where photos are looked for: folders with `train` and `validation` in them.
-_FOLDERS = ("data", "../shared/data")
 # So many images are enough to rank settings, and every trial reads them again.
 _MOST = 10_000
 # Of images that nobody has divided: the share, and the number, kept for measuring.
@@ -73,9 +71,9 @@ def choose_data(asked: str | None, study: Path) -> Data:
 def _find(study: Path) -> Data:
     if _has_cifar():
         return _divide_tfds(f"tfds:{_CIFAR}", _MOST)
-    for name in _FOLDERS:
-        if _is_divided(Path(name)):
-            return _divided(Path(name).resolve(), name)
+    folder = data_folder()
+    if _is_divided(folder):
+        return _divided(folder.resolve(), str(folder))
     return _bundled(study)
 
 

@@ -48,6 +48,18 @@ def test_options_are_passed_on(command: Callable[..., Any], calls: list[Any]):
     assert calls[1][1]["full"] is True
 
 
+def test_data_are_where_the_environment_says(
+    command: Callable[..., Any], calls: list[Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("KERASDENOISE_DATA", raising=False)
+    command("reproduce", "lambda_net")
+    monkeypatch.setenv("KERASDENOISE_DATA", "elsewhere")
+    command("reproduce", "lambda_net")
+    command("reproduce", "lambda_net", "--data", "photos")
+    folders = [options["data"] for _, options in calls]
+    assert folders == [Path("data"), Path("elsewhere"), Path("photos")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -15,6 +15,7 @@ from kerasdenoise.tuning.data import Data, choose_data
 def nothing_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data set is prepared, and the working folder is empty."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data_sets"))
+    monkeypatch.delenv("KERASDENOISE_DATA", raising=False)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
@@ -80,6 +81,13 @@ def test_photos_that_are_there_come_before_the_sample():
     _write_photos(Path("data/train"), 2)
     _write_photos(Path("data/validation"), 1)
     assert choose_data(None, Path("study")).description.startswith("2 photos of data/train")
+
+
+def test_photos_are_looked_for_where_the_environment_says(monkeypatch: pytest.MonkeyPatch):
+    _write_photos(Path("elsewhere/train"), 3)
+    _write_photos(Path("elsewhere/validation"), 1)
+    monkeypatch.setenv("KERASDENOISE_DATA", "elsewhere")
+    assert choose_data(None, Path("study")).description.startswith("3 photos of elsewhere/train")
 
 
 def test_cifar10_that_is_prepared_comes_first(tmp_path: Path):
