@@ -17,7 +17,7 @@ import numpy as np
 from common.data import add_data_option
 from common.records import ROOT, Record, Results, Watch
 
-from kerasdenoise.evaluation.figures import figures_of, summarize
+from kerasdenoise.evaluation.figures import figures_of, psnr_of, summarize
 from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.evaluation.networks import SEED, add_noise, denoise
 from kerasdenoise.runtime import prepare_keras
@@ -75,7 +75,7 @@ def measure(run: Path, data: Path) -> tuple[dict[str, Any], int]:
             clean = image[None].astype(np.float32) / np.float32(255)
             noisy = add_noise(clean, benchmark.noises[0], SEED + index)
             denoised = figures_of(clean, denoise(denoiser, noisy, clean))
-            rows.append({**denoised, "noisy": figures_of(clean, noisy)["psnr"]})
+            rows.append({**denoised, "noisy": psnr_of(clean, noisy)})
         columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
         figures[benchmark.name] = {**summarize(columns), "images": len(rows)}
     return figures, denoiser.count_params()

@@ -5,228 +5,60 @@
 Reaction diffusion, which takes longer, is left out. It shows that each of them learns, not how good
 it can be: five minutes of one core are little, and the more a network computes for a pixel the
 fewer steps it gets. Each training is a process pinned to a core of its own; one whose result is in
-`--runs` is not done again. Without the data folder of this project, `--train tfds:cifar10 --test
-tfds:cifar10:test` gets all of CIFAR-10.
+`--runs` is not done again. Without CIFAR-10 in the data folder, TensorFlow Datasets has all of it.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import sys
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common.data import add_data_option
 from common.processes import run_processes, write_whole
+from common.records import ROOT, Record
+from common.trials import FULL, Context, Length, Trial, measure_step, read_finished, run_trial
 
-from kerasdenoise.metrics import psnr
+from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.networks import add_noise, denoise, measure_network
 from kerasdenoise.runtime import prepare_keras
 
-PAGE = Path(__file__).parents[1] / "docs" / "short_trainings.md"
-TRAIN = "cifar10/cifar10_lossless_subset.npz:x_train"
-TEST = "cifar10/cifar10_lossless_subset.npz:x_test"
+PAGE = ROOT / "docs" / "short_trainings.md"
 NOISE = "gaussian:25"
 SEED = 20261124
+HEADINGS = ("network", "trained parameters", "minutes", "steps", "batch", "noisy", "denoised")
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One row of the table.
-
-    Attributes:
-        title: What the row is called.
-        architecture: What is trained.
-        config: Fields of its `Config` that differ from their defaults.
-        options: Lines of the recipe's section `optimization`.
-        batch: Images in a step; fewer for networks that are slow, so that they get some steps.
-        parts: Networks within this one, and the trials that their weights come from.
-    """
-
-    title: str
-    architecture: str
-    config: dict[str, Any] = field(default_factory=dict)
-    options: dict[str, Any] = field(default_factory=dict)
-    batch: int = 64
-    parts: dict[str, str] = field(default_factory=dict)
+def measure(network: Any, trial: Trial, context: Context) -> dict[str, Any]:
+    """Measures the PSNR of all test images, one noisy version each."""
+    return measure_network(network, trial.load_test(context), NOISE)
 
 
-_N2N = {"objective": "noise2noise"}
-_DIFFUSION = {"learning_rate": 1e-2}
-_BORDER = {"border": "border_unet"}
-TRIALS = {
-    "border_unet": Trial(
-        "Border U-Net", "border_unet", options={"objective": "border", "loss": "balanced_bce"}
-    ),
-    "lambda_net": Trial("LambdaNet, u = 1, m = 23", "lambda_net", {"preset": "paper"}),
-    "lambda_net_small_window": Trial(
-        "LambdaNet, u = 4, m = 7", "lambda_net", {"preset": "small_window"}
-    ),
-    "denoising_autoencoder": Trial("Denoising autoencoder", "denoising_autoencoder"),
-    "dncnn": Trial("DnCNN", "dncnn", batch=4),
-    "dncnn_direct": Trial("DnCNN, direct", "dncnn", {"preset": "direct"}, batch=4),
-    "strided_autoencoder": Trial(
-        "Strided autoencoder, Noise2Noise", "strided_autoencoder", options=_N2N
-    ),
-    "hourglass": Trial("Hourglass D, Noise2Noise", "hourglass", options=_N2N),
-    **{
-        f"hourglass_{variant}": Trial(
-            f"Hourglass {variant}, Noise2Noise", "hourglass", {"preset": variant}, _N2N
-        )
-        for variant in "ABCE"
-    },
-    "poisson_autoencoder": Trial("Poisson autoencoder, code 32x32", "poisson_autoencoder"),
-    "unet": Trial("U-Net", "unet"),
-    "unet_noise_level": Trial("U-Net, told the noise level", "unet", {"noise_level": True}),
-    "perona_malik": Trial(
-        "Perona-Malik, mean-optimal contrast",
-        "perona_malik",
-        {"preset": "classical"},
-        {"objective": "mean_optimal"},
-    ),
-    "perona_malik_global": Trial(
-        "Perona-Malik, trained contrast", "perona_malik", {"preset": "global"}, _DIFFUSION
-    ),
-    "perona_malik_image": Trial(
-        "Perona-Malik, contrast by image, function 1", "perona_malik", {"preset": "image"}
-    ),
-    "perona_malik_image_rational": Trial(
-        "Perona-Malik, contrast by image, function 2",
-        "perona_malik",
-        {"preset": "image_rational"},
-    ),
-    "p1_diffusion": Trial("P1 diffusion", "p1_diffusion", {"preset": "paper"}),
-    "perona_malik_border": Trial(
-        "Perona-Malik, two contrasts by border", "perona_malik", {"preset": "border"}, parts=_BORDER
-    ),
-    "p1_diffusion_border": Trial(
-        "P1 diffusion, two functions by border", "p1_diffusion", {"preset": "border"}, parts=_BORDER
-    ),
-}
-# What is measured on the way, beside the trial of that name.
-ORACLE = "perona_malik"
-
-
-def write_recipe(name: str, arguments: argparse.Namespace, steps: int) -> str:
-    """Writes the recipe of a trial."""
-    trial, runs = TRIALS[name], arguments.runs
-    parts = {part: (runs / source).as_posix() for part, source in trial.parts.items()}
-    options = {"loss": "l2", "ema_momentum": 0.99, "warmup_steps": 100, **trial.options}
-    return "\n".join(
-        [
-            f'name = "{name}"',
-            f'summary = "{trial.title}, trained for minutes on CIFAR-10"',
-            f"seed = {SEED}",
-            "[model]",
-            f'architecture = "{trial.architecture}"',
-            f"config = {_inline(trial.config)}",
-            f"part_weights = {_inline(parts)}",
-            "[data]",
-            f'root = "{arguments.data.as_posix()}"',
-            f'train = ["{arguments.train}"]',
-            f'validation = ["{arguments.test}"]',
-            'license = "CIFAR-10; none stated"',
-            "patch_size = 32",
-            "margin = 0",
-            f"batch_size = {trial.batch}",
-            "[[noise]]",
-            f'kind = "{NOISE}"',
-            "[optimization]",
-            f"steps = {steps}",
-            *(f"{key} = {json.dumps(value)}" for key, value in options.items()),
-            "[validation]",
-            f"interval = {max(1, -(-steps // 4))}",
-            "images = 64",
-            "crop_size = 32",
-            f'noises = ["{NOISE}"]',
-        ]
-    )
-
-
-def _inline(table: dict[str, Any]) -> str:
-    return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in table.items()) + " }"
-
-
-def run_trial(name: str, arguments: argparse.Namespace) -> None:
-    """Trains and measures one network, and writes its result."""
-    prepare_keras()
-    from kerasdenoise.training.build import load_run
-    from kerasdenoise.training.recipe import parse_recipe
-    from kerasdenoise.training.run import train
-
-    run = arguments.runs / name
-    run.mkdir(parents=True, exist_ok=True)
-    recipe_file = run / "recipe.toml"
-    if not recipe_file.exists():
-        steps = _count_steps(parse_recipe(write_recipe(name, arguments, 1)), arguments)
-        write_whole(recipe_file, write_recipe(name, arguments, steps))
-    recipe = parse_recipe(recipe_file.read_text("utf-8"), str(recipe_file))
-    train(recipe, run, arguments.data, report=lambda progress: print(name, progress, flush=True))
-    log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
-    _, denoiser = load_run(run)
-    result = {
-        "trial": dataclasses.asdict(TRIALS[name]),
-        "parameters": denoiser.count_params(),
-        "trainable": sum(int(np.prod(w.shape)) for w in denoiser.trainable_variables),
-        "steps": recipe.optimization.steps,
-        "minutes": sum(entry["seconds"] for entry in log) / 60,
-        **_measure(name, denoiser, arguments),
-    }
-    write_whole(run / "result.json", json.dumps(result, indent=2))
-
-
-def _count_steps(recipe: Any, arguments: argparse.Namespace) -> int:
-    """Measures how many steps fit, on a network that is thrown away."""
-    from kerasdenoise.data.sources import load_images
-    from kerasdenoise.training.build import build_task
-
-    task = build_task(recipe)
-    images = load_images([arguments.train], arguments.data)
-    clean = np.stack(images[: recipe.data.batch_size])
-    clean = clean.astype(np.float32) / 255
-    task.train_on_batch(clean)
-    started, steps = time.monotonic(), 0
-    while time.monotonic() - started < 10:
-        task.train_on_batch(clean)
-        steps += 1
-    return max(1, round(60 * arguments.minutes * steps / (time.monotonic() - started)))
-
-
-def _measure(name: str, denoiser: Any, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Denoises all test images, one noisy version each."""
-    from kerasdenoise.data.sources import load_images
-    from kerasdenoise.noise import corrupt_arrays, parse_noise
-    from kerasdenoise.training.contrast_search import try_contrasts
+def measure_borders(network: Any, trial: Trial, context: Context) -> dict[str, Any]:
+    """Measures F1 of the borders that are found, and of those of the noisy image by the rule."""
     from kerasdenoise.training.objectives import find_borders
-    from kerasdenoise.training.task import measure_noise
-    from kerasdenoise.training.validation import array_inputs
 
-    clean = np.stack(load_images([arguments.test], arguments.data)).astype(np.float32) / 255
-    noisy = corrupt_arrays(parse_noise(NOISE), clean, 0)
-    inputs = array_inputs(denoiser, noisy, measure_noise(noisy, clean))
-    denoised = np.clip(denoiser.predict(inputs, batch_size=32, verbose=0), 0, 1)
-    if TRIALS[name].options.get("objective") == "border":
-        truth, found = (np.asarray(find_borders(images)) for images in (clean, noisy))
-        return {"figure": "F1", "noisy": _f1(truth, found), "denoised": _f1(truth, denoised)}
-    result = {
-        "figure": "dB",
-        "noisy": _mean_psnr(clean, noisy),
-        "denoised": _mean_psnr(clean, denoised),
-    }
-    if name == ORACLE:
-        parts = [slice(start, start + 64) for start in range(0, len(clean), 64)]
-        errors = [try_contrasts(denoiser, noisy[part], clean[part]).min(axis=0) for part in parts]
-        result["oracle"] = float(np.mean(-10 * np.log10(np.concatenate(errors))))
-    return result
+    clean = trial.load_test(context)
+    noisy = add_noise(clean, NOISE)
+    truth, by_rule = (np.asarray(find_borders(images)) for images in (clean, noisy))
+    found = denoise(network, noisy, clean)
+    return {"f1": _f1(truth, found), "noisy": {"f1": _f1(truth, by_rule)}}
 
 
-def _mean_psnr(clean: np.ndarray, images: np.ndarray) -> float:
-    return float(np.mean([psnr(*pair) for pair in zip(clean, images, strict=True)]))
+def measure_oracle(network: Any, trial: Trial, context: Context) -> dict[str, Any]:
+    """Measures a diffusion, and what it would be with each image's best contrast."""
+    from kerasdenoise.training.contrast_search import try_contrasts
+
+    clean = trial.load_test(context)
+    noisy = add_noise(clean, NOISE)
+    parts = [slice(start, start + 64) for start in range(0, len(clean), 64)]
+    errors = [try_contrasts(network, noisy[part], clean[part]).min(axis=0) for part in parts]
+    oracle = float(np.mean(-10 * np.log10(np.concatenate(errors))))
+    return {**measure(network, trial, context), "oracle": oracle}
 
 
 def _f1(truth: np.ndarray, found: np.ndarray) -> float:
@@ -234,32 +66,180 @@ def _f1(truth: np.ndarray, found: np.ndarray) -> float:
     return float(2 * (truth & found).sum() / (truth.sum() + found.sum()))
 
 
-def run_all(names: Iterable[str], arguments: argparse.Namespace) -> None:
+def _trial(
+    name: str,
+    title: str,
+    architecture: str,
+    config: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    *,
+    batch: int = 64,
+    parts: dict[str, str] | None = None,
+    measure: Callable[..., dict[str, Any]] = measure,
+) -> Trial:
+    """Makes a trial, whose steps are known when one was timed; slow ones have small batches."""
+    options = {"ema_momentum": 0.99, "warmup_steps": 100, **(options or {})}
+    return Trial(
+        name=name,
+        title=title,
+        architecture=architecture,
+        noise=NOISE,
+        quick=None,
+        full=Length(1, batch, options, checkpoints=4),
+        config=config or {},
+        parts=parts or {},
+        seed=SEED,
+        measure=measure,
+    )
+
+
+_N2N = {"objective": "noise2noise"}
+_DIFFUSION = {"learning_rate": 1e-2}
+_BORDER = {"border": "border_unet"}
+_ALL = (
+    _trial(
+        "border_unet",
+        "Border U-Net",
+        "border_unet",
+        options={"objective": "border", "loss": "balanced_bce"},
+        measure=measure_borders,
+    ),
+    _trial("lambda_net", "LambdaNet, u = 1, m = 23", "lambda_net", {"preset": "paper"}),
+    _trial(
+        "lambda_net_small_window",
+        "LambdaNet, u = 4, m = 7",
+        "lambda_net",
+        {"preset": "small_window"},
+    ),
+    _trial("denoising_autoencoder", "Denoising autoencoder", "denoising_autoencoder"),
+    _trial("dncnn", "DnCNN", "dncnn", batch=4),
+    _trial("dncnn_direct", "DnCNN, direct", "dncnn", {"preset": "direct"}, batch=4),
+    _trial(
+        "strided_autoencoder",
+        "Strided autoencoder, Noise2Noise",
+        "strided_autoencoder",
+        options=_N2N,
+    ),
+    _trial("hourglass", "Hourglass D, Noise2Noise", "hourglass", options=_N2N),
+    *(
+        _trial(
+            f"hourglass_{variant}",
+            f"Hourglass {variant}, Noise2Noise",
+            "hourglass",
+            {"preset": variant},
+            _N2N,
+        )
+        for variant in "ABCE"
+    ),
+    _trial("poisson_autoencoder", "Poisson autoencoder, code 32x32", "poisson_autoencoder"),
+    _trial("unet", "U-Net", "unet"),
+    _trial("unet_noise_level", "U-Net, told the noise level", "unet", {"noise_level": True}),
+    _trial(
+        "perona_malik",
+        "Perona-Malik, mean-optimal contrast",
+        "perona_malik",
+        {"preset": "classical"},
+        {"objective": "mean_optimal"},
+        measure=measure_oracle,
+    ),
+    _trial(
+        "perona_malik_global",
+        "Perona-Malik, trained contrast",
+        "perona_malik",
+        {"preset": "global"},
+        _DIFFUSION,
+    ),
+    _trial(
+        "perona_malik_image",
+        "Perona-Malik, contrast by image, function 1",
+        "perona_malik",
+        {"preset": "image"},
+    ),
+    _trial(
+        "perona_malik_image_rational",
+        "Perona-Malik, contrast by image, function 2",
+        "perona_malik",
+        {"preset": "image_rational"},
+    ),
+    _trial("p1_diffusion", "P1 diffusion", "p1_diffusion", {"preset": "paper"}),
+    _trial(
+        "perona_malik_border",
+        "Perona-Malik, two contrasts by border",
+        "perona_malik",
+        {"preset": "border"},
+        parts=_BORDER,
+    ),
+    _trial(
+        "p1_diffusion_border",
+        "P1 diffusion, two functions by border",
+        "p1_diffusion",
+        {"preset": "border"},
+        parts=_BORDER,
+    ),
+)
+TRIALS = {trial.name: trial for trial in _ALL}
+
+
+def find_steps(name: str, context: Context) -> Trial:
+    """Gives a trial the steps that were found to fit in its time; a single one before that."""
+    trial, file = TRIALS[name], _steps_file(name, context)
+    steps = int(file.read_text("utf-8")) if file.exists() else 1
+    return replace(trial, full=replace(trial.full, steps=steps))
+
+
+def _steps_file(name: str, context: Context) -> Path:
+    return context.runs / f"{name}_steps.txt"
+
+
+def read_record(name: str, context: Context) -> Record | None:
+    """Returns the record of a training that is done."""
+    if not _steps_file(name, context).exists():
+        return None
+    return read_finished(find_steps(name, context), context)
+
+
+def run(name: str, context: Context, minutes: float) -> None:
+    """Trains and measures one network; what was begun has the same number of steps again."""
+    prepare_keras()
+    file = _steps_file(name, context)
+    if not file.exists():
+        seconds = measure_step(TRIALS[name], context)
+        write_whole(file, str(max(1, round(60 * minutes / seconds))))
+    run_trial(find_steps(name, context), context, None, lambda text: print(text, flush=True))
+
+
+def run_all(names: Iterable[str], arguments: argparse.Namespace, logs: Path) -> None:
     """Runs trials in processes of their own."""
     commands = {}
     for name in names:
         commands[name] = [sys.executable, __file__, "--one", name]
-        for option in ("runs", "data", "train", "test", "minutes"):
+        for option in ("runs", "data", "minutes"):
             commands[name] += [f"--{option}", str(getattr(arguments, option))]
-    run_processes(commands, arguments.jobs, arguments.runs)
+    run_processes(commands, arguments.jobs, logs)
 
 
-def write_page(arguments: argparse.Namespace) -> None:
+def write_page(records: dict[str, Record], minutes: float, jobs: int, page: Path) -> None:
     """Writes the table of all results."""
-    minutes, rows = arguments.minutes, []
-    for name in TRIALS:
-        result = json.loads((arguments.runs / name / "result.json").read_text("utf-8"))
+    rows = []
+    for record in records.values():
+        noisy, denoised = _figures(record)
         rows.append(
-            f"| {result['trial']['title']} | {result['trainable']:,} | {result['minutes']:.1f} "
-            f"| {result['steps']:,} | {result['trial']['batch']} | {_figure(result, 'noisy')} "
-            f"| {_figure(result, 'denoised')} |"
-        )
-        if "oracle" in result:
-            rows.append(
-                "| Perona-Malik, each image's best contrast, knowing it clean | 0 | - | - | - "
-                f"| {_figure(result, 'noisy')} | {_figure(result, 'oracle')} |"
+            (
+                record.title,
+                f"{record.parameters:,}",
+                f"{record.seconds / 60:.1f}",
+                f"{record.steps:,}",
+                record.batch,
+                noisy,
+                denoised,
             )
-    command = f"experiments/short_trainings.py --minutes {minutes:g} --jobs {arguments.jobs}"
+        )
+        if "oracle" in record.figures:
+            title = "Perona-Malik, each image's best contrast, knowing it clean"
+            best = f"{record.figures['oracle']:.2f} dB"
+            rows.append((title, 0, "-", "-", "-", noisy, best))
+    data = next(iter(records.values())).data
+    command = f"experiments/short_trainings.py --minutes {minutes:g} --jobs {jobs}"
     text = f"""# {minutes:g} minutes of training each
 
 Every network but reaction diffusion, trained on images of CIFAR-10 with Gaussian noise of sigma
@@ -268,52 +248,55 @@ denoised ones, clipped. The
 border U-Net finds borders, so that its figure is F1, and beside it that of borders found in the
 noisy image by the rule that defines them in the clean one.
 
-- Trained on `{arguments.train}`
-- Measured on `{arguments.test}`
+{data.capitalize()}.
 
 The table shows that each learns, not which is best: {minutes:g} minutes on a small machine that
-did {arguments.jobs} trainings at a time are little, and what computes more for a pixel gets fewer
+did {jobs} trainings at a time are little, and what computes more for a pixel gets fewer
 steps. A part of CIFAR-10 gives figures that cannot be compared to the digit with papers that used
 all of it.
 
-| network | trained parameters | minutes | steps | batch | noisy | denoised |
-|---|---|---|---|---|---|---|
-{chr(10).join(rows)}
+{table(HEADINGS, rows)}
 
 This page is written by `python {command}`, where all
 settings are: L2 loss, Adam, the moving average of the weights.
 """
-    PAGE.write_text(text, "utf-8")
+    page.write_text(text, "utf-8")
 
 
-def _figure(result: dict[str, Any], key: str) -> str:
-    return f"{result[key]:.2f}" + (" dB" if result["figure"] == "dB" else " F1")
+def _figures(record: Record) -> tuple[str, str]:
+    """The figure before and after, which says what it is."""
+    name, unit = ("f1", "F1") if "f1" in record.figures else ("psnr", "dB")
+    values = (record.figures["noisy"][name], record.figures[name])
+    noisy, denoised = (f"{value:.2f} {unit}" for value in values)
+    return noisy, denoised
 
 
 def main() -> None:
     """Runs what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--runs", type=Path, default=Path("runs/short_trainings"))
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     add_data_option(parser)
-    parser.add_argument("--train", default=TRAIN, help="source of images, as tfds:cifar10")
-    parser.add_argument("--test", default=TEST, help="source of others, as tfds:cifar10:test")
     parser.add_argument("--only", nargs="+", choices=TRIALS, default=list(TRIALS))
     parser.add_argument("--one", choices=TRIALS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    context = Context("short_trainings", arguments.data, arguments.runs, FULL)
+    context.runs.mkdir(parents=True, exist_ok=True)
     if arguments.one:
-        run_trial(arguments.one, arguments)
+        run(arguments.one, context, arguments.minutes)
         return
-    arguments.runs.mkdir(parents=True, exist_ok=True)
-    due = [n for n in arguments.only if not (arguments.runs / n / "result.json").exists()]
+    due = [name for name in arguments.only if read_record(name, context) is None]
     # What starts from another trial's weights comes after it.
-    run_all([name for name in due if not TRIALS[name].parts], arguments)
-    run_all([name for name in due if TRIALS[name].parts], arguments)
-    missing = [n for n in TRIALS if not (arguments.runs / n / "result.json").exists()]
+    for part in (False, True):
+        names = [name for name in due if bool(TRIALS[name].parts) is part]
+        run_all(names, arguments, context.runs)
+    records = {name: read_record(name, context) for name in TRIALS}
+    missing = [name for name, record in records.items() if record is None]
     if missing:
-        sys.exit(f"no page written: {', '.join(missing)} lack a result; see {arguments.runs}")
-    write_page(arguments)
+        sys.exit(f"no page written: {', '.join(missing)} lack a result; see {context.runs}")
+    done = {name: record for name, record in records.items() if record is not None}
+    write_page(done, arguments.minutes, arguments.jobs, PAGE)
 
 
 if __name__ == "__main__":

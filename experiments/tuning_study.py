@@ -37,7 +37,6 @@ HELD_OUT = "validation/cid22"
 SEARCHED, CROP = 16, 192
 SEED = 20261124
 USUAL, WINNER = "usual", "winner"
-_PIXELS = 2**17  # that are denoised at a time
 
 _INTRODUCTION = """Settings were searched for as [docs/tuning.md](tuning.md) describes, and the
 winner was compared with the usual settings. All trainings are short: what learns fast wins, and
@@ -174,14 +173,11 @@ def compare(name: str, which: str, seed: int, arguments: argparse.Namespace) -> 
     """Trains the winner or the usual settings with a seed, and measures them."""
     prepare_keras()
 
-    from kerasdenoise.metrics import psnr
-    from kerasdenoise.noise import corrupt_arrays, parse_noise
+    from kerasdenoise.evaluation.networks import measure_network
     from kerasdenoise.training.build import load_run
     from kerasdenoise.training.checkpoint import is_run, read_run
     from kerasdenoise.training.recipe import parse_recipe
     from kerasdenoise.training.run import train
-    from kerasdenoise.training.task import measure_noise
-    from kerasdenoise.training.validation import array_inputs
     from kerasdenoise.tuning.recipes import find_frame, make_recipe
 
     study, plan = make_study(name, arguments), PLANS[name]
@@ -196,13 +192,7 @@ def compare(name: str, which: str, seed: int, arguments: argparse.Namespace) -> 
     train(recipe, run, Path(recipe.data.root), report=lambda progress: print(progress, flush=True))
     _, denoiser = load_run(run)
     clean = plan.load(arguments.data)
-    batch = max(1, _PIXELS // math.prod(clean.shape[1:3]))
-    figures = []
-    for kind in plan.noises:
-        noisy = corrupt_arrays(parse_noise(kind), clean, 0)
-        inputs = array_inputs(denoiser, noisy, measure_noise(noisy, clean))
-        denoised = np.clip(denoiser.predict(inputs, batch_size=batch, verbose=0), 0, 1)
-        figures.append(np.mean([psnr(*pair) for pair in zip(clean, denoised, strict=True)]))
+    figures = [measure_network(denoiser, clean, kind)["psnr"] for kind in plan.noises]
     result = {
         "psnr": float(np.mean(figures)),
         "steps": recipe.optimization.steps,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from common.records import ROOT
 
-from kerasdenoise.evaluation.networks import add_noise
+from kerasdenoise.evaluation.networks import add_noise, denoise
 
 if TYPE_CHECKING:
     from common.trials import Context
@@ -26,15 +26,6 @@ def load_photo(root: Path) -> np.ndarray:
     pixels = decode_image(file, 1)
     top, left = ((side - SIDE) // 2 for side in pixels.shape[:2])
     return pixels[np.newaxis, top : top + SIDE, left : left + SIDE] / np.float32(255)
-
-
-def run_network(network: Any, noisy: np.ndarray, batch: int = 20) -> np.ndarray:
-    """Denoises images and clips them; no graph is made, which would take longer than to use it."""
-    import keras
-
-    parts = [noisy[start : start + batch] for start in range(0, len(noisy), batch)]
-    results = [keras.ops.convert_to_numpy(network(part, training=False)) for part in parts]
-    return np.clip(np.concatenate(results), 0, 1)
 
 
 def read_contrasts(network: Any, noisy: np.ndarray) -> np.ndarray | None:
@@ -120,7 +111,7 @@ def save_maps(network: Any, noise: str, context: Context, file: Path) -> None:
     maps: dict[str, Any] = {
         "clean": clean,
         "noisy": noisy,
-        "denoised": run_network(network, noisy),
+        "denoised": denoise(network, noisy, clean),
         "coefficient": read_coefficient(network, noisy),
     }
     border, contrasts = read_borders(network, noisy), read_contrasts(network, noisy)

@@ -14,10 +14,10 @@ from common.trials import Context, Length, Trial
 from anisotropic_diffusion.maps import (
     mean_contrasts,
     mean_function,
-    run_network,
     save_maps,
 )
-from kerasdenoise.evaluation.networks import add_noise
+from kerasdenoise.evaluation.figures import figures_of, mean_with_error
+from kerasdenoise.evaluation.networks import add_noise, denoise
 
 TRAIN = "train/bsd432"
 # BSD68 in gray, and color photos in gray for the rest of 100.
@@ -133,8 +133,6 @@ def measure_levels(network: Any, trial: Trial, context: Context) -> dict[str, An
     What the claims compare image by image lies in the run's folder, as do the maps that
     pictures are drawn of.
     """
-    from kerasdenoise.metrics import psnr, ssim
-
     noise = NOISES[_noise_of(trial.name)]
     clean = trial.load_test(context)
     shape = (len(noise.levels), len(clean))
@@ -143,29 +141,27 @@ def measure_levels(network: Any, trial: Trial, context: Context) -> dict[str, An
     contrasts = []
     for row, level in enumerate(noise.levels):
         noisy = add_noise(clean, noise.at(level))
-        denoised = run_network(network, noisy)
+        denoised = denoise(network, noisy, clean)
         contrasts.append(mean_contrasts(network, noisy))
-        for column, truth in enumerate(clean):
-            for prefix, images in (("noisy_", np.clip(noisy, 0, 1)), ("", denoised)):
-                values[f"{prefix}psnr"][row, column] = psnr(truth, images[column])
-                values[f"{prefix}ssim"][row, column] = ssim(truth, images[column])
+        for prefix, images in (("noisy_", np.clip(noisy, 0, 1)), ("", denoised)):
+            figures = figures_of(clean, images)
+            for name in ("psnr", "ssim"):
+                values[f"{prefix}{name}"][row] = figures[name]
     run = context.runs / trial.name
     np.savez(run / "images.npz", **values)
     save_maps(network, noise.at(noise.shown), context, run / "maps.npz")
-    figures: dict[str, Any] = {"levels": list(noise.levels), "images": len(clean)}
+    summary: dict[str, Any] = {"levels": list(noise.levels), "images": len(clean)}
     for name, each in values.items():
-        figures[f"{name}_levels"] = np.round(each.mean(axis=1), 4).tolist()
+        summary[f"{name}_levels"] = np.round(each.mean(axis=1), 4).tolist()
     for name in ("psnr", "ssim"):
-        means = values[name].mean(axis=0)
-        figures[name] = float(means.mean())
-        figures[f"{name}_error"] = float(means.std(ddof=1) / np.sqrt(len(means)))
-    figures["noisy"] = {name: float(values[f"noisy_{name}"].mean()) for name in ("psnr", "ssim")}
+        summary[name], summary[f"{name}_error"] = mean_with_error(values[name].mean(axis=0))
+    summary["noisy"] = {name: float(values[f"noisy_{name}"].mean()) for name in ("psnr", "ssim")}
     if contrasts[0] is not None:
-        figures["contrast_levels"] = contrasts
+        summary["contrast_levels"] = contrasts
     function = mean_function(network, add_noise(clean, noise.at(noise.shown)))
     if function is not None:
-        figures["function"] = function
-    return figures
+        summary["function"] = function
+    return summary
 
 
 def measure_borders(network: Any, trial: Trial, context: Context) -> dict[str, Any]:
@@ -179,7 +175,7 @@ def measure_borders(network: Any, trial: Trial, context: Context) -> dict[str, A
     truth = keras.ops.convert_to_numpy(find_borders(clean)) > 0.5
     precision, recall, f1 = [], [], []
     for level in noise.levels:
-        found = run_network(network, add_noise(clean, noise.at(level))) > 0.5
+        found = denoise(network, add_noise(clean, noise.at(level)), clean) > 0.5
         hits = float((found & truth).sum())
         precision.append(hits / max(1.0, float(found.sum())))
         recall.append(hits / max(1.0, float(truth.sum())))

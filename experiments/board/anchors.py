@@ -10,6 +10,7 @@ from common.data import find_cifar10
 from common.trials import Context
 
 from board.measuring import measure_images
+from kerasdenoise.evaluation.figures import psnr_of
 from kerasdenoise.evaluation.networks import add_noise
 
 TITLES = {
@@ -100,12 +101,8 @@ def _choose(
     noisy: np.ndarray,
     clean: np.ndarray,
 ) -> Any:
-    return values[int(np.argmax([_mean_psnr(clean, apply(noisy, each)) for each in values]))]
-
-
-def _mean_psnr(clean: np.ndarray, images: np.ndarray) -> float:
-    errors = np.square(np.clip(images, 0, 1) - clean).mean(axis=(1, 2, 3))
-    return float(-10 * np.log10(np.maximum(errors, 1e-10)).mean())
+    results = (np.clip(apply(noisy, each), 0, 1) for each in values)
+    return values[int(np.argmax([psnr_of(clean, result).mean() for result in results]))]
 
 
 def _diffuse(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from common.trials import Context, Trial
 
-from kerasdenoise.evaluation.figures import figures_of, summarize
+from kerasdenoise.evaluation.figures import figures_of, psnr_of, summarize
 from kerasdenoise.evaluation.networks import add_noise, denoise
 
 _RESAMPLES = 4000
@@ -28,7 +28,7 @@ def measure_all(
     across = {}
     for name, (_, kind) in noises.items():
         other = add_noise(clean, kind)
-        across[name] = round_all(figures_of(clean, denoise(denoiser, other, clean))["psnr"])
+        across[name] = round_all(psnr_of(clean, denoise(denoiser, other, clean)))
     return {
         **measure_images(clean, denoise(denoiser, noisy, clean)),
         "noisy": summarize(figures_of(clean, noisy)),

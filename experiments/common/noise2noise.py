@@ -12,7 +12,7 @@ from common.page import MISSING, cell, difference, picture
 from common.records import Record
 from common.trials import Context
 from kerasdenoise.evaluation.charts import draw_images, draw_lines
-from kerasdenoise.evaluation.figures import figures_of, summarize
+from kerasdenoise.evaluation.figures import psnr_of
 from kerasdenoise.evaluation.markdown import table
 from kerasdenoise.evaluation.networks import SEED, add_noise, denoise
 
@@ -41,7 +41,7 @@ def measure_noise(context: Context, folder: Path) -> dict[str, Any]:
     clean = find_cifar10(context.root).load_test(None if context.is_full else 256)
     figures = {}
     for kind in (NOISE, *OTHERS):
-        figures[kind] = summarize(figures_of(clean, add_noise(clean, kind)))["psnr"]
+        figures[kind] = float(psnr_of(clean, add_noise(clean, kind)).mean())
     figures["sigma_of_255"] = 255 * 10 ** (-NOISY_PSNR / 20)
     return {**figures, "images": len(clean)}
 
@@ -59,7 +59,7 @@ def draw_samples(trials: Mapping[str, str], context: Context, folder: Path) -> d
     shown = {"noisy": noisy}
     for title, name in trials.items():
         shown[title] = denoise(context.load(name), noisy, clean)
-    figures = {title: figures_of(clean, each)["psnr"].tolist() for title, each in shown.items()}
+    figures = {title: psnr_of(clean, each).tolist() for title, each in shown.items()}
     titles = [[f"{title}, {psnr:.1f} dB" for psnr in psnrs] for title, psnrs in figures.items()]
     rows = [list(clean), *map(list, shown.values())]
     draw_images(rows, [["clean"] * SHOWN, *titles], folder / "samples.png", side=1.5)

@@ -25,7 +25,6 @@ from anisotropic_diffusion.maps import (  # noqa: E402
     mean_function,
     read_borders,
     read_coefficient,
-    run_network,
 )
 from anisotropic_diffusion.page import write_page  # noqa: E402
 from anisotropic_diffusion.trials import NOISES, find_photos, measure_levels  # noqa: E402
@@ -33,6 +32,7 @@ from anisotropic_diffusion_paper import PAPER  # noqa: E402
 from common.records import DIVERGED, Record  # noqa: E402
 from common.trials import Context, Trial  # noqa: E402
 
+from kerasdenoise.evaluation.networks import denoise  # noqa: E402
 from kerasdenoise.models import get_architecture, make_config  # noqa: E402
 from kerasdenoise.noise import parse_noise  # noqa: E402
 
@@ -216,7 +216,7 @@ def test_the_map_of_a_contrast_is_the_coefficient_of_the_step(function: str):
     assert coefficient[0, 3, 7, 0] == pytest.approx((1 + at_edge) / 2)
     assert mean_contrasts(network, noisy) == pytest.approx([25.5])
     # What flows over the edge in one step is what the coefficient says.
-    flow = noisy - run_network(network, noisy)
+    flow = noisy - denoise(network, noisy, noisy)
     assert flow[0, 3, 8, 0] == pytest.approx(0.2 * at_edge * 0.1, rel=1e-3)
 
 
