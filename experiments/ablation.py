@@ -43,7 +43,7 @@ REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
-class Trial:
+class Change:
     """One row of the table.
 
     Attributes:
@@ -69,72 +69,72 @@ class Trial:
 
 _MADE, _TRAINED, _FED = "Of what it is made", "How it is trained", "What it is fed"
 _DEEP = {"widths": [36, 48, 64], "blocks": [2, 2, 2]}
-TRIALS = {
-    REFERENCE: Trial("widths 48, 64, 80; residual blocks 1, 1, 2; Muon; L1", "Reference"),
-    "told_itself": Trial("estimates the noise level", _MADE, {"estimates_level": True}),
-    "narrow_top": Trial(
+CHANGES = {
+    REFERENCE: Change("widths 48, 64, 80; residual blocks 1, 1, 2; Muon; L1", "Reference"),
+    "told_itself": Change("estimates the noise level", _MADE, {"estimates_level": True}),
+    "narrow_top": Change(
         "widths 36, 64, 96 (more parameters)", _MADE, {"widths": [36, 64, 96], "blocks": [1, 2, 2]}
     ),
-    "deep": Trial(
+    "deep": Change(
         "deeper, narrower: widths 36, 48, 64; blocks 2, 2, 2",
         _MADE,
         _DEEP,
     ),
-    "deep_sorted": Trial(
+    "deep_sorted": Change(
         "deeper, narrower; pairs of channels sorted", _MADE, _DEEP, block="sorted"
     ),
-    "deep_mixer": Trial(
+    "deep_mixer": Change(
         "deeper, narrower; NAFNet's blocks, ReLU and no normalization", _MADE, _DEEP, block="mixer"
     ),
-    "deep_gated": Trial(
+    "deep_gated": Change(
         "deeper, narrower; NAFNet's blocks, a gate that keeps the scale",
         _MADE,
         _DEEP,
         block="gated",
     ),
-    "four_levels": Trial(
+    "four_levels": Change(
         "four levels: widths 48, 64, 72, 80; blocks 1, 1, 1, 1",
         _MADE,
         {"widths": [48, 64, 72, 80], "blocks": [1, 1, 1, 1]},
     ),
-    "two_levels": Trial(
+    "two_levels": Change(
         "two levels: widths 48, 72; blocks 1, 2", _MADE, {"widths": [48, 72], "blocks": [1, 2]}
     ),
-    "naf": Trial("NAFNet's blocks", _MADE, block="naf"),
-    "lambda": Trial("lambda layers at the lowest level", _MADE, block="lambda"),
-    "leaky": Trial("leaky ReLU, slope 0.1", _MADE, block="leaky"),
-    "adam": Trial(
+    "naf": Change("NAFNet's blocks", _MADE, block="naf"),
+    "lambda": Change("lambda layers at the lowest level", _MADE, block="lambda"),
+    "leaky": Change("leaky ReLU, slope 0.1", _MADE, block="leaky"),
+    "adam": Change(
         "Adam, peak 1e-3", _TRAINED, options={"optimizer": "adam", "learning_rate": 1e-3}
     ),
-    "adam_fast": Trial(
+    "adam_fast": Change(
         "Adam, peak 3e-3", _TRAINED, options={"optimizer": "adam", "learning_rate": 3e-3}
     ),
-    "slow": Trial("peak 1e-3", _TRAINED, options={"learning_rate": 1e-3}),
-    "fast": Trial("peak 4e-3", _TRAINED, options={"learning_rate": 4e-3}),
-    "l2": Trial("L2 loss", _TRAINED, options={"loss": "l2"}),
-    "charbonnier": Trial("Charbonnier loss", _TRAINED, options={"loss": "charbonnier"}),
-    "psnr": Trial("PSNR loss", _TRAINED, options={"loss": "psnr"}),
-    "no_average": Trial("no average of the weights", _TRAINED, options={"ema_momentum": 0.0}),
-    "long_average": Trial("average over 1,000 steps", _TRAINED, options={"ema_momentum": 0.999}),
-    "early_fall": Trial(
+    "slow": Change("peak 1e-3", _TRAINED, options={"learning_rate": 1e-3}),
+    "fast": Change("peak 4e-3", _TRAINED, options={"learning_rate": 4e-3}),
+    "l2": Change("L2 loss", _TRAINED, options={"loss": "l2"}),
+    "charbonnier": Change("Charbonnier loss", _TRAINED, options={"loss": "charbonnier"}),
+    "psnr": Change("PSNR loss", _TRAINED, options={"loss": "psnr"}),
+    "no_average": Change("no average of the weights", _TRAINED, options={"ema_momentum": 0.0}),
+    "long_average": Change("average over 1,000 steps", _TRAINED, options={"ema_momentum": 0.999}),
+    "early_fall": Change(
         "rate falls over 90 % of the steps", _TRAINED, options={"decay_fraction": 0.9}
     ),
-    "late_fall": Trial(
+    "late_fall": Change(
         "rate falls over 20 % of the steps", _TRAINED, options={"decay_fraction": 0.2}
     ),
-    "batch_8": Trial("8 patches a step, twice the steps", _FED, batch=8, steps=2 * STEPS),
-    "batch_32": Trial("32 patches a step, half the steps", _FED, batch=32, steps=STEPS // 2),
-    "patch_32": Trial("patches of 32, 64 a step", _FED, patch=32, batch=4 * BATCH),
-    "patch_128": Trial("patches of 128, 4 a step", _FED, patch=128, batch=BATCH // 4),
+    "batch_8": Change("8 patches a step, twice the steps", _FED, batch=8, steps=2 * STEPS),
+    "batch_32": Change("32 patches a step, half the steps", _FED, batch=32, steps=STEPS // 2),
+    "patch_32": Change("patches of 32, 64 a step", _FED, patch=32, batch=4 * BATCH),
+    "patch_128": Change("patches of 128, 4 a step", _FED, patch=128, batch=BATCH // 4),
 }
 
 
-def make_recipe(trial: Trial, seed: int) -> Any:
+def make_recipe(change: Change, seed: int) -> Any:
     """Makes the recipe of a trial from that of `photo`."""
     from kerasdenoise.training.recipe import NoiseSection, read_recipe
 
     recipe, replace = read_recipe(RECIPE), dataclasses.replace
-    config = {"widths": [48, 64, 80], "blocks": [1, 1, 2], **trial.config}
+    config = {"widths": [48, 64, 80], "blocks": [1, 1, 2], **change.config}
     options = {
         "optimizer": "muon",
         "learning_rate": 2e-3,
@@ -142,7 +142,7 @@ def make_recipe(trial: Trial, seed: int) -> Any:
         "decay_fraction": 0.5,
         "ema_momentum": 0.998,
         "loss": "l1",
-        **trial.options,
+        **change.options,
     }
     return replace(
         recipe,
@@ -155,11 +155,11 @@ def make_recipe(trial: Trial, seed: int) -> Any:
             reinitialize_dead_units=False,
             teacher="",
         ),
-        data=replace(recipe.data, scales=(1.0,), patch_size=trial.patch, batch_size=trial.batch),
+        data=replace(recipe.data, scales=(1.0,), patch_size=change.patch, batch_size=change.batch),
         noise=(NoiseSection("gaussian:0-55"), NoiseSection("camera")),
-        optimization=replace(recipe.optimization, steps=trial.steps, **options),
-        validation=replace(recipe.validation, interval=-(-trial.steps // 2), noises=NOISES),
-        source=json.dumps([dataclasses.asdict(trial), seed]),
+        optimization=replace(recipe.optimization, steps=change.steps, **options),
+        validation=replace(recipe.validation, interval=-(-change.steps // 2), noises=NOISES),
+        source=json.dumps([dataclasses.asdict(change), seed]),
     )
 
 
@@ -172,12 +172,12 @@ def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
     from kerasdenoise.models import get_architecture, make_config, unet
     from kerasdenoise.training.run import Progress, train
 
-    watch, trial = Watch(), TRIALS[name]
-    recipe = make_recipe(trial, seed)
+    watch, change = Watch(), CHANGES[name]
+    recipe = make_recipe(change, seed)
     config = make_config("unet", recipe.model.config)
     progress: list[Progress] = []
     # The package has the block that is best; the others live here.
-    block = make_block(trial.block, len(recipe.model.config["widths"]))
+    block = make_block(change.block, len(recipe.model.config["widths"]))
     with mock.patch.object(unet, "residual_block", block):
         network = get_architecture("unet").build(config)
         run = arguments.runs / f"{name}_{seed}"
@@ -186,9 +186,9 @@ def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
         train(recipe, run, arguments.data, report=progress.append)
     record = Record(
         name=f"{name}_{seed}",
-        title=trial.title,
+        title=change.title,
         mode="full",
-        about=_about(trial),
+        about=_about(change),
         seed=seed,
         data=", ".join(recipe.data.train),
         figures={
@@ -199,8 +199,8 @@ def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
         seconds=sum(p.seconds for p in progress),
         recipe=recipe.source,
         parameters=network.count_params(),
-        steps=trial.steps,
-        batch=trial.batch,
+        steps=change.steps,
+        batch=change.batch,
         curve=[[p.step, statistics.mean(p.psnr.values())] for p in progress],
         origin=watch.describe(),
     )
@@ -215,17 +215,17 @@ def keep_records(runs: Path, results: Results) -> None:
 
 
 def read_records(results: Results) -> dict[str, list[Record]]:
-    """Returns the kept records of each trial, those of other settings left out."""
+    """Returns the kept records of each change, those of other settings left out."""
     records = results.read().values()
     return {
-        name: [record for record in records if record.about == _about(trial)]
-        for name, trial in TRIALS.items()
+        name: [record for record in records if record.about == _about(change)]
+        for name, change in CHANGES.items()
     }
 
 
-def _about(trial: Trial) -> dict[str, Any]:
+def _about(change: Change) -> dict[str, Any]:
     # As JSON has it, which knows no tuples.
-    return json.loads(json.dumps(dataclasses.asdict(trial)))
+    return json.loads(json.dumps(dataclasses.asdict(change)))
 
 
 def write_page(records: dict[str, list[Record]], page: Path) -> None:
@@ -234,15 +234,15 @@ def write_page(records: dict[str, list[Record]], page: Path) -> None:
     spread, base, seeds = statistics.stdev(reference), statistics.mean(reference), len(reference)
     rows: list[tuple[object, ...]] = []
     question = ""
-    for name, trial in TRIALS.items():
+    for name, change in CHANGES.items():
         if not records[name]:
             continue
-        if trial.question != question:
-            question = trial.question
+        if change.question != question:
+            question = change.question
             rows.append((f"**{question}**", *[""] * (len(_HEADINGS) - 1)))
         difference = statistics.mean(map(_mean, records[name])) - base
         rows.append(_row(records[name], "" if name == REFERENCE else f"{difference:+.2f}"))
-    left = [trial.title for name, trial in TRIALS.items() if not records[name]]
+    left = [change.title for name, change in CHANGES.items() if not records[name]]
     text = f"""# What earns its arithmetic
 
 One change at a time to the same short training of a small U-Net: {STEPS:,} steps of {BATCH}
@@ -306,7 +306,7 @@ def main() -> None:
     parser.add_argument("--reference-seeds", type=int, default=3, help="of the reference")
     parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
     add_data_option(parser)
-    parser.add_argument("--only", nargs="+", choices=TRIALS, default=list(TRIALS))
+    parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES))
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

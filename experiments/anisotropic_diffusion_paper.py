@@ -9,8 +9,8 @@ piecewise linear coefficients, and with borders told apart, under five corruptio
 from __future__ import annotations
 
 from anisotropic_diffusion.claims import check_claims, measure_edginess
-from anisotropic_diffusion.page import NAME, write_page
-from anisotropic_diffusion.pictures import COEFFICIENTS, draw_borders, draw_coefficients
+from anisotropic_diffusion.coefficient_pictures import COEFFICIENTS, draw_borders, draw_coefficients
+from anisotropic_diffusion.diffusion_page import NAME, write_page
 from anisotropic_diffusion.trials import NOISES, list_trials
 from common.paper import Paper, Study
 

@@ -23,8 +23,8 @@ from common.noise2noise import (
     draw_samples,
     measure_noise,
 )
-from common.page import describe_records
 from common.paper import Paper, Study
+from common.record_cells import describe_records
 from common.records import Record
 from common.trials import Length, Trial
 

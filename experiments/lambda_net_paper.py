@@ -15,8 +15,8 @@ import numpy as np
 from common.paper import Paper, Study
 from common.records import ROOT
 from common.trials import Context, Length, Trial
-from lambda_net.page import write_page
-from lambda_net.table import CHANNELS, MODELS, NOISES, QUICK
+from lambda_net.lambda_net_page import write_page
+from lambda_net.published_table import CHANNELS, MODELS, NOISES, QUICK
 
 from kerasdenoise.evaluation.charts import draw_images
 from kerasdenoise.evaluation.figures import figures_of

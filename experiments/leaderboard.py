@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from board.anchors import EXAMPLE_SEED, load_validation, measure_anchors
-from board.page import write_page
+from board.leaderboard_page import write_page
 from board.trials import FIRST, FUSIONS, IMAGES, NETWORKS, NOISES, Entry, list_trials
 from common.data import add_data_option
 from common.paper import RESULTS, Paper, Places, Study, reproduce
@@ -57,7 +57,7 @@ def _cost(name: str, entry: Entry) -> Study:
 def _stabilize(context: Context, folder: Path) -> dict[str, Any]:
     """Removes Poisson noise by networks for Gaussian noise, as it is and stabilized."""
     from board.anscombe import denoise_photons
-    from board.measuring import measure_images
+    from board.leaderboard_figures import measure_images
     from common.data import find_cifar10
 
     from kerasdenoise.evaluation.networks import add_noise, denoise

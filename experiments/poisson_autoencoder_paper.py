@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from common.data import Data
 from common.packed import pack_photos
-from common.page import MISSING, cell, describe_records, picture
 from common.paper import Paper, Study
+from common.record_cells import MISSING, cell, describe_records, picture
 from common.records import ROOT, Record
 from common.trials import Context, Length, Trial
 from PIL import Image

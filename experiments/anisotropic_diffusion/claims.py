@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from common.trials import Context
 
-from anisotropic_diffusion.charts import draw_edginess
+from anisotropic_diffusion.diffusion_charts import draw_edginess
 from anisotropic_diffusion.trials import NOISES, PARTITIONED, find_photos
 from kerasdenoise.evaluation.networks import add_noise
 from kerasdenoise.images.measures import edginess

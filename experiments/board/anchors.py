@@ -9,7 +9,7 @@ import numpy as np
 from common.data import find_cifar10
 from common.trials import Context
 
-from board.measuring import measure_images
+from board.leaderboard_figures import measure_images
 from kerasdenoise.evaluation.figures import psnr_of
 from kerasdenoise.evaluation.networks import add_noise
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from board.measuring import measure_images
+from board.leaderboard_figures import measure_images
 from kerasdenoise.evaluation.networks import denoise
 from kerasdenoise.models import get_architecture, make_config
 from kerasdenoise.training.contrast_search import CONTRASTS, find_contrast, try_contrasts

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.trials import Length, Trial
 
-from board.measuring import measure_all
+from board.leaderboard_figures import measure_all
 
 NOISES = {
     "gaussian_01": ("Gaussian .1", "gaussian:25.5"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.data import find_cifar10
-from common.page import MISSING, cell, difference, picture
+from common.record_cells import MISSING, cell, difference, picture
 from common.records import Record
 from common.trials import Context
 from kerasdenoise.evaluation.charts import draw_images, draw_lines

@@ -53,9 +53,9 @@ def arguments(
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE, "utf-8")
     monkeypatch.setattr(ablation, "RECIPE", recipe)
-    trial = ablation.Trial("as it is", "Reference", SMALL, patch=32, batch=2, steps=2)
+    trial = ablation.Change("as it is", "Reference", SMALL, patch=32, batch=2, steps=2)
     trials = {"reference": trial, "leaky": dataclasses.replace(trial, title="L", block="leaky")}
-    monkeypatch.setattr(ablation, "TRIALS", trials)
+    monkeypatch.setattr(ablation, "CHANGES", trials)
     return argparse.Namespace(runs=tmp_path / "runs", data=tmp_path)
 
 
@@ -84,7 +84,7 @@ def test_records_of_other_settings_do_not_count(
     results = ablation.Results(tmp_path / "results.json")
     ablation.keep_records(arguments.runs, results)
     assert len(ablation.read_records(results)["reference"]) == 1
-    ablation.TRIALS["reference"] = dataclasses.replace(ablation.TRIALS["reference"], steps=3)
+    ablation.CHANGES["reference"] = dataclasses.replace(ablation.CHANGES["reference"], steps=3)
     assert not ablation.read_records(results)["reference"]
 
 

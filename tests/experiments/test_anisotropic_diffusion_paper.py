@@ -20,13 +20,13 @@ from anisotropic_diffusion.claims import (  # noqa: E402
     check_claims,
     rank_correlation,
 )
+from anisotropic_diffusion.diffusion_page import write_page  # noqa: E402
 from anisotropic_diffusion.maps import (  # noqa: E402
     mean_contrasts,
     mean_function,
     read_borders,
     read_coefficient,
 )
-from anisotropic_diffusion.page import write_page  # noqa: E402
 from anisotropic_diffusion.trials import NOISES, find_photos, measure_levels  # noqa: E402
 from anisotropic_diffusion_paper import PAPER  # noqa: E402
 from common.records import DIVERGED, Record  # noqa: E402

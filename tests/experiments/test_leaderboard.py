@@ -23,8 +23,8 @@ from board.anchors import (  # noqa: E402
 )
 from board.anscombe import stabilize, undo  # noqa: E402
 from board.diffusing import diffuse, diffuse_around, make_diffusion  # noqa: E402
-from board.measuring import compare, mark_borders, measure_all, measure_images  # noqa: E402
-from board.page import verdict, write_page  # noqa: E402
+from board.leaderboard_figures import compare, mark_borders, measure_all, measure_images  # noqa: E402
+from board.leaderboard_page import verdict, write_page  # noqa: E402
 from board.trials import FIRST, FUSIONS, NETWORKS, NOISES, list_trials  # noqa: E402
 from common.records import Record  # noqa: E402
 from common.trials import FULL, QUICK, Context, write_recipe  # noqa: E402

@@ -21,8 +21,8 @@ prepare_keras()
 import common.paper  # noqa: E402
 import common.records  # noqa: E402
 from common.data import find_cifar10  # noqa: E402
-from common.page import cell, describe_records, difference  # noqa: E402
 from common.paper import Paper, Places, Study, reproduce  # noqa: E402
+from common.record_cells import cell, describe_records, difference  # noqa: E402
 from common.records import Record, Results, Watch  # noqa: E402
 from common.trials import (  # noqa: E402
     Context,

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.page import MISSING
+from common.record_cells import MISSING
 from common.records import Record
 
 from board.anchors import REFERENCE, TITLES
 from board.anscombe import stabilize
-from board.measuring import compare
-from board.pictures import draw_across, draw_places, draw_ranking
+from board.leaderboard_charts import draw_across, draw_places, draw_ranking
+from board.leaderboard_figures import compare
 from board.trials import (
     FIRST,
     FULL_BATCH,

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.page import MISSING, cell, describe_records, picture
+from common.record_cells import MISSING, cell, describe_records, picture
 from common.records import Record
 
-from anisotropic_diffusion.charts import (
+from anisotropic_diffusion.claims import BIG, CLAIMS
+from anisotropic_diffusion.diffusion_charts import (
     draw_border_gains,
     draw_curves,
     draw_findings,
     draw_functions,
     draw_partition,
 )
-from anisotropic_diffusion.claims import BIG, CLAIMS
 from anisotropic_diffusion.maps import describe_contrast
 from anisotropic_diffusion.trials import (
     BORDERED,

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from common.page import MISSING, cell, describe_records, picture
+from common.record_cells import MISSING, cell, describe_records, picture
 from common.records import Record
 
 from kerasdenoise.evaluation.charts import draw_bars, draw_lines
 from kerasdenoise.evaluation.markdown import table
-from lambda_net.table import (
+from lambda_net.published_table import (
     CHANNELS,
     MODELS,
     NOISES,
