@@ -68,7 +68,7 @@ def summarize(figures: dict[str, np.ndarray]) -> dict[str, float]:
     return result
 
 
-def rms(values: np.ndarray) -> float:
+def rms(values: np.ndarray | float) -> float:
     """Root mean square."""
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
@@ -88,7 +88,7 @@ def low_frequency_error(image: np.ndarray, truth: np.ndarray) -> float:
     return 255 * rms(gaussian_filter(image - truth, (LOW_FREQUENCY, LOW_FREQUENCY, 0)))
 
 
-def level_ratio(estimate: np.ndarray, noisy: np.ndarray, truth: np.ndarray) -> float:
+def level_ratio(estimate: np.ndarray | float, noisy: np.ndarray, truth: np.ndarray) -> float:
     """Estimated level of the noise over the true one, both as root mean squares.
 
     Args:

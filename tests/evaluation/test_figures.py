@@ -18,7 +18,7 @@ TRUTH = np.full((256, 256, 3), 0.5, np.float32)
 
 
 def test_a_tint_is_low_frequency_and_white_noise_hardly_is():
-    tint = np.float32([2, 0, -2]) / 255
+    tint = np.array([2, 0, -2], np.float32) / 255
     assert low_frequency_error(TRUTH + tint, TRUTH) == pytest.approx(np.sqrt(8 / 3), rel=1e-3)
     noise = np.random.default_rng(0).normal(0, 25 / 255, TRUTH.shape)
     # Deviation of white noise under a Gaussian window.
@@ -28,7 +28,7 @@ def test_a_tint_is_low_frequency_and_white_noise_hardly_is():
 
 def test_a_level_is_compared_with_the_noise_itself():
     noise = np.random.default_rng(0).normal(0, 0.1, TRUTH.shape)
-    for estimate in (np.float64(0.05), np.full(TRUTH.shape[:2], 0.05, np.float32)):
+    for estimate in (0.05, np.full(TRUTH.shape[:2], 0.05, np.float32)):
         assert level_ratio(estimate, TRUTH + noise, TRUTH) == pytest.approx(0.5, rel=0.01)
 
 
