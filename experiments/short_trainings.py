@@ -23,7 +23,7 @@ from common.processes import run_processes, write_whole
 from common.records import ROOT, Record
 from common.trials import FULL, Context, Length, Trial, measure_step, read_finished, run_trial
 
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.evaluation.networks import add_noise, denoise, measure_network
 from kerasdenoise.runtime import prepare_keras
 
@@ -248,7 +248,7 @@ denoised ones, clipped. The
 border U-Net finds borders, so that its figure is F1, and beside it that of borders found in the
 noisy image by the rule that defines them in the clean one.
 
-{data.capitalize()}.
+The images are {data}.
 
 The table shows that each learns, not which is best: {minutes:g} minutes on a small machine that
 did {jobs} trainings at a time are little, and what computes more for a pixel gets fewer
@@ -260,7 +260,7 @@ all of it.
 This page is written by `python {command}`, where all
 settings are: L2 loss, Adam, the moving average of the weights.
 """
-    page.write_text(text, "utf-8")
+    page.write_text(wrap(text), "utf-8")
 
 
 def _figures(record: Record) -> tuple[str, str]:
