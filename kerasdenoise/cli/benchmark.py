@@ -15,6 +15,7 @@ from kerasdenoise.cli.target import check_target
 from kerasdenoise.cli.types import SizeType
 
 if TYPE_CHECKING:
+    from kerasdenoise.evaluation.comparison.model_files import ModelFiles
     from kerasdenoise.evaluation.comparison.subjects import Subject, Task
     from kerasdenoise.evaluation.noisy_sets import EightBit
     from kerasdenoise.zoo import ModelInfo
@@ -182,7 +183,7 @@ def _subjects(
     subjects = [of_files(files, task) for files in found]
     packages = ["ai-edge-litert", "numpy"]
     if peers:
-        subjects.append(of_files(other_networks.write_ffdnet(folder / "ffdnet"), task))
+        subjects.append(of_files(_write_ffdnet(folder / "ffdnet"), task))
         if other_networks.has_onnxruntime() and not info.takes_noise_level:
             other_networks.convert(info.litert_path, folder / "model.onnx")
             title = f"{info.litert_path.name} in onnxruntime"
@@ -194,6 +195,30 @@ def _subjects(
         subjects += [of_peer(peer, task) for peer in installed]
         packages += dict.fromkeys(peer.package for peer in installed)
     return subjects, {package: importlib.metadata.version(package) for package in packages}
+
+
+def _write_ffdnet(folder: Path) -> ModelFiles:
+    """Writes FFDNet's graph as a model of which only the speed is of use."""
+    from kerasdenoise.evaluation.comparison.model_files import ModelFiles
+    from kerasdenoise.evaluation.comparison.other_networks import FFDNET, build_ffdnet
+    from kerasdenoise.zoo import ModelInfo
+
+    network = build_ffdnet()
+    from kerasdenoise.export.litert import export_litert  # imports Keras, which is quiet by now
+
+    info = ModelInfo(
+        name="ffdnet",
+        folder=folder,
+        architecture="ffdnet",
+        summary=FFDNET,
+        channels=3,
+        stride=2,
+        radius=26,
+        takes_noise_level=True,
+    )
+    folder.mkdir()
+    export_litert(network, info.litert_path)
+    return ModelFiles(FFDNET, info, in_tiles=False)
 
 
 def _processor() -> str:

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.evaluation.comparison.model_files import ModelFiles
 from kerasdenoise.runtime import prepare_keras
-from kerasdenoise.zoo import ModelInfo
 
 if TYPE_CHECKING:
     import keras
@@ -40,26 +38,6 @@ def convert(source: Path, target: Path) -> None:
     if result.returncode or not target.is_file():
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ModelError(source, f"tf2onnx cannot convert it ({reason})")
-
-
-def write_ffdnet(folder: Path) -> ModelFiles:
-    """Writes FFDNet's graph as a model of which only the speed is of use."""
-    network = build_ffdnet()
-    from kerasdenoise.export.litert import export_litert  # imports Keras, which is quiet by now
-
-    info = ModelInfo(
-        name="ffdnet",
-        folder=folder,
-        architecture="ffdnet",
-        summary=FFDNET,
-        channels=3,
-        stride=2,
-        radius=26,
-        takes_noise_level=True,
-    )
-    folder.mkdir()
-    export_litert(network, info.litert_path)
-    return ModelFiles(FFDNET, info, in_tiles=False)
 
 
 def build_ffdnet(channels: int = 3) -> keras.Model:
