@@ -25,7 +25,7 @@ def noisy() -> np.ndarray:
 
 
 def _kill(layer: keras.layers.Layer, channels: list[int]) -> None:
-    kernel = np.array(layer.kernel)
+    kernel = keras.ops.convert_to_numpy(layer.kernel)
     kernel[..., channels] = -np.abs(kernel[..., channels])
     layer.kernel.assign(kernel)
 
@@ -91,7 +91,8 @@ def test_dead_channels_live_again_and_change_nothing_yet(network: keras.Model, n
     np.testing.assert_allclose(np.array(network(noisy)), before, atol=1e-6)
     answers = np.array(keras.Model(network.input, layer.output)(noisy))
     assert (answers > 0).mean(axis=(0, 1, 2)).min() > 0
-    assert not np.array(network.get_layer("encoder_0_0_conv2").kernel)[:, :, [0, 2]].any()
+    kernel = keras.ops.convert_to_numpy(network.get_layer("encoder_0_0_conv2").kernel)
+    assert not kernel[:, :, [0, 2]].any()
 
 
 def test_channels_that_live_in_one_batch_are_not_dead(network: keras.Model, noisy: np.ndarray):
@@ -118,4 +119,4 @@ def test_a_channel_that_its_bias_silences_lives_again(noisy: np.ndarray):
     first.bias.assign([0.5, -10, 0.5, 0.5])
     assert revive(network, [noisy])["first"] >= 1
     assert revive(network, [noisy]) == {}
-    assert np.array(first.bias).tolist()[1] == 0
+    assert keras.ops.convert_to_numpy(first.bias)[1] == 0
