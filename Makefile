@@ -9,7 +9,7 @@ TRAINING := .venv/.training
 TOOLS := .venv/.tools
 # A process on each core, with one thread each: more would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 .PHONY: denoise setup check test test-all bench quality pictures pack web clean
 

@@ -59,7 +59,7 @@ def test_a_flat_image_of_any_size_keeps_its_tone(denoiser: Denoiser, size: tuple
     denoised = denoiser.denoise_pixels(color)
     assert denoised.shape == color.shape
     assert np.abs(denoised - color).max() < 2 / 255
-    for level in (0, 2, 32, 128, 250, 255):
+    for level in (0, 32, 255):
         gray = np.full((*size, 3), level / 255, np.float32)
         assert np.abs(_shift(denoiser, gray)).max() < LOOSE
 
