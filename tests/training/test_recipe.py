@@ -17,6 +17,11 @@ from kerasdenoise.training.recipe import Recipe, parse_recipe, read_recipe
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
 
+def _says(words: str, message: str) -> bool:
+    """Whether a message has these words, with any others where there are three dots."""
+    return re.search(".*".join(map(re.escape, words.split(" ... "))), message) is not None
+
+
 def _refusal(kind: type[KerasDenoiseError], act: Callable[[], object]) -> str:
     with pytest.raises(kind) as caught:
         act()
@@ -71,54 +76,55 @@ def test_there_is_a_recipe():
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('name = "quick"', "name: is missing; see recipes/photo.toml"),
-        ("seed = 5", "seed: is missing"),
-        ('architecture = "unet"', "[model] architecture: is missing"),
-        ('train = ["train"]', "[data] train: is missing"),
-        ('license = "Made up"', "[data] license: is missing"),
-        ("steps = 6", "[optimization] steps: is missing"),
-        ('kind = "gaussian:0-55"', "[[noise]] kind: is missing"),
-        ('[[noise]]\nkind = "gaussian:0-55"', "[[noise]]: is missing; give at least one"),
+        ('name = "quick"', "name: ... missing; ... recipes/photo.toml"),
+        ("seed = 5", "seed: ... missing"),
+        ('architecture = "unet"', "[model] architecture: ... missing"),
+        ('train = ["train"]', "[data] train: ... missing"),
+        ('license = "Made up"', "[data] license: ... missing"),
+        ("steps = 6", "[optimization] steps: ... missing"),
+        ('kind = "gaussian:0-55"', "[[noise]] kind: ... missing"),
+        ('[[noise]]\nkind = "gaussian:0-55"', "[[noise]]: ... missing; ... one"),
     ],
 )
 def test_a_missing_entry_is_named(recipe_text: Callable[..., str], line: str, said: str):
     text = recipe_text()
     assert line in text
-    assert said in _refusal(RecipeError, lambda: parse_recipe(text.replace(line, ""), "a.toml"))
+    text = text.replace(line, "")
+    assert _says(said, _refusal(RecipeError, lambda: parse_recipe(text, "a.toml")))
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"seed": '"5"'}, "a.toml seed = '5': is not a whole number"),
-        ({"steps": "6.5"}, "a.toml [optimization] steps = 6.5: is not a whole number"),
-        ({"batch_size": "true"}, "a.toml [data] batch_size = True: is not a whole number"),
-        ({"batch_size": "4\naugment = 1"}, "a.toml [data] augment = 1: is not true or false"),
-        ({"train": '"train"'}, "a.toml [data] train = 'train': is not a list"),
-        ({"config": '"tiny"'}, "a.toml [model] config = 'tiny': is not a table"),
-        ({"ema_momentum": "false"}, "a.toml [optimization] ema_momentum = False: is not a number"),
-        ({"kind": "25"}, "a.toml [[noise]] kind = 25: is not a text"),
-        ({"train": "[1]"}, "a.toml [data] train: 1: is not a text"),
-        ({"batch_size": '4\nscales = [1.0, "a"]'}, "a.toml [data] scales: 'a': is not a number"),
+        ({"seed": '"5"'}, "a.toml seed = '5': ... whole number"),
+        ({"steps": "6.5"}, "a.toml [optimization] steps = 6.5: ... whole number"),
+        ({"batch_size": "true"}, "a.toml [data] batch_size = True: ... whole number"),
+        ({"batch_size": "4\naugment = 1"}, "a.toml [data] augment = 1: ... true or false"),
+        ({"train": '"train"'}, "a.toml [data] train = 'train': ... list"),
+        ({"config": '"tiny"'}, "a.toml [model] config = 'tiny': ... table"),
+        ({"ema_momentum": "false"}, "a.toml [optimization] ema_momentum = False: ... number"),
+        ({"kind": "25"}, "a.toml [[noise]] kind = 25: ... text"),
+        ({"train": "[1]"}, "a.toml [data] train: 1: ... text"),
+        ({"batch_size": '4\nscales = [1.0, "a"]'}, "a.toml [data] scales: 'a': ... number"),
         (
             {"architecture": '"unet"\npart_weights.border = 3'},
-            "[model] part_weights.border = 3: is not a text",
+            "[model] part_weights.border = 3: ... text",
         ),
-        ({"crop_size": "64\nnoises = [25]"}, "a.toml [validation] noises: 25: is not a text"),
+        ({"crop_size": "64\nnoises = [25]"}, "a.toml [validation] noises: 25: ... text"),
     ],
 )
 def test_a_value_of_another_kind_is_named(
     recipe_text: Callable[..., str], changes: dict[str, str], said: str
 ):
     text = recipe_text(**changes)
-    assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+    assert _says(said, _refusal(RecipeError, lambda: parse_recipe(text, "a.toml")))
 
 
 @pytest.mark.parametrize("option", ["net2wider", "reinitialize_dead_units"])
 def test_what_changes_a_trained_network_needs_one(recipe_text: Callable[..., str], option: str):
     text = recipe_text(architecture=f'"unet"\n{option} = true')
-    said = f"a.toml [model] {option}: needs a trained network to begin with; name its run"
-    assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+    said = f"a.toml [model] {option}: ... trained network ... run"
+    assert _says(said, _refusal(RecipeError, lambda: parse_recipe(text, "a.toml")))
 
 
 def test_a_whole_number_is_a_number(recipe_text: Callable[..., str]):
@@ -128,58 +134,58 @@ def test_a_whole_number_is_a_number(recipe_text: Callable[..., str]):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("seed = 5", "a.toml stepz: is unknown; known: name"),
-        ('architecture = "unet"', "a.toml [model] stepz: is unknown; known: architecture"),
-        ("patch_size = 32", "a.toml [data] stepz: is unknown"),
-        ('kind = "gaussian:0-55"', "a.toml [[noise]] stepz: is unknown; known: kind, share"),
-        ("steps = 6", "a.toml [optimization] stepz: is unknown; known: steps"),
-        ("crop_size = 64", "a.toml [validation] stepz: is unknown"),
+        ("seed = 5", "a.toml stepz: ... unknown; ... name"),
+        ('architecture = "unet"', "a.toml [model] stepz: ... unknown; ... architecture"),
+        ("patch_size = 32", "a.toml [data] stepz: ... unknown"),
+        ('kind = "gaussian:0-55"', "a.toml [[noise]] stepz: ... unknown; ... kind, share"),
+        ("steps = 6", "a.toml [optimization] stepz: ... unknown; ... steps"),
+        ("crop_size = 64", "a.toml [validation] stepz: ... unknown"),
     ],
 )
 def test_an_unknown_entry_is_named(recipe_text: Callable[..., str], line: str, said: str):
     text = recipe_text().replace(line, f"{line}\nstepz = 1")
-    assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+    assert _says(said, _refusal(RecipeError, lambda: parse_recipe(text, "a.toml")))
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"steps": "0"}, "a.toml [optimization] steps = 0: is out of range; give 1 or more"),
-        ({"steps": "-5"}, "steps = -5: is out of range"),
-        ({"interval": "0"}, "a.toml [validation] interval = 0: is out of range; give 1 or more"),
-        ({"images": "0"}, "images = 0: is out of range"),
-        ({"crop_size": "0"}, "crop_size = 0: is out of range"),
+        ({"steps": "0"}, "a.toml [optimization] steps = 0: ... range; ... 1"),
+        ({"steps": "-5"}, "steps = -5: ... range"),
+        ({"interval": "0"}, "a.toml [validation] interval = 0: ... range; ... 1"),
+        ({"images": "0"}, "images = 0: ... range"),
+        ({"crop_size": "0"}, "crop_size = 0: ... range"),
         (
             {"crop_size": "64\nnoises = []"},
-            "a.toml [validation] noises: is empty; give at least one",
+            "a.toml [validation] noises: ... empty; ... one",
         ),
-        ({"train": "[]"}, "a.toml [data] train: is empty"),
-        ({"validation": "[]"}, "a.toml [data] validation: is empty"),
-        ({"batch_size": "4\nscales = []"}, "a.toml [data] scales: is empty"),
-        ({"batch_size": "0"}, "a.toml [data] batch_size = 0: is out of range"),
-        ({"patch_size": "-16"}, "patch_size = -16: is out of range"),
-        ({"margin": "-8"}, "margin = -8: is out of range; give 0 or more"),
-        ({"batch_size": "4\nscales = [1.0, 0]"}, "scales = 0: is out of range; give above 0"),
-        ({"seed": "-1"}, "a.toml seed = -1: is out of range; give 0 or more, and no more than 4,"),
-        ({"seed": "5000000000"}, "seed = 5000000000: is out of range"),
+        ({"train": "[]"}, "a.toml [data] train: ... empty"),
+        ({"validation": "[]"}, "a.toml [data] validation: ... empty"),
+        ({"batch_size": "4\nscales = []"}, "a.toml [data] scales: ... empty"),
+        ({"batch_size": "0"}, "a.toml [data] batch_size = 0: ... range"),
+        ({"patch_size": "-16"}, "patch_size = -16: ... range"),
+        ({"margin": "-8"}, "margin = -8: ... range; ... 0"),
+        ({"batch_size": "4\nscales = [1.0, 0]"}, "scales = 0: ... range; ... 0"),
+        ({"seed": "-1"}, "a.toml seed = -1: ... range; ... 0 ... 4,"),
+        ({"seed": "5000000000"}, "seed = 5000000000: ... range"),
         (
             {"ema_momentum": "1.5"},
-            "ema_momentum = 1.5: is out of range; give 0 or more, and less than 1",
+            "ema_momentum = 1.5: ... range; ... 0 ... 1",
         ),
-        ({"ema_momentum": "nan"}, "ema_momentum = nan: is out of range"),
+        ({"ema_momentum": "nan"}, "ema_momentum = nan: ... range"),
         (
             {"warmup_steps": "3\nlearning_rate = -1.0"},
-            "learning_rate = -1.0: is out of range; give above 0",
+            "learning_rate = -1.0: ... range; ... 0",
         ),
-        ({"warmup_steps": "3\nlearning_rate = inf"}, "learning_rate = inf: is out of range"),
-        ({"warmup_steps": "3\nmomentum = 3"}, "momentum = 3: is out of range"),
-        ({"warmup_steps": "3\nmomentum = 1.0"}, "momentum = 1.0: is out of range"),
-        ({"warmup_steps": "3\ndecay_steps = -1"}, "decay_steps = -1: is out of range"),
-        ({"warmup_steps": "3\nweight_decay = -1"}, "weight_decay = -1: is out of range"),
-        ({"kind": '"gaussian:5"\nshare = 0'}, "a.toml [[noise]] share = 0: is out of range"),
-        ({"kind": '"gaussian:5"\nshare = nan'}, "share = nan: is out of range"),
-        ({"seed": "= 5"}, "a.toml: is not TOML"),
-        ({"seed": ""}, "a.toml: is not TOML"),
+        ({"warmup_steps": "3\nlearning_rate = inf"}, "learning_rate = inf: ... range"),
+        ({"warmup_steps": "3\nmomentum = 3"}, "momentum = 3: ... range"),
+        ({"warmup_steps": "3\nmomentum = 1.0"}, "momentum = 1.0: ... range"),
+        ({"warmup_steps": "3\ndecay_steps = -1"}, "decay_steps = -1: ... range"),
+        ({"warmup_steps": "3\nweight_decay = -1"}, "weight_decay = -1: ... range"),
+        ({"kind": '"gaussian:5"\nshare = 0'}, "a.toml [[noise]] share = 0: ... range"),
+        ({"kind": '"gaussian:5"\nshare = nan'}, "share = nan: ... range"),
+        ({"seed": "= 5"}, "a.toml: ... TOML"),
+        ({"seed": ""}, "a.toml: ... TOML"),
         ({"seed": "5\nmodel = 3"}, "a.toml"),
     ],
 )
@@ -187,7 +193,7 @@ def test_an_unusable_entry_is_refused(
     recipe_text: Callable[..., str], changes: dict[str, str], said: str
 ):
     text = recipe_text(**changes)
-    assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+    assert _says(said, _refusal(RecipeError, lambda: parse_recipe(text, "a.toml")))
 
 
 def test_a_section_that_is_no_table_is_refused(recipe_text: Callable[..., str]):
@@ -196,17 +202,16 @@ def test_a_section_that_is_no_table_is_refused(recipe_text: Callable[..., str]):
         .replace("[validation]", "[ignored]")
         .replace("seed = 5", "seed = 5\nvalidation = 1")
     )
-    assert "[validation]: is not a table" in _refusal(
-        RecipeError, lambda: parse_recipe(text, "a.toml")
-    )
+    refusal = _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+    assert _says("[validation]: ... table", refusal)
 
 
 @pytest.mark.parametrize("table", ["noise", "benchmark"])
 def test_tables_that_are_none_are_refused(recipe_text: Callable[..., str], table: str):
     text = recipe_text().replace('[[noise]]\nkind = "gaussian:0-55"\n', "")
     text = text.replace("seed = 5", f"seed = 5\n{table} = 3")
-    said = f"a.toml [[{table}]]: is not a table"
-    assert said in _refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))
+    said = f"a.toml [[{table}]]: ... table"
+    assert _says(said, _refusal(RecipeError, lambda: parse_recipe(text, "a.toml")))
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"], ids=["gone", "not text"])
@@ -221,29 +226,29 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"architecture": '"unett"'}, "unett: no such architecture; did you mean 'unet'?"),
-        ({"config": '{ preset = "huge" }'}, "unet preset 'huge': is unknown; known: tiny"),
-        ({"config": "{ preset = { a = 1 } }"}, "unet preset {'a': 1}: is unknown"),
-        ({"config": '{ preset = "tiny" }\ndtype = "foo"'}, "dtype 'foo': is unknown"),
+        ({"architecture": '"unett"'}, "unett: ... architecture; ... 'unet'"),
+        ({"config": '{ preset = "huge" }'}, "unet preset 'huge': ... unknown; ... tiny"),
+        ({"config": "{ preset = { a = 1 } }"}, "unet preset {'a': 1}: ... unknown"),
+        ({"config": '{ preset = "tiny" }\ndtype = "foo"'}, "dtype 'foo': ... unknown"),
         (
             {"config": '{ preset = "tiny", channels = 1 }', "kind": '"camera"'},
-            "noise 'camera': is of colors, of which a network of 1 channel(s) has none",
+            "noise 'camera': ... colors ... 1 channel",
         ),
         (
             {"config": '{ preset = "tiny", channels = 1 }', "crop_size": '64\nnoises = ["camera"]'},
-            "noise 'camera': is of colors",
+            "noise 'camera': ... colors",
         ),
         (
             {"kind": '"gaussian:5"\nshare = 0.01\n[[noise]]\nkind = "gaussian:9"'},
-            "noise 'gaussian:5': is given to no image: its share of 4 is too small",
+            "noise 'gaussian:5': ... share of 4",
         ),
-        ({"config": "{ depth = 3 }"}, "unet setting 'depth': is unknown; known: channels"),
-        ({"kind": '"gausian:25"'}, "gausian:25: no such kind of noise; did you mean 'gaussian'?"),
-        ({"kind": '"gaussian:many"'}, "gaussian:many: needs one number or a range"),
-        ({"warmup_steps": '3\nloss = "l3"'}, "loss 'l3': is unknown; known: l1, l2"),
+        ({"config": "{ depth = 3 }"}, "unet setting 'depth': ... unknown; ... channels"),
+        ({"kind": '"gausian:25"'}, "gausian:25: ... kind of noise; ... 'gaussian'"),
+        ({"kind": '"gaussian:many"'}, "gaussian:many: ... number ... range"),
+        ({"warmup_steps": '3\nloss = "l3"'}, "loss 'l3': ... unknown; ... l1, l2"),
         (
             {"warmup_steps": '3\nobjective = "magic"'},
-            "objective 'magic': is unknown; known: supervised",
+            "objective 'magic': ... unknown; ... supervised",
         ),
     ],
 )
@@ -251,7 +256,7 @@ def test_an_unknown_name_is_refused(
     recipe_text: Callable[..., str], changes: dict[str, str], said: str
 ):
     recipe = parse_recipe(recipe_text(**changes))
-    assert said in _refusal(KerasDenoiseError, lambda: build_task(recipe))
+    assert _says(said, _refusal(KerasDenoiseError, lambda: build_task(recipe)))
 
 
 class TestIdentity:
