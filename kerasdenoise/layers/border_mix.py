@@ -40,8 +40,12 @@ class BorderMix(keras.layers.Layer):
         """Gives the values."""
         border = keras.ops.stop_gradient(border)
         if self.hard and not training:
-            border = keras.ops.cast(border > 0.5, "float32")
+            border = keras.ops.cast(border > 0.5, border.dtype)
         return border * at_border + (1 - border) * elsewhere
+
+    def compute_output_shape(self, border_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of `border`."""
+        return border_shape
 
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""

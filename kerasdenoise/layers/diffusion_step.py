@@ -75,7 +75,7 @@ class DiffusionStep(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **options})
         _check(function, tau, argument, learn_tau, reaction)
         self.function = function
-        self.start = tau
+        self.tau = tau
         self.argument = argument
         self.learn_tau = learn_tau
         self.reaction = reaction
@@ -83,19 +83,19 @@ class DiffusionStep(keras.layers.Layer):
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Makes the trained numbers."""
         if self.learn_tau:
-            logit = _logit(self.start / LARGEST_STEP)
+            logit = _logit(self.tau / LARGEST_STEP)
             self._tau = self.add_weight((), keras.initializers.Constant(logit), name="tau")
         if self.reaction is not None:
-            logit = _logit(self.reaction / (1 / self.start - 4))
+            logit = _logit(self.reaction / (1 / self.tau - 4))
             self._alpha = self.add_weight((), keras.initializers.Constant(logit), name="alpha")
         self._channels = cast(int, shape[-1])
         self.built = True
 
     @property
-    def tau(self) -> Tensor:
-        """The time step."""
+    def time_step(self) -> Tensor:
+        """The time step as it is by now: `tau`, or what training has made of it."""
         if not self.learn_tau or not self.built:
-            return self.start
+            return self.tau
         return LARGEST_STEP * keras.ops.sigmoid(self._tau)
 
     @property
@@ -105,7 +105,7 @@ class DiffusionStep(keras.layers.Layer):
             return 0.0
         if not self.built:
             return self.reaction
-        return keras.ops.sigmoid(self._alpha) * (1 / self.tau - 4)
+        return keras.ops.sigmoid(self._alpha) * (1 / self.time_step - 4)
 
     def call(
         self,
@@ -125,9 +125,9 @@ class DiffusionStep(keras.layers.Layer):
         else:
             along = self._diffusivity(keras.ops.square(right), contrast)
             down = self._diffusivity(keras.ops.square(below), contrast)
-        change = self.tau * take_divergence(along * right, down * below)
+        change = self.time_step * take_divergence(along * right, down * below)
         if self.reaction is not None:
-            change = change - self.tau * self.alpha * (u - noisy)
+            change = change - self.time_step * self.alpha * (u - noisy)
         return u + (change if gate is None else gate * change)
 
     def mac_per_position(self) -> int:
@@ -138,12 +138,28 @@ class DiffusionStep(keras.layers.Layer):
             products += 2 * self._channels + (2 * self._channels if directional else 1)
         return products
 
+    def compute_output_shape(self, u_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of `u`."""
+        return u_shape
+
+    def compute_output_spec(
+        self,
+        u: Tensor,
+        contrast: Tensor | None = None,
+        coefficient: Tensor | None = None,
+        noisy: Tensor | None = None,
+        gate: Tensor | None = None,
+    ) -> keras.KerasTensor:
+        """Gives what `call` returns, as a symbol, and refuses what it refuses."""
+        self._require(contrast if self.function else coefficient, noisy)
+        return keras.KerasTensor(u.shape, self.compute_dtype)
+
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""
         return {
             **super().get_config(),
             "function": self.function,
-            "tau": self.start,
+            "tau": self.tau,
             "argument": self.argument,
             "learn_tau": self.learn_tau,
             "reaction": self.reaction,

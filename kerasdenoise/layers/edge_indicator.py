@@ -62,6 +62,7 @@ class EdgeIndicator(keras.layers.Layer):
                 width,
                 3,
                 padding="same",
+                data_format="channels_last",
                 activation="relu",
                 kernel_initializer="he_normal",
                 dtype=self.dtype_policy,
@@ -83,6 +84,7 @@ class EdgeIndicator(keras.layers.Layer):
                 1,
                 3,
                 padding="same",
+                data_format="channels_last",
                 kernel_initializer=keras.initializers.Constant(_GAIN / (9 * channels)),
                 bias_initializer=keras.initializers.Constant(_OFFSET),
                 dtype=self.dtype_policy,
@@ -100,6 +102,10 @@ class EdgeIndicator(keras.layers.Layer):
         for layer in self._hidden:
             x = layer(x)
         return softplus(self._last(x))
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of the indicator."""
+        return (*shape[:-1], 1)
 
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""

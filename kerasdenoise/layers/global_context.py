@@ -38,6 +38,10 @@ class GlobalContext(keras.layers.Layer):
         """Returns the value."""
         return value
 
+    def compute_output_shape(self, value_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of `value`."""
+        return value_shape
+
 
 def pass_context(layer: keras.layers.Layer, inputs: Tensor) -> Tensor:
     """Applies a layer that needs a statistic of the whole image, with that marked.

@@ -47,6 +47,19 @@ class GlobalMaximum(keras.layers.Layer):
             return context, keras.ops.multiply(context, _WEIGHT)
         return keras.ops.maximum(context, self.floor)
 
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of the maximum."""
+        return (shape[0], 1, 1, shape[-1])
+
+    def compute_output_spec(
+        self, inputs: Tensor, summarize: bool = False, context: Tensor | None = None
+    ) -> keras.KerasTensor | tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Gives what `call` returns, as symbols."""
+        maximum = keras.KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
+        if not summarize:
+            return maximum
+        return maximum, keras.KerasTensor(maximum.shape, maximum.dtype)
+
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""
         return {**super().get_config(), "floor": self.floor}

@@ -50,6 +50,7 @@ class ImageRegressor(keras.layers.Layer):
                 3,
                 strides=2,
                 padding="same",
+                data_format="channels_last",
                 use_bias=False,
                 kernel_initializer="he_normal",
                 dtype=self.dtype_policy,
@@ -95,6 +96,26 @@ class ImageRegressor(keras.layers.Layer):
             context, _ = self._summarize(inputs, training)
         start = keras.ops.convert_to_tensor(self._offsets, "float32")
         return keras.ops.reshape(start + self._read(context), (-1, 1, 1, len(self.start)))
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of the numbers."""
+        return (shape[0], 1, 1, len(self.start))
+
+    def compute_output_spec(
+        self,
+        inputs: Tensor,
+        summarize: bool = False,
+        context: Tensor | None = None,
+        training: bool | None = None,
+    ) -> keras.KerasTensor | tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Gives what `call` returns, as symbols."""
+        if not summarize:
+            return keras.KerasTensor(self.compute_output_shape(inputs.shape), "float32")
+        batch = inputs.shape[0]
+        return (
+            keras.KerasTensor((batch, self.widths[-1]), "float32"),
+            keras.KerasTensor((batch, 1), "float32"),
+        )
 
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""

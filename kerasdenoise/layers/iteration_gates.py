@@ -83,9 +83,13 @@ class IterationGates(keras.layers.Layer):
 
     def call(self, noise_level: Tensor) -> Tensor:
         """Gives the gates."""
-        centers = keras.ops.arange(self.steps, dtype="float32") + 0.5
+        centers = keras.ops.arange(self.steps, dtype=noise_level.dtype) + 0.5
         margin = self.count(noise_level) - keras.ops.reshape(centers, (1, 1, 1, self.steps))
         return keras.ops.sigmoid(keras.ops.exp(self._log_kappa) * margin)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of the gates."""
+        return (*shape[:-1], self.steps)
 
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""

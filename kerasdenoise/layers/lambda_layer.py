@@ -212,10 +212,9 @@ class LambdaLayer(keras.layers.Layer):
         )
         # Sums over each head's share, as a convolution: LiteRT's sums are slow on short axes.
         ones = np.kron(np.eye(heads), np.ones((extended, 1)))
-        result = keras.ops.conv(
+        result = _convolve(
             keras.ops.reshape(products, (-1, height, width, heads * extended)),
             keras.ops.convert_to_tensor(ones.reshape(1, 1, -1, heads), self.compute_dtype),
-            padding="same",
         )
         result = keras.ops.reshape(result, (batch, self._head_channels, height * width, heads))
         result = keras.ops.transpose(result, (0, 2, 3, 1))
@@ -246,6 +245,26 @@ class LambdaLayer(keras.layers.Layer):
         projections = self._channels * (self.heads * depth + intra * depth + intra * wide)
         lambdas = depth * intra * wide * (1 + self._side**2)
         return projections + lambdas + self.heads * depth * wide
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of the result."""
+        return (*input_shape[:-1], self.out_channels)
+
+    def compute_output_spec(
+        self,
+        inputs: Tensor,
+        context: Tensor | None = None,
+        summarize: bool = False,
+        training: bool | None = None,
+    ) -> keras.KerasTensor | tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Gives what `call` returns, as symbols."""
+        if not summarize:
+            return keras.KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
+        keys = (inputs.shape[0], self.intra_depth, self.key_depth)
+        return (
+            keras.KerasTensor((*keys, self._head_channels), "float32"),
+            keras.KerasTensor((*keys, 1), "float32"),
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Gives the arguments that the layer was made with."""
@@ -318,7 +337,11 @@ class _NormalizedProjection(keras.layers.Layer):
 def _project(inputs: Tensor, matrix: Tensor) -> Tensor:
     """Multiplies each pixel, with a one appended, with a matrix (channels + 1, filters)."""
     kernel = keras.ops.expand_dims(keras.ops.expand_dims(matrix[:-1], 0), 0)
-    return keras.ops.conv(inputs, kernel, padding="same") + matrix[-1]
+    return _convolve(inputs, kernel) + matrix[-1]
+
+
+def _convolve(inputs: Tensor, kernel: Tensor) -> Tensor:
+    return keras.ops.conv(inputs, kernel, padding="same", data_format="channels_last")
 
 
 def _correlate(inputs: Tensor, kernel: Tensor) -> Tensor:
@@ -330,12 +353,12 @@ def _correlate(inputs: Tensor, kernel: Tensor) -> Tensor:
     """
     side, _, channels, filters = kernel.shape
     if channels >= _FEW_INPUTS or side == 1:
-        return keras.ops.conv(inputs, kernel, padding="same")
+        return _convolve(inputs, kernel)
     row = np.eye(side * channels).reshape(1, side, channels, side * channels)
     row = keras.ops.convert_to_tensor(row, inputs.dtype)
-    gathered = keras.ops.conv(inputs, row, padding="same")
+    gathered = _convolve(inputs, row)
     column = keras.ops.reshape(kernel, (side, 1, side * channels, filters))
-    return keras.ops.conv(gathered, column, padding="same")
+    return _convolve(gathered, column)
 
 
 def _uniform(channels: int) -> keras.initializers.Initializer:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
-# A backend's tensor. Keras defines no public type for it.
-Tensor = Any
+from kerasdenoise.layers.global_context import Tensor
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")
@@ -29,3 +26,7 @@ class NoiseLevel(keras.layers.Layer):
     def call(self, level: Tensor) -> Tensor:
         """Returns the level."""
         return level
+
+    def compute_output_shape(self, level_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of `level`."""
+        return level_shape

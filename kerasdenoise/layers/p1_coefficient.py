@@ -128,7 +128,7 @@ class P1Coefficient(keras.layers.Layer):
         coefficient = lefts[0]
         for i, (left, right) in enumerate(zip(lefts, rights, strict=True)):
             if i and not self.continuous:
-                beyond = ops.cast(place >= i, "float32")
+                beyond = ops.cast(place >= i, place.dtype)
                 coefficient = coefficient + (left - rights[i - 1]) * beyond
             coefficient = coefficient + (right - left) * ops.clip(place - i, 0.0, 1.0)
         return coefficient
@@ -137,6 +137,12 @@ class P1Coefficient(keras.layers.Layer):
         """Counts the multiplications for each pixel: its place, and one for each piece."""
         jumps = 0 if self.continuous else self.pieces - 1
         return 1 + self.pieces + jumps
+
+    def compute_output_shape(
+        self, indicator_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Gives the shape of `indicator`."""
+        return indicator_shape
 
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""

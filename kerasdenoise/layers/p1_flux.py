@@ -77,6 +77,10 @@ class P1Flux(keras.layers.Layer):
         """Counts the multiplications for each pixel: one for each knot and filter."""
         return int(np.prod(self.values.shape))
 
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of `responses`."""
+        return shape
+
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""
         return {**super().get_config(), "pieces": self.pieces, "reach": self.reach}

@@ -86,13 +86,17 @@ class PeronaMalikFlux(keras.layers.Layer):
         measures = self._size * (self._size if self.coupled else 1) * self.terms
         return 2 * self._size + measures
 
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of `responses`."""
+        return shape
+
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""
         return {**super().get_config(), "terms": self.terms, "coupled": self.coupled}
 
     def _measure(self, squares: Tensor, shares: Tensor) -> Tensor:
         if self.coupled:
-            return keras.ops.conv(squares, shares, padding="same")
+            return keras.ops.conv(squares, shares, padding="same", data_format="channels_last")
         return squares * shares
 
     def _add(self, name: str, start: np.ndarray) -> Any:

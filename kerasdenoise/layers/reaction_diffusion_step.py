@@ -83,8 +83,7 @@ class ReactionDiffusionStep(keras.layers.Layer):
             lambda shape, dtype=None: keras.ops.convert_to_tensor(start, dtype),
             name="kernel",
         )
-        if not self.flux.built:  # it is, where a saved network is loaded
-            self.flux.build((*shape[:-1], self.filters))
+        self.flux.build((*shape[:-1], self.filters))
         if self.reaction is not None:
             self._alpha = self.add_weight(
                 (), keras.initializers.Constant(self.reaction), name="alpha"
@@ -104,12 +103,12 @@ class ReactionDiffusionStep(keras.layers.Layer):
         wide = _replicate(u, self.size // 2)
         if isinstance(contrast, float):
             # The kernels take it in, at no cost for each pixel.
-            fluxes = self.flux(ops.conv(wide, kernel / contrast, padding="valid"))
+            fluxes = ops.cast(self.flux(_convolve(wide, kernel / contrast, "valid")), u.dtype)
             adjoint = adjoint * contrast
         else:
-            responses = ops.conv(wide, kernel, padding="valid")
-            fluxes = self.flux(responses / contrast) * contrast
-        u_next = u - ops.conv(fluxes, adjoint, padding="same")
+            responses = _convolve(wide, kernel, "valid")
+            fluxes = ops.cast(self.flux(responses / contrast), u.dtype) * contrast
+        u_next = u - _convolve(fluxes, adjoint, "same")
         if self.reaction is not None:
             u_next = u_next - self._alpha * (u - noisy)
         return u_next
@@ -118,6 +117,17 @@ class ReactionDiffusionStep(keras.layers.Layer):
         """Counts the multiplications for each pixel: with the filters, twice, and in the flux."""
         filters = self.size**2 * self._channels * self.filters
         return 2 * filters + self.flux.mac_per_position()
+
+    def compute_output_shape(self, u_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of `u`."""
+        return u_shape
+
+    def compute_output_spec(
+        self, u: Tensor, contrast: Tensor | float | None = None, noisy: Tensor | None = None
+    ) -> keras.KerasTensor:
+        """Gives what `call` returns, as a symbol, and refuses what it refuses."""
+        self._require(contrast, noisy)
+        return keras.KerasTensor(u.shape, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""
@@ -133,7 +143,9 @@ class ReactionDiffusionStep(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ReactionDiffusionStep:
         """Makes the layer, and the flux in it."""
-        return cls(**{**config, "flux": keras.saving.deserialize_keras_object(config["flux"])})
+        # Not built yet: its weights get their paths from this layer's `build`.
+        flux = {key: value for key, value in config["flux"].items() if key != "build_config"}
+        return cls(**{**config, "flux": keras.saving.deserialize_keras_object(flux)})
 
     def _require(self, contrast: Tensor | float | None, noisy: Tensor | None) -> None:
         # Keras would turn an error of another signature into one of its own.
@@ -141,6 +153,10 @@ class ReactionDiffusionStep(keras.layers.Layer):
             raise TypeError(f"{self.name}: called without contrast; give contrast=...")
         if self.reaction is not None and noisy is None:
             raise TypeError(f"{self.name}: a reaction needs the noisy image; give noisy=...")
+
+
+def _convolve(image: Tensor, kernel: Tensor, padding: str) -> Tensor:
+    return keras.ops.conv(image, kernel, padding=padding, data_format="channels_last")
 
 
 def _replicate(image: Tensor, margin: int) -> Tensor:

@@ -44,6 +44,10 @@ class SharedValues(keras.layers.Layer):
         """Gives the numbers."""
         return keras.ops.reshape(self.values, (1, 1, 1, len(self.start)))
 
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Gives the shape of the numbers."""
+        return (1, 1, 1, len(self.start))
+
     def get_config(self) -> dict[str, Any]:
         """What the layer is made of."""
         return {**super().get_config(), "start": self.start, "learned": self.learned}

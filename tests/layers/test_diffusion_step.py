@@ -239,7 +239,7 @@ def test_a_config_makes_an_equal_step():
 
 def test_step_and_reaction_are_known_before_and_after_it_is_built():
     layer = DiffusionStep(learn_tau=True, tau=0.15, reaction=0.4)
-    assert (layer.tau, layer.alpha) == (0.15, 0.4)
+    assert (layer.time_step, layer.alpha) == (0.15, 0.4)
     layer.build((None, None, None, 1))
-    assert float(layer.tau) == pytest.approx(0.15)
+    assert float(layer.time_step) == pytest.approx(0.15)
     assert float(layer.alpha) == pytest.approx(0.4)
