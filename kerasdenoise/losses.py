@@ -1,4 +1,9 @@
-"""Losses between images, by the names that recipes use."""
+"""Losses between images, by the names that recipes use.
+
+Each is a function of clean and denoised images that gives one number for each image. Keras takes
+them as they are, as in `model.compile(loss=losses.charbonnier)`, and finds them again, by the names
+that they are registered under, in the file of a model.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +23,19 @@ _PSNR_EPSILON = 1e-6
 _LOG_10 = 2.302585093
 
 
+@keras.saving.register_keras_serializable("kerasdenoise")
 def l1(target: Any, denoised: Any) -> Any:
     """Mean absolute difference of each image (batch, height, width, channels)."""
     return keras.ops.mean(keras.ops.abs(target - denoised), axis=(1, 2, 3))
 
 
+@keras.saving.register_keras_serializable("kerasdenoise")
 def l2(target: Any, denoised: Any) -> Any:
     """Mean squared difference of each image (batch, height, width, channels)."""
     return keras.ops.mean(keras.ops.square(target - denoised), axis=(1, 2, 3))
 
 
+@keras.saving.register_keras_serializable("kerasdenoise")
 def charbonnier(target: Any, denoised: Any) -> Any:
     """Mean of `sqrt(d * d + 1e-6)` of each image (batch, height, width, channels).
 
@@ -38,6 +46,7 @@ def charbonnier(target: Any, denoised: Any) -> Any:
     return keras.ops.mean(keras.ops.sqrt(squared + _CHARBONNIER_EPSILON**2), axis=(1, 2, 3))
 
 
+@keras.saving.register_keras_serializable("kerasdenoise")
 def psnr(target: Any, denoised: Any) -> Any:
     """Minus the PSNR in dB, divided by 100, of each image (batch, height, width, channels).
 
@@ -49,6 +58,7 @@ def psnr(target: Any, denoised: Any) -> Any:
     return keras.ops.log(error) * (0.1 / _LOG_10)
 
 
+@keras.saving.register_keras_serializable("kerasdenoise")
 def bce(target: Any, denoised: Any) -> Any:
     """Mean binary cross-entropy of each image (batch, height, width, channels).
 
@@ -59,6 +69,7 @@ def bce(target: Any, denoised: Any) -> Any:
     return keras.ops.mean(_cross_entropy(target, denoised), axis=(1, 2, 3))
 
 
+@keras.saving.register_keras_serializable("kerasdenoise")
 def balanced_bce(target: Any, denoised: Any) -> Any:
     """Binary cross-entropy of maps, in which ones count as much as zeros, however few they are.
 

@@ -1,4 +1,4 @@
-"""Image quality against a clean reference, in NumPy alone."""
+"""Image quality of NumPy arrays, without Keras."""
 
 from __future__ import annotations
 
@@ -80,6 +80,13 @@ def ssim(clean: np.ndarray, denoised: np.ndarray, *, peak: float = 1.0) -> float
     return float(np.mean(similarity))
 
 
+def gaussian_window() -> np.ndarray:
+    """The weights of SSIM's window along one side, (11,), of sum 1."""
+    offsets = np.arange(WINDOW) - WINDOW // 2
+    weights = np.exp(-0.5 * (offsets / _SIGMA) ** 2)
+    return weights / weights.sum()
+
+
 def _check(clean: np.ndarray, denoised: np.ndarray) -> None:
     if clean.shape != denoised.shape:
         raise ValueError(f"images differ in shape: {clean.shape} and {denoised.shape}")
@@ -87,9 +94,7 @@ def _check(clean: np.ndarray, denoised: np.ndarray) -> None:
 
 def _blur(image: np.ndarray) -> np.ndarray:
     """Averages with the Gaussian window, along rows and then columns, where it fits."""
-    offsets = np.arange(WINDOW) - WINDOW // 2
-    weights = np.exp(-0.5 * (offsets / _SIGMA) ** 2)
-    weights /= weights.sum()
+    weights = gaussian_window()
     for axis in (0, 1):
         windows = np.lib.stride_tricks.sliding_window_view(image, WINDOW, axis=axis)
         image = windows @ weights
