@@ -16,12 +16,10 @@ import numpy as np
 
 from kerasdenoise.errors import UsageError
 
-# Edge of the largest interior that "auto" chooses, where tiles are square. A 1024-pixel
-# interior keeps a small network's activations at a few hundred MB, and a halo of 72 pixels
-# then costs 30 % of extra work.
-AUTO_INTERIOR = 1024
-# What "auto" lets a tile take of memory, so that the whole stays below 1.5 GB on a photo of 24
-# megapixels, of which the pixels before and after take 0.6.
+# Edge of the largest interior that "auto" chooses, where tiles are square: `photo` has a halo of
+# 160 pixels, which costs 72 % of extra work around 1024 pixels, and 34 % around 2048.
+AUTO_INTERIOR = 2048
+# What "auto" lets a tile take of memory, unless more is known to be free.
 AUTO_BYTES = 640_000_000
 # Edge of a part that statistics are taken from. A model that takes much memory for a pixel says
 # less; it is no one's choice, so that the result does not depend on the tiles.
@@ -81,6 +79,7 @@ def tile_grid(
     stride: int,
     bytes_per_pixel: int = 1,
     max_memory: int | None = None,
+    auto_bytes: int = AUTO_BYTES,
 ) -> TileGrid:
     """Lays tiles of one size over an image.
 
@@ -93,8 +92,9 @@ def tile_grid(
         radius: How far the model sees, in pixels.
         stride: What the model wants tile edges to be a multiple of.
         bytes_per_pixel: What the model takes of memory for each pixel of a tile.
-        max_memory: Bytes that a tile may take. If None, `AUTO_BYTES` for "auto", unless the
+        max_memory: Bytes that a tile may take. If None, `auto_bytes` for "auto", unless the
             smallest tile takes more, and no limit for a given edge.
+        auto_bytes: What "auto" lets a tile take where no limit is given.
 
     Returns:
         The grid. Tiles are no larger than the image and its halo need, and equal-sized.
@@ -111,7 +111,7 @@ def tile_grid(
             f"give {smallest} bytes or more",
         )
     if tile == "auto":
-        affordable = (AUTO_BYTES if max_memory is None else max_memory) // bytes_per_pixel
+        affordable = (auto_bytes if max_memory is None else max_memory) // bytes_per_pixel
         interior = _auto_interior(height, width, halo, stride, affordable)
     else:
         edge = tile if max_memory is None else min(tile, isqrt(max_memory // bytes_per_pixel))

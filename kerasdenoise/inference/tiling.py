@@ -11,14 +11,21 @@ import numpy as np
 from kerasdenoise.errors import InputError
 from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.inference.engines import TileError
-from kerasdenoise.inference.tiles import Tile, TileGrid, halve, reflect, tile_grid
+from kerasdenoise.inference.tiles import AUTO_BYTES, Tile, TileGrid, halve, reflect, tile_grid
 from kerasdenoise.inference.tone import REACH, tile_stride
+from kerasdenoise.runtime import free_memory
 from kerasdenoise.zoo import ModelInfo
 
 # Bytes for each pixel of a tile that are taken beside the model: several float32 pictures.
 _BESIDE = 80
 # What looking for detail takes besides.
 _MIXING_BYTES = 80
+
+# Larger tiles waste less on their halos. Where memory is free, a tile takes up to this share of it,
+# and a tile and a picture of 8 bits, before and after, together no more than these bytes, so that
+# with all else a process stays below 2 GB.
+_FREE_SHARE = 1 / 6
+_TOGETHER = 1_600_000_000
 
 
 class Tiling:
@@ -39,6 +46,8 @@ class Tiling:
         self._info = info
         self._tile: int | Literal["auto"] = tile
         self._max_memory = max_memory
+        # Asked once: a grid must not change between two calls.
+        self._spare = int((free_memory() or 0) * _FREE_SHARE)
         # What keeps the tone sees further than the model, and has a grid of its own.
         self._radius = info.radius + (REACH if info.keeps_tone else 0)
         self._stride = tile_stride(info.stride, keeps_tone=info.keeps_tone)
@@ -64,6 +73,7 @@ class Tiling:
             stride=self._stride,
             bytes_per_pixel=self._bytes(margin),
             max_memory=self._max_memory,
+            auto_bytes=max(AUTO_BYTES, min(self._spare, _TOGETHER - 6 * height * width)),
         )
 
     def run(

@@ -5,14 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kerasdenoise.errors import InputError, ModelError, UsageError
+from kerasdenoise.inference import tiling
 from kerasdenoise.inference.denoiser import Denoiser, denoise
 from kerasdenoise.inference.engines import LiteRTEngine, TileError
+from kerasdenoise.inference.tiles import AUTO_BYTES
+from kerasdenoise.inference.tiling import Tiling
+from kerasdenoise.zoo import find_model
 
 pytestmark = pytest.mark.usefixtures("models")
 
@@ -147,10 +152,34 @@ def test_integers_are_floats_for_one_tile_at_a_time(monkeypatch: pytest.MonkeyPa
     import tracemalloc
 
     noisy = np.zeros((4000, 4000, 3), np.uint8)
-    denoiser = Denoiser()
+    denoiser = Denoiser(tile=1024)
     monkeypatch.setattr(denoiser._network, "denoise", lambda noisy, *_: noisy)
     tracemalloc.start()
     denoiser(noisy)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < noisy.nbytes + 90_000_000
+
+
+@pytest.mark.parametrize(("free", "larger"), [(None, False), (2 * 10**9, False), (10**11, True)])
+def test_tiles_are_larger_where_memory_is_free(
+    free: int | None, larger: bool, monkeypatch: pytest.MonkeyPatch
+):
+    def areas(height: int, width: int) -> int:
+        grid = Tiling(info, "auto", None).grid(height, width)
+        return grid.tile_size[0] * grid.tile_size[1] * info.bytes_per_pixel
+
+    info = replace(find_model("tiny"), bytes_per_pixel=400)
+    monkeypatch.setattr(tiling, "free_memory", lambda: free)
+    assert (areas(3000, 4000) > AUTO_BYTES) is larger
+    # Of a panorama, the picture itself takes what tiles of smaller ones may.
+    assert areas(20_000, 10_000) <= AUTO_BYTES
+
+
+def test_a_grid_does_not_change_with_what_others_take(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tiling, "free_memory", lambda: 10**11)
+    info = replace(find_model("tiny"), bytes_per_pixel=400)
+    cut = Tiling(info, "auto", None)
+    before = cut.grid(3000, 4000)
+    monkeypatch.setattr(tiling, "free_memory", lambda: 10**9)
+    assert cut.grid(3000, 4000) == before
