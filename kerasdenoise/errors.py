@@ -1,4 +1,4 @@
-"""The one family of errors that people see: what was given, what is wrong, what to do."""
+"""Errors for users: what was given, what is wrong, what to do."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import textwrap
 
 
 class KerasDenoiseError(Exception):
-    """An error that a user can act on.
+    """An error that users can act on.
 
     The command line prints it as one line, `subject: cause; remedy`, and exits with
-    `exit_code`; a traceback is shown only on request.
+    `exit_code`. A traceback is shown only on request.
 
     Args:
-        subject: What was given: a file, a model's name, an option.
+        subject: What was given: a file, a model name, an option.
         cause: What is wrong with it.
-        remedy: What to do about it; may be empty where nothing can be done.
+        remedy: What to do about it; empty if nothing can be done.
     """
 
     exit_code = 1
@@ -28,28 +28,28 @@ class KerasDenoiseError(Exception):
 
 
 def describe_unexpected(error: BaseException) -> str:
-    """Says in one line of at most 300 letters what nobody foresaw; some hold whole pictures."""
+    """Describes an unexpected error in one line, cut to 300 characters."""
     text = textwrap.shorten(str(error), 300, placeholder="...") or "no message"
     return f"{type(error).__name__}: {text}"
 
 
 class InputError(KerasDenoiseError):
-    """An input that cannot be read; other inputs are still processed."""
+    """An input that cannot be read. Other inputs are still processed."""
 
 
 class OutputError(KerasDenoiseError):
-    """A result that cannot be written; nothing half-written is left behind."""
+    """A result that cannot be written. No partial file is left behind."""
 
 
 class UsageError(KerasDenoiseError):
-    """A request that is refused before any work is done."""
+    """A request that is rejected before any work is done."""
 
     exit_code = 2
 
 
 class ModelError(UsageError):
-    """A model that is unknown, incomplete or not the file that was recorded."""
+    """A model that is unknown, incomplete or differs from its recorded files."""
 
 
 class RecipeError(UsageError):
-    """A training recipe that cannot be followed."""
+    """An invalid training recipe."""

@@ -21,7 +21,7 @@ def test_an_unexpected_error_prints_one_short_line(
         cli.main()
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("kerasdenoise: unexpected ValueError: cannot take [")
-    assert line.endswith("run it again with -vv and report what it prints")
+    assert line.endswith("run it again with -vv and report the output")
     assert len(line) < 450
 
 

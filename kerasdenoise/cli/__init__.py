@@ -1,4 +1,4 @@
-"""The command line: one command a file, imported when it is asked for."""
+"""The command line: one file per command, imported on demand."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from kerasdenoise._version import __version__
 from kerasdenoise.cli.report import Report, print_error
 from kerasdenoise.errors import KerasDenoiseError, describe_unexpected
 
-# The module of each command, and what `--help` says of it without importing it.
+# Each command's module, and its summary in `--help`, which imports none of them.
 COMMANDS = {
     "denoise": "Remove noise from photos.",
-    "models": "List, show and verify the saved models.",
-    "train": "Train a model by a recipe.",
+    "models": "List, show and verify saved models.",
+    "train": "Train a model from a recipe.",
     "tune": "Search for the best settings of an architecture.",
-    "export": "Turn a training run into a saved model, or that into files.",
-    "reproduce": "Do the experiments of a paper again.",
+    "export": "Export a training run or a saved model.",
+    "reproduce": "Repeat the experiments of a paper.",
     "evaluate": "Measure a model on a folder of images.",
-    "benchmark": "Compare the speed of a model's files, and of others.",
-    "compare": "Put pictures side by side and measure them.",
+    "benchmark": "Compare a model's speed with other denoisers.",
+    "compare": "Compare two images side by side.",
     "noise": "Add noise to an image.",
-    "info": "Say what photos are, and how noisy they look.",
-    "app": "Denoise photos on a page in the browser.",
+    "info": "Show format, camera and estimated noise.",
+    "app": "Denoise photos in your browser.",
 }
 
-# In what order `--help` lists them, and under which titles.
+# The order and the titles in `--help`.
 SECTIONS = {
     "Photos": ("denoise", "info", "compare", "noise", "app"),
     "Models": ("models", "evaluate", "benchmark"),
@@ -48,12 +48,11 @@ class LazyGroup(click.Group):
     """A group whose commands are modules of a package.
 
     Args:
-        package: The package; each module holds a click command named `command`.
-        summaries: The modules' names and their commands' short help, so that listing the
-            commands imports none of them.
-        sections: The modules' names by the titles under which the help lists them; those that
-            are in none of them come last.
-        **attrs: What `click.Group` takes.
+        package: The package. Each module defines a click command named `command`.
+        summaries: Module names and their commands' short help. Listing the commands imports
+            none of them.
+        sections: Module names by their title in the help. Modules without a title come last.
+        **attrs: Arguments of `click.Group`.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class LazyGroup(click.Group):
         sections: Mapping[str, Sequence[str]] | None = None,
         **attrs: Any,
     ) -> None:
-        # These stand for the commands wherever only names and summaries are asked for:
+        # These replace the commands where only names and summaries are needed:
         # in the help, in shell completion and in "did you mean".
         stand_ins = {
             name: click.Command(name, short_help=summary) for name, summary in summaries.items()
@@ -76,7 +75,7 @@ class LazyGroup(click.Group):
         self._sections = {**(sections or {}), "Commands": rest}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands' names, in the order in which they were given."""
+        """The command names, in their given order."""
         return list(self.commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -104,14 +103,18 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="kerasdenoise")
 def group() -> None:
-    """Remove noise from photographs, and build the networks that do it."""
+    """Remove noise from photos, and train the networks that do it.
+
+    \b
+        kerasdenoise denoise photo.jpg    writes photo_denoised.jpg
+    """  # noqa: D301 (\b keeps the lines after it as they are)
 
 
 def main() -> NoReturn:
-    """Runs the command line and exits: 0 done, 1 failed, 2 refused, 130 interrupted."""
+    """Runs the command line and exits: 0 done, 1 failed, 2 rejected, 130 interrupted."""
     report = Report()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a letter is no reason to fail.
+        # Do not fail because a terminal cannot show a character.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = group.main(prog_name="kerasdenoise", obj=report, standalone_mode=False)
@@ -133,22 +136,22 @@ def main() -> NoReturn:
     except Exception as error:
         report.traceback(error)
         code = 1
-        # Files have errors of their own, and names.
+        # Errors about files have a file name, and their own messages.
         if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
             _drop_output()
             print_error(f"standard output: cannot be written ({error.strerror}); free some space")
-        elif isinstance(error, BrokenPipeError):  # whoever read it has gone away
+        elif isinstance(error, BrokenPipeError):  # the reader has closed it
             _drop_output()
         else:
             print_error(
                 f"unexpected {describe_unexpected(error)}; "
-                "run it again with -vv and report what it prints"
+                "run it again with -vv and report the output"
             )
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _drop_output() -> None:
-    """Lets what is still to be written to standard output go nowhere, without another error."""
+    """Discards what is left for standard output, without another error."""
     with open(os.devnull, "wb") as null:  # noqa: PTH123
         os.dup2(null.fileno(), 1)
 

@@ -1,4 +1,4 @@
-"""`kerasdenoise app`: a page in the browser that denoises photos on this machine."""
+"""`kerasdenoise app`: a web page that denoises photos on this computer."""
 
 from __future__ import annotations
 
@@ -10,30 +10,34 @@ from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.errors import UsageError
 
 
-@click.command("app", short_help="Denoise photos on a page in the browser.")
+@click.command("app", short_help="Denoise photos in your browser.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
-    help="Where the page is served; any port that is free by default.",
+    help="Port of the page; 0 is any free port.  [default: 0]",
+    metavar="N",
 )
-@click.option("-m", "--model", help="Saved model, by name or by the path of its folder.")
-@click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
+@click.option("-m", "--model", help="A saved model's name or folder.")
+@click.option("--open", "opens", is_flag=True, help="Open the page in your browser.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Serve nothing; write the page to a new folder, from which any web server can.",
+    help="Write the page to a new folder for any web server, and serve nothing.",
 )
 @verbose_option
 def command(port: int, model: str | None, opens: bool, output: Path | None) -> None:
-    """Denoise photos on a page in the browser.
+    """Denoise photos in your browser.
 
-    The page is served to this machine alone. The browser does the work: no photo leaves it, and
-    nothing is written but what you save.
-    """
+    \b
+        kerasdenoise app --open
+
+    The page is served to this computer only. Your browser does the work: photos never leave it,
+    and only what you save is written.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     if output is not None and (port or opens):
-        raise UsageError("--output", "serves no page", "leave out --port and --open")
+        raise UsageError("--output", "serves no page", "remove --port and --open")
     from kerasdenoise.web.page import collect_page, write_page
     from kerasdenoise.web.server import HOST, serve_page
     from kerasdenoise.zoo import default_model, find_model
@@ -41,7 +45,7 @@ def command(port: int, model: str | None, opens: bool, output: Path | None) -> N
     info = find_model(default_model() if model is None else model)
     if output is not None:
         write_page(collect_page(info), output)
-        say(f"{output}: written, with the model {info.name}")
+        say(f"{output}: written, with model {info.name}")
         return
     with serve_page(collect_page(info), port) as server:
         address = f"http://{HOST}:{server.server_port}/"

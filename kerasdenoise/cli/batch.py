@@ -1,4 +1,4 @@
-"""Denoising many photos: one failing never stops the others, and the end says which."""
+"""Denoises many photos. If one fails, the others continue, and the summary lists failures."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from kerasdenoise.images.plan import Job, Plan
 from kerasdenoise.images.store import check_name
 
 AHEAD_PIXELS = 48_000_000
-"""With this limit 2 GB of memory are enough for photos of 24 megapixels and 16 bits, read ahead,
-and for twice as many megapixels of 8 bits."""
+"""Limit for reading ahead: with it, 2 GB of memory are enough for 16-bit photos of 24 megapixels
+and for 8-bit photos of 48 megapixels."""
 
-# What a photo takes at most, as float32 of three channels before and after.
+# Most memory of a photo: three float32 channels, before and after.
 _BYTES_PER_PIXEL = 24
 
 
 @dataclass
 class Result:
-    """What became of one photo; the keys of a line of `--json`."""
+    """The result for one photo; its fields are the keys of a `--json` line."""
 
     input: str
     output: str
@@ -53,7 +53,7 @@ class Result:
 
 @dataclass
 class _Photo:
-    """A photo on its way; `image` is noisy first, denoised then."""
+    """A photo in progress; `image` is first noisy, then denoised."""
 
     job: Job
     result: Result
@@ -66,16 +66,17 @@ class _Photo:
 class Batch:
     """A run over the photos of a plan.
 
-    With several threads the next photo is read and the last one written while the network runs.
+    With several threads, the next photo is read and the previous one is written while the network
+    runs.
 
     Args:
-        treatment: What is done to each.
-        compare: Where to write a picture of the only photo before and after, or None.
-        max_memory: Bytes that reading ahead may take; by default as much as `AHEAD_PIXELS` do.
-        skip_existing: Skip photos whose target has come to be there since the plan was made.
+        treatment: How each photo is read, denoised and written.
+        compare: Where to write the only photo before and after, or None.
+        max_memory: Bytes for reading ahead; by default those of `AHEAD_PIXELS`.
+        skip_existing: Skip photos whose target has appeared since planning.
         as_json: Print a JSON object per photo on standard output, and no messages.
         quiet: Print only errors.
-        report: How much to tell.
+        report: How detailed the messages are.
     """
 
     def __init__(
@@ -101,21 +102,21 @@ class Batch:
         self._results: list[Result] = []
 
     def run(self, plan: Plan, notes: Sequence[str] = ()) -> int:
-        """Does all jobs of a plan.
+        """Runs all jobs of a plan.
 
         Args:
-            plan: What to do.
-            notes: What to say at the end besides.
+            plan: The jobs.
+            notes: What was skipped in folders, for the summary.
 
         Returns:
-            The exit code: 0 if all were written or skipped as asked, 1 if some failed, 130
+            The exit code: 0 if all were written or skipped as requested, 1 if some failed, 130
             if it was interrupted.
         """
         for job in plan.skipped:
             self._record(self._result(job, "skipped"))
         self._say_renamed(plan)
         bar = is_terminal() and not self._silent
-        to = arrow()  # asked before the bar takes standard error's place
+        to = arrow()  # before the bar replaces standard error
         sizes = [_file_size(job) for job in plan.jobs] if bar else None
         interrupted = False
         with Progress(sizes, quiet=self._silent) as progress:
@@ -134,17 +135,17 @@ class Batch:
         self._summarize(notes)
         if interrupted:
             print_error(
-                f"interrupted: {self._count('written')} of {len(plan.jobs)} written, none of them "
-                "by half; run the same command with --skip-existing to do the others"
+                f"interrupted: {self._count('written')} of {len(plan.jobs)} written, no partial "
+                "files; run the same command with --skip-existing to resume"
             )
             return 130
         return 1 if self._count("failed") else 0
 
     def list(self, plan: Plan, notes: Sequence[str] = ()) -> int:
-        """Says what `run` would do, and does nothing.
+        """Prints what `run` would do, and does nothing.
 
         Returns:
-            The exit code, 0, or 1 if a photo would fail for the name of its result.
+            The exit code: 0, or 1 if a result has an invalid name.
         """
         for job in plan.skipped:
             self._record(self._result(job, "skipped"))
@@ -172,8 +173,8 @@ class Batch:
     def _say_renamed(self, plan: Plan) -> None:
         if plan.renamed and not self._silent:
             say(
-                f"{list_names(plan.renamed)}: the suffix is in the name of the result, as another "
-                "result has the same name without"
+                f"{list_names(plan.renamed)}: the result's name includes the suffix, because "
+                "another result would have the same name"
             )
 
     def _read(self, job: Job) -> _Photo:
@@ -235,7 +236,7 @@ class Batch:
         self._record(result)
 
     def _fits(self, photo: _Photo, following: Job) -> bool:
-        """Whether the next photo can be read while there is this one."""
+        """Whether the next photo fits into memory beside this one."""
         if self._denoiser.threads == 1:
             return False
         size = read_size(following.source)
@@ -263,11 +264,11 @@ class Batch:
         return sum(result.status == status for result in self._results)
 
     def _summarize(self, notes: Sequence[str]) -> None:
-        """Says what failed, last, where one looks."""
+        """Prints the counts, and then the failures, where people look."""
         counts = {each: self._count(each) for each in ("planned", "written", "skipped", "failed")}
         if not self._silent:
             if notes:
-                say(f"left out: {', '.join(notes)}")
+                say(f"skipped {', '.join(notes)}")
             if len(self._results) > 1 or counts["skipped"]:
                 say(", ".join(f"{count} {status}" for status, count in counts.items() if count))
         for result in self._results:
@@ -281,11 +282,11 @@ class Batch:
 
 @contextlib.contextmanager
 def _stage(photo: _Photo) -> Iterator[None]:
-    """Times a step, and keeps whatever goes wrong in it as a part of what came of the photo."""
+    """Times a step, and records its error in the photo."""
     start = time.perf_counter()
     try:
         yield
-    except BrokenPipeError:  # whoever read standard output has gone away
+    except BrokenPipeError:  # the reader of standard output has closed it
         raise
     except Exception as error:
         photo.error = error
@@ -294,7 +295,7 @@ def _stage(photo: _Photo) -> Iterator[None]:
 
 
 def _explain(error: Exception, job: Job) -> str:
-    """Says what went wrong with a photo, in one line."""
+    """Describes a photo's error in one line."""
     if isinstance(error, ModelError):
         return str(InputError(job.source, f"the model failed: {error}"))
     if isinstance(error, KerasDenoiseError):
@@ -302,11 +303,11 @@ def _explain(error: Exception, job: Job) -> str:
     if isinstance(error, MemoryError):
         return str(InputError(job.source, "not enough memory", "use a smaller --tile"))
     cause = f"unexpected {type(error).__name__}: {error}"
-    return str(InputError(job.source, cause, "run it again with -vv and report what it prints"))
+    return str(InputError(job.source, cause, "run it again with -vv and report the output"))
 
 
 def _file_size(job: Job) -> int:
     try:
         return job.source.stat().st_size
-    except OSError:  # it fails at its turn
+    except OSError:  # reported when the photo is read
         return 0

@@ -1,4 +1,4 @@
-"""`kerasdenoise benchmark`: how fast, large and good each file of a model is."""
+"""`kerasdenoise benchmark`: speed, memory, size and quality of a model's files."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 _SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample_clean.png"
 
 
-@click.command("benchmark", short_help="Compare the speed of a model's files, and of others.")
+@click.command("benchmark", short_help="Compare a model's speed with other denoisers.")
 @click.argument("model")
 @click.option(
     "--images",
     type=click.Path(path_type=Path),
-    help="Folder of clean pictures, for PSNR.  [default: the sample picture of the repository]",
+    help="Folder of clean images for PSNR.  [default: the repository's sample]",
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N pictures only."
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N images."
 )
 @click.option(
     "--photo",
@@ -39,7 +39,7 @@ _SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample_clean.png"
     type=SizeType(),
     default="4000x3000",
     show_default=True,
-    help="Width and height of the photo.",
+    help="Width x height of the photo.",
 )
 @click.option(
     "--tile",
@@ -48,7 +48,7 @@ _SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample_clean.png"
     default=512,
     show_default=True,
     metavar="N",
-    help="Edge of the single tile, for files that take any.",
+    help="Tile size, for files that take any size.",
 )
 @click.option(
     "--rounds",
@@ -56,22 +56,25 @@ _SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample_clean.png"
     default=5,
     show_default=True,
     metavar="N",
-    help="How many times each is timed.",
+    help="Number of timings of each file.",
 )
 @click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all cores]"
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of threads.  [default: all cores]",
 )
 @click.option(
-    "--no-peers", is_flag=True, help="Measure the model's own files only; needs no TensorFlow."
+    "--no-peers", is_flag=True, help="Measure only the model's own files, without TensorFlow."
 )
 @click.option(
     "--json",
     "json_path",
     metavar="PATH|-",
-    help="Write all figures as JSON; - prints them, and the table to standard error.",
+    help="Write all figures as JSON; - is standard output.",
 )
-@click.option("--page", type=click.Path(path_type=Path), help="Write a page in Markdown.")
-@click.option("--overwrite", is_flag=True, help="Replace a JSON file or a page that is there.")
+@click.option("--page", type=click.Path(path_type=Path), help="Write a Markdown page.")
+@click.option("--overwrite", is_flag=True, help="Overwrite an existing JSON file or page.")
 @verbose_option
 @click.pass_context
 @needs_training
@@ -89,15 +92,17 @@ def command(
     page: Path | None,
     overwrite: bool,
 ) -> None:
-    """Compare the speed of a model's files, and of other denoisers.
+    """Compare a model's speed with other denoisers.
 
-    Prints latency, peak memory, size and PSNR of each LiteRT file of the model side by side, for
-    a single tile and for a whole photo, with the other denoisers that are installed (OpenCV,
-    scikit-image, CBM3D: pip install "kerasdenoise[peers]"), FFDNet's graph, and the same network
-    in onnxruntime, if that and tf2onnx are installed. All are timed in turns, so that what
-    else the machine does is the same for all; if it does nothing else, figures are steadier. It
-    takes minutes.
-    """
+    \b
+        kerasdenoise benchmark photo
+
+    Prints latency, peak memory, size and PSNR of each LiteRT file, for one tile and for a whole
+    photo. Compares them with other denoisers, if installed (OpenCV, scikit-image, CBM3D: pip
+    install "kerasdenoise[peers]"), with FFDNet's graph, and with the same network in
+    onnxruntime, if it and tf2onnx are installed. All are timed in turns. It takes minutes; an
+    idle computer gives steadier figures.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise._version import __version__
     from kerasdenoise.evaluation.comparison.compare import Comparison, compare
     from kerasdenoise.evaluation.comparison.comparison_page import (
@@ -153,21 +158,21 @@ def command(
 
 
 def _pictures(images: Path | None, limit: int | None, *, gray: bool) -> EightBit | None:
-    """The pictures that were asked for, or the sample, which an installed package does not have."""
+    """The requested images, or the sample, which the installed package lacks."""
     from kerasdenoise.evaluation.noisy_sets import EightBit, find_images
 
     if images is not None:
         return EightBit(images.resolve().name, find_images(images)[:limit], gray)
     if _SAMPLE.is_file():
         return EightBit(_SAMPLE.name, [_SAMPLE], gray)
-    say("PSNR is not measured: give --images")
+    say("PSNR not measured: give --images")
     return None
 
 
 def _subjects(
     info: ModelInfo, task: Task, folder: Path, *, peers: bool
 ) -> tuple[list[Subject], dict[str, str]]:
-    """What is measured, and the versions of what it is made of."""
+    """What is measured, and the versions of the packages used."""
     import importlib.metadata
 
     from kerasdenoise.evaluation.comparison import other_networks
@@ -198,13 +203,15 @@ def _subjects(
 
 
 def _write_ffdnet(folder: Path) -> ModelFiles:
-    """Writes FFDNet's graph as a model of which only the speed is of use."""
+    """Writes FFDNet's graph as a model, with random weights, to measure its speed."""
     from kerasdenoise.evaluation.comparison.model_files import ModelFiles
     from kerasdenoise.evaluation.comparison.other_networks import FFDNET, build_ffdnet
     from kerasdenoise.zoo import ModelInfo
 
     network = build_ffdnet()
-    from kerasdenoise.export.litert import export_litert  # imports Keras, which is quiet by now
+    from kerasdenoise.export.litert import (
+        export_litert,
+    )  # imports Keras, which prints nothing by now
 
     info = ModelInfo(
         name="ffdnet",
@@ -222,7 +229,7 @@ def _write_ffdnet(folder: Path) -> ModelFiles:
 
 
 def _processor() -> str:
-    """What the machine calls its processor."""
+    """The processor's name, as the system reports it."""
     import platform
 
     cpus = Path("/proc/cpuinfo")

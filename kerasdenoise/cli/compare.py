@@ -1,4 +1,4 @@
-"""`kerasdenoise compare`: two pictures, or three, beside each other."""
+"""`kerasdenoise compare`: two images side by side, with PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -10,41 +10,43 @@ from kerasdenoise.cli.report import verbose_option
 from kerasdenoise.cli.target import check_target
 
 GAIN = 4
-"""How much stronger than it is a difference is shown."""
+"""Factor by which the difference is amplified."""
 
 
-@click.command("compare", short_help="Put pictures side by side and measure them.")
-@click.argument("pictures", nargs=2, type=click.Path(path_type=Path))
+@click.command("compare", short_help="Compare two images side by side.")
+@click.argument("images", nargs=2, type=click.Path(path_type=Path), metavar="FIRST SECOND")
 @click.option(
     "--reference",
     type=click.Path(path_type=Path),
-    help="The clean picture, to measure both against.",
+    help="Clean image to measure both against.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Picture to write, side by side."
+    "-o", "--output", type=click.Path(path_type=Path), help="Write the images side by side."
 )
 @click.option(
     "--difference",
     type=click.Path(path_type=Path),
-    help="Picture to write of the second less the first, four times as strong, gray where they "
-    "are alike.",
+    help="Write the difference (second - first) x 4; gray means equal.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
+@click.option("--overwrite", is_flag=True, help="Overwrite existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as a JSON array.")
 @verbose_option
 def command(
-    pictures: tuple[Path, Path],
+    images: tuple[Path, Path],
     reference: Path | None,
     output: Path | None,
     difference: Path | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Put pictures side by side and measure them.
+    """Compare two images side by side.
 
-    Prints PSNR in dB and SSIM: of each picture against the reference, or of the second
-    against the first. Pictures are turned as they are to be looked at.
-    """
+    \b
+        kerasdenoise compare photo.jpg photo_denoised.jpg -o side_by_side.png
+
+    Prints PSNR in dB and SSIM of the second image against the first, or of both against the
+    --reference. Images are shown upright.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     import numpy as np
 
     from kerasdenoise.cli.side_by_side import as_picture, side_by_side
@@ -56,19 +58,21 @@ def command(
     from kerasdenoise.metrics import WINDOW, psnr, ssim
     from kerasdenoise.plain_json import to_json
 
-    files = [*pictures, *([reference] if reference else [])]
+    files = [*images, *([reference] if reference else [])]
     if output and difference and identity(output) == identity(difference):
-        raise UsageError(output, "is given for two pictures", "give another name for one of them")
+        raise UsageError(output, "is both --output and --difference", "change one of them")
     for target in filter(None, (output, difference)):
         check_target(target, overwrite=overwrite)
         if identity(target) in map(identity, files):
-            raise UsageError(target, "is also an input", "give another name")
-    images = [read_image(file) for file in files]
-    upright = [turn(image.pixels, orientation(image)) for image in images]
+            raise UsageError(target, "is also an input", "choose another name")
+    read = [read_image(file) for file in files]
+    upright = [turn(image.pixels, orientation(image)) for image in read]
     for file, pixels in zip(files, upright, strict=True):
         if pixels.shape != upright[0].shape:
             size, expected = (f"{w}x{h}x{c}" for h, w, c in (pixels.shape, upright[0].shape))
-            raise InputError(file, f"is {size}, {files[0].name} is {expected}", "make them alike")
+            raise InputError(
+                file, f"is {size}, but {files[0].name} is {expected}", "make both the same size"
+            )
     clean = upright[-1] if reference else upright[0]
     rows = []
     for file, pixels in zip(files, upright, strict=True):
@@ -79,10 +83,10 @@ def command(
             row["ssim"] = ssim(clean, pixels)
         rows.append(row)
     if output:
-        write_image(side_by_side(images), output, overwrite=overwrite)
+        write_image(side_by_side(read), output, overwrite=overwrite)
     if difference:
         change = (upright[1] - upright[0]) * np.float32(GAIN) + np.float32(0.5)
-        write_image(as_picture(change, images[0]), difference, overwrite=overwrite)
+        write_image(as_picture(change, read[0]), difference, overwrite=overwrite)
     if as_json:
         click.echo(to_json(rows))
         return

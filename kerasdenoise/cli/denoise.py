@@ -1,4 +1,4 @@
-"""`kerasdenoise denoise`: photos in, clean photos out."""
+"""`kerasdenoise denoise`: noisy photos in, clean photos out."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from kerasdenoise.errors import UsageError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-# Stands for standard input and standard output.
+# Standard input or standard output.
 _STREAM = "-"
 
 denoising = section("Denoising")
 files = section("Files")
-looking = section("Looking first")
-reading = writing = section("Reading and writing")
-rare = section("Rarely needed")
+formats = section("Formats")
 
 
 def _complete_model(
@@ -48,129 +46,128 @@ def _complete_model(
     type=float,
     default=1.0,
     metavar="0..2",
-    help="Noise to remove; above 1, more than is found.  [default: 1]",
+    help="Share of noise to remove; above 1, more.  [default: 1]",
 )
 @denoising(
     "--luma",
     type=float,
     default=1.0,
     metavar="0..2",
-    help="Multiplies strength for brightness.  [default: 1]",
+    help="Multiplies --strength for brightness.  [default: 1]",
 )
 @denoising(
     "--chroma",
     type=float,
     default=1.0,
     metavar="0..2",
-    help="Multiplies strength for color.  [default: 1]",
+    help="Multiplies --strength for color.  [default: 1]",
 )
 @denoising(
     "--detail",
     type=float,
     default=0.0,
     metavar="0..1",
-    help="Lost fine detail to give back.  [default: 0]",
+    help="Lost fine detail to restore.  [default: 0]",
 )
 @denoising(
     "--keep-grain",
     type=float,
     default=0.0,
     metavar="0..1",
-    help="Noise to give back, but not its color.  [default: 0]",
+    help="Noise to restore, without its color.  [default: 0]",
 )
 @denoising(
     "-m",
     "--model",
     shell_complete=_complete_model,
     metavar="MODEL",
-    help="A saved model's name, or its folder.",
+    help="A saved model's name or folder.",
 )
 @denoising(
     "--quality",
     type=click.Choice(["fast", "balanced", "best"]),
     default="balanced",
     metavar="QUALITY",
-    help="fast, balanced, or best (8 times slower).",
+    help="fast, balanced (default), or best (8 times slower).",
 )
 @files(
     "-o",
     "--output",
     type=click.Path(),  # not a Path, which would drop a / at the end
-    help="File or folder/ to write, or - for standard output.",
+    help="Output file or folder/, or - for standard output.",
 )
 @files("-r", "--recursive", is_flag=True, help="Include subfolders.")
 @files(
     "--name",
     metavar="TEMPLATE",
-    help="Result names, from {stem}, {ext}, {model} and {strength}.",
+    help="Result names, from {stem}, {ext}, {model}, {strength}.",
 )
 @files("--overwrite", is_flag=True, help="Overwrite existing results.")
-@files("--skip-existing", is_flag=True, help="Skip photos that have a result: resumes a run.")
-@looking(
+@files("--skip-existing", is_flag=True, help="Skip photos that have a result; resumes a run.")
+@files(
     "--preview",
     type=PointType(),
     is_flag=False,
     flag_value="middle",
     metavar="[X,Y]",
-    help="Denoise a small part, and show it before and after.",
+    help="Write only a small part, before and after.",
 )
-@looking(
+@files(
     "--compare",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also write a picture of before and after.",
+    help="Also write the photo before and after.",
 )
-@looking("-n", "--dry-run", is_flag=True, help="Print what would be written, and stop.")
-@writing(
+@files("-n", "--dry-run", is_flag=True, help="Print what would be written, and stop.")
+@formats(
     "-q",
     "--jpeg-quality",
     type=CodingType(),
     metavar="keep|N",
-    help="Lossy quality, 1 to 100.  [default: 95]",
+    help="Quality of lossy files, 1 to 100.  [default: 95]",
 )
-@writing(
+@formats(
     "--bit-depth",
     type=click.Choice(["8", "16", "32"]),
     help="Bits per sample; 32 is floating point.",
 )
-@writing(
+@formats(
     "--metadata",
     type=click.Choice(["keep", "no-gps", "none"]),
     default="keep",
-    metavar="WHAT",
-    help="keep, no-gps, or none.",
+    metavar="KIND",
+    help="keep, no-gps, or none.  [default: keep]",
 )
-@reading("--first-only", is_flag=True, help="Use the first picture of a file with several.")
-@reading("--half-size", is_flag=True, help="Develop camera raw at half height and width.")
-@rare(
+@formats("--first-only", is_flag=True, help="Use the first image of a file with several.")
+@formats("--half-size", is_flag=True, help="Develop camera raw at half height and width.")
+@click.option(
     "--sigma",
     type=SigmaType(),
     default="auto",
     metavar="auto|N",
-    help="Noise level of 255, for models that take one.",
+    help="Noise level from 0 to 255, for models that take one.",
 )
-@rare(
+@click.option(
     "--tile",
     type=TileType(),
     default="auto",
     metavar="auto|N",
-    help="Largest tile edge; changes memory, not the result.",
+    help="Largest tile size; changes memory, not the result.",
 )
-@rare(
+@click.option(
     "--max-memory",
     type=BytesType(),
     metavar="SIZE",
-    help="Memory for a tile, and as much for a decoded photo, such as 1.5G.  "
-    "[default: 640M, and half of what is free]",
+    help="Limit for a tile [640M] and a photo [half of free RAM].",
 )
-@rare(
+@click.option(
     "--threads",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Threads to use.  [default: all cores]",
+    help="Number of threads.  [default: all cores]",
 )
-@rare("--json", "as_json", is_flag=True, help="Print one JSON object per photo.")
-@rare("--quiet", is_flag=True, help="Print only errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo.")
+@click.option("--quiet", is_flag=True, help="Print only errors.")
 @verbose_option
 @click.pass_context
 def command(
@@ -208,8 +205,8 @@ def command(
     \b
         kerasdenoise denoise photo.jpg              writes photo_denoised.jpg
         kerasdenoise denoise photo.jpg --preview    shows a part before and after
-        kerasdenoise denoise shoot/ -r -o clean/    mirrors a folder's tree
-        kerasdenoise denoise - < in.png > out.png   works in a pipe
+        kerasdenoise denoise shoot/ -r -o clean/    a folder and its subfolders
+        kerasdenoise denoise - < in.png > out.png   through a pipe
     """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise.cli.treatment import Treatment
     from kerasdenoise.inference.denoiser import Denoiser
@@ -280,7 +277,7 @@ def command(
 
 
 def _refuse(option: str, others: Mapping[str, object]) -> None:
-    """Refuses options that would do nothing beside another."""
+    """Rejects options that have no effect together with another."""
     for other, value in others.items():
         if value:
-            raise UsageError(option, f"contradicts {other}", "give one of them")
+            raise UsageError(option, f"cannot be combined with {other}", "remove one of them")

@@ -1,4 +1,4 @@
-"""`kerasdenoise evaluate`: how good a model is on a folder of images."""
+"""`kerasdenoise evaluate`: measures a model on a folder of images."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from kerasdenoise.cli.option_sections import SectionedCommand, section
 from kerasdenoise.cli.report import Report, is_terminal, print_error, say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.cli.target import check_target
@@ -20,50 +21,56 @@ if TYPE_CHECKING:
     from kerasdenoise.inference.denoiser import Denoiser
 
 
-@click.command("evaluate", short_help="Measure a model on a folder of images.")
+images = section("Images")
+results = section("Results")
+
+
+@click.command(
+    "evaluate", cls=SectionedCommand, short_help="Measure a model on a folder of images."
+)
 @click.argument("model")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
+@images(
     "--noise",
     "noises",
     multiple=True,
     metavar="KIND",
-    help="Noise to add to clean images, as gaussian:25 or camera:0.004; may be repeated.",
+    help="Add this noise, such as gaussian:25; may be repeated.",
 )
-@click.option(
+@images(
     "--pairs",
     is_flag=True,
-    help="The folder holds noisy photos and clean ones: NAME_real.* and NAME_mean.*, or the "
-    "same names in the folders noisy and clean.",
+    help="Use pairs of noisy and clean photos: noisy/NAME and clean/NAME, or NAME_real.* and "
+    "NAME_mean.*.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
-    show_default=True,
     metavar="N",
-    help="The same seed gives the same noise.",
+    help="Random seed of the noise.  [default: 0]",
 )
-@click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="Measure the first N images only."
-)
-@click.option("--gray", is_flag=True, help="Turn the images to gray first.")
+@images("--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N images.")
+@images("--gray", is_flag=True, help="Convert the images to gray first.")
 @click.option(
     "--quality",
     type=click.Choice(["fast", "balanced", "best"]),
     default="balanced",
-    show_default=True,
-    help="As `denoise` has it; fast rounds and clips the noisy image as a file does.",
+    metavar="QUALITY",
+    help="fast, balanced or best, as in denoise.  [default: balanced]",
 )
-@click.option(
+@results(
     "--json",
     "json_path",
     metavar="PATH|-",
-    help="Write all figures as JSON; - prints them, and the table to standard error.",
+    help="Write all figures as JSON; - is standard output.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a JSON file that is there.")
+@results("--overwrite", is_flag=True, help="Overwrite an existing JSON file.")
 @click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: all cores]"
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of threads.  [default: all cores]",
 )
 @verbose_option
 @click.pass_context
@@ -84,11 +91,15 @@ def command(
 ) -> None:
     """Measure a model on a folder of images.
 
-    Prints PSNR and SSIM as mean ± standard error over images. Gaussian noise is not clipped,
-    as in published tables; the denoised image is. Camera noise needs sides that are multiples
-    of 16: images are cropped to such at the right and the bottom. An image's noise depends on
-    the seed and its position in the folder alone.
-    """
+    \b
+        kerasdenoise evaluate photo FOLDER --noise gaussian:25
+        kerasdenoise evaluate photo FOLDER --pairs
+
+    Prints PSNR and SSIM as mean ± standard error over images. Gaussian noise is not clipped, as
+    in published tables, but the denoised image is; --quality fast also clips and rounds the
+    noisy image. For camera noise, images are cropped at the right and bottom to multiples of 16.
+    An image's noise depends only on the seed and its position in the folder.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise._version import __version__
     from kerasdenoise.evaluation.quality_table import print_table, save, to_json
     from kerasdenoise.inference.denoiser import Denoiser

@@ -1,4 +1,4 @@
-"""`kerasdenoise export`: a training run or a saved model in, files that run without it out."""
+"""`kerasdenoise export`: turns training runs into saved models, and those into LiteRT files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from kerasdenoise.cli.option_sections import SectionedCommand, section
 from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.cli.types import EdgeType
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from kerasdenoise.training.recipe import Recipe
 
 _KINDS = {
-    "float32": "The network as it is; the default.",
-    "float16": "Weights in 16 bits, for half the size.",
-    "dynamic": "Weights in 8 bits; what they are applied to is rounded as it comes.",
-    "int8": "8-bit integers alone, uint8 in and out, calibrated on noisy photos.",
-    "int16x8": "16-bit integers times weights in 8 bits, calibrated as well.",
+    "float32": "Unchanged network; the default.",
+    "float16": "16-bit weights, half the size.",
+    "dynamic": "8-bit weights; activations are rounded at run time.",
+    "int8": "8-bit integers only, uint8 in and out, calibrated.",
+    "int16x8": "16-bit activations, 8-bit weights, calibrated.",
 }
+
+_files, _types = section("Files"), section("Number types")
 
 _RUN_FOLDER = Path("saved_models")
 _FILES_FOLDER = Path("exported")
@@ -35,61 +38,57 @@ _FILES_FOLDER = Path("exported")
 
 def _kind_options(command: Any) -> Any:
     for kind, text in reversed(_KINDS.items()):
-        command = click.option(f"--{kind}", is_flag=True, help=text)(command)
+        command = _types(f"--{kind}", is_flag=True, help=text)(command)
     return command
 
 
-@click.command("export", short_help="Turn a training run into a saved model, or that into files.")
+@click.command("export", cls=SectionedCommand, short_help="Export a training run or a saved model.")
 @click.argument("model", metavar="RUN|MODEL")
-@click.option("--name", help="What a run's model is called.  [default: the recipe's name]")
-@click.option(
+@_files("--name", help="Name of a run's model.  [default: the recipe's name]")
+@_files(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder in which a folder of the model's name is made.  [default: saved_models for a "
-    "run, beside the index.json; exported for a saved model]",
+    help="Parent folder.  [default: saved_models for a run, exported for a model]",
 )
-@click.option("--add", is_flag=True, help="Put files of a saved model into its own folder instead.")
+@_files("--add", is_flag=True, help="Add files to the saved model's own folder.")
 @_kind_options
-@click.option(
+@_files(
     "--target",
     type=click.Choice(["cpu", "mobile"]),
     default="cpu",
-    show_default=True,
-    help="mobile: the same network in operations that GPUs and NPUs of phones have.",
+    help="mobile: only operations of phone GPUs and NPUs.  [default: cpu]",
 )
-@click.option(
+@_files(
     "--size",
     "sizes",
     type=EdgeType(),
     multiple=True,
-    help="Height and width of the images, or dynamic for any; may be repeated.  [default: "
-    "dynamic, and 256 for mobile]",
+    help="Image height and width, or dynamic; may be repeated.  [default: dynamic; 256 for mobile]",
 )
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Folder that holds the recipe's photos and test sets.  [default: the recipe's data root]",
+    help="Parent of the recipe's data folders.  [default: root in the recipe]",
 )
 @click.option(
     "--photos",
     type=click.Path(path_type=Path),
-    help="Folder of clean photos to calibrate and measure files on, instead of the recipe's.",
+    help="Clean photos for calibration and measuring.  [default: the recipe's]",
 )
 @click.option(
     "--integers",
     metavar="RUN",
     type=click.Path(path_type=Path),
-    help="Run that went on to train the same network in integers; its weights and scales make "
-    "the files of --int8.",
+    help="Quantization-aware run to take the int8 weights and scales from.",
 )
-@click.option("--force", is_flag=True, help="Keep files that lose too much.")
+@click.option("--force", is_flag=True, help="Keep files that lose too much quality.")
 @click.option(
     "--check-gpu",
     is_flag=True,
-    help="Export nothing; run the model's files for phones, or the one given, on a GPU alone.",
+    help="Only run the mobile files, or the given file, on a GPU.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a model or files of that name.")
+@_files("--overwrite", is_flag=True, help="Overwrite an existing model or files.")
 @verbose_option
 @needs_training
 def command(
@@ -107,25 +106,25 @@ def command(
     overwrite: bool,
     **kinds: bool,
 ) -> None:
-    """Turn a training run into a saved model, or a saved model into files for other programs.
+    """Export a training run or a saved model.
 
-    Of a run, writes Keras, SavedModel and LiteRT files, measures the LiteRT file on the recipe's
-    test sets that are there, and records all of it in the model's card and in the index.
+    \b
+        kerasdenoise export runs/photo               a saved model in saved_models/
+        kerasdenoise export photo --target mobile    LiteRT files in exported/
 
-    Of a saved model, writes LiteRT files such as mobile_256_int8.tflite, each with a .json that
-    says how to run it. Options may be combined: each kind is written in each size. Of a run, they
-    become part of the saved model.
-
-    Each file is compared with Keras on noisy photos, and refused if it loses more than 0.1 dB,
-    in float16 0.01 dB.
-    """
+    A run becomes a saved model: Keras, SavedModel and LiteRT files, a card with its results on
+    the recipe's test sets, and an entry in index.json. A saved model becomes LiteRT files such as
+    mobile_256_int8.tflite, each with a .json that tells apps how to run it. Each number type is
+    written in each size; for a run, these files are added to the saved model. Files that lose
+    more than 0.1 dB against Keras (float16: 0.01 dB) are rejected.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     if check_gpu:
         _check_gpu(model)
         return
     if name is not None and Path(name).name != name:
-        raise UsageError(f"--name {name}", "is a path", "give a name, and its folder by --output")
+        raise UsageError(f"--name {name}", "is a path", "give a name, and the folder by --output")
     if add and output:
-        raise UsageError("--add", "chooses the folder, as --output does", "give one of both")
+        raise UsageError("--add", "cannot be combined with --output", "remove one of them")
     from kerasdenoise.runtime import prepare_keras
 
     prepare_keras()
@@ -137,7 +136,7 @@ def command(
     order = Order(variants, data, photos, trained, force, _report)
     if is_run(Path(model)):
         if add:
-            raise UsageError("--add", "is for saved models", "leave it out for a training run")
+            raise UsageError("--add", "is only for saved models", "remove it for a training run")
         _export_run(Path(model), name, output or _RUN_FOLDER, order, overwrite=overwrite)
     else:
         _export_files(model, name, None if add else output or _FILES_FOLDER, order, overwrite)
@@ -164,13 +163,13 @@ def _load_integers(run: Path, kinds: Mapping[str, bool]) -> keras.Model:
     from kerasdenoise.training.build import load_run
 
     if not kinds["int8"]:
-        raise UsageError("--integers", "is for files of 8-bit integers", "add --int8")
+        raise UsageError("--integers", "is only for --int8", "add --int8")
     recipe, rounded = load_run(run)
     if not recipe.model.quantization_aware:
         raise UsageError(
             f"--integers {run}",
-            "was not trained in integers",
-            "give the run of a recipe that says quantization_aware = true",
+            "is not a quantization-aware run",
+            "give a run whose recipe has quantization_aware = true",
         )
     return fix_scales(rounded)
 
@@ -191,8 +190,8 @@ def _export_run(
     if recipe.model.quantization_aware:
         raise UsageError(
             run,
-            "was trained in integers",
-            f"export what it started from, with --int8 --integers {run}",
+            "is a quantization-aware run",
+            f"export the run that it started from, with --int8 --integers {run}",
         )
     root = order.data or Path(recipe.data.root)
     write_saved_model(
@@ -213,7 +212,7 @@ def _export_files(
     from kerasdenoise.zoo import find_model, model_names
 
     if name is not None:
-        raise UsageError("--name", "is for training runs", "leave it out for a saved model")
+        raise UsageError("--name", "is only for training runs", "remove it for a saved model")
     try:
         find_model(model)
     except ModelError as error:
@@ -221,8 +220,8 @@ def _export_files(
             raise
         raise ModelError(
             model,
-            "neither a training run nor a saved model",
-            f"give a run's folder, or one of: {', '.join(model_names())}",
+            "is neither a training run nor a saved model",
+            f"give a run folder, or one of {', '.join(model_names())}",
         ) from error
     if output is None:
         target = add_files(model, order, overwrite=overwrite)
@@ -239,18 +238,18 @@ def _report(file: str, row: Mapping[str, Any]) -> None:
     tile = row["tile"]
     if tile and tile["size"] and 2 * (tile["step"] or 0) < tile["size"]:
         say(
-            f"  of its {tile['size']} pixels a side all but {tile['step'] or 0} are halo: "
-            f"with --size {_roomy_size(tile['halo'])} a photo takes less arithmetic"
+            f"  only {tile['step'] or 0} of {tile['size']} pixels per side are used, the rest is "
+            f"halo; --size {_roomy_size(tile['halo'])} is more efficient"
         )
 
 
 def _roomy_size(halo: int) -> int:
-    """The power of two of which at least half is no halo."""
+    """The smallest power of two with a halo of at most half."""
     return 2 ** math.ceil(math.log2(4 * halo))
 
 
 def _check_gpu(model: str) -> None:
-    """Runs files on the GPU, and says of each whether it ran there as a whole."""
+    """Runs files on the GPU, and reports whether each ran entirely there."""
     from kerasdenoise.export.gpu import check_gpu
     from kerasdenoise.zoo import find_model
 
@@ -258,14 +257,14 @@ def _check_gpu(model: str) -> None:
     files = [given] if given.suffix == ".tflite" else find_model(model).mobile_paths
     if not files:
         raise UsageError(
-            model, "has no files for phones", f"export {model} --target mobile --add writes them"
+            model, "has no mobile files", f"run export {model} --target mobile --add to write them"
         )
     failed = 0
     for file in files:
         result = check_gpu(file)
         failed += not result.passed
         if result.cause:
-            say(f"{file.name}: not run by the GPU alone: {result.cause}")
+            say(f"{file.name}: does not run entirely on the GPU: {result.cause}")
         else:
             whole = "fully accelerated" if result.whole else "partly on the CPU"
             say(
@@ -275,8 +274,8 @@ def _check_gpu(model: str) -> None:
     if failed:
         raise KerasDenoiseError(
             model,
-            f"{failed} of {len(files)} files do not run on a GPU as they do on the CPU",
-            "do not ship them for GPUs",
+            f"{failed} of {len(files)} files fail on the GPU or differ from the CPU",
+            "do not use them on GPUs",
         )
 
 
@@ -295,21 +294,21 @@ def _measure(model: Path, recipe: Recipe, root: Path) -> list[dict[str, Any]]:
 
     denoiser = Denoiser(model)
     rows: list[dict[str, Any]] = []
-    for section in recipe.benchmark:
-        folder = root / section.folder
+    for test_set in recipe.benchmark:
+        folder = root / test_set.folder
         if not folder.is_dir():
-            say(f"{folder}: not there, so that {section.name} is not measured")
+            say(f"{folder}: does not exist; {test_set.name} not measured")
             continue
-        sets = [Corrupted(find_images(folder), Corruption(kind)) for kind in section.noises]
+        sets = [Corrupted(find_images(folder), Corruption(kind)) for kind in test_set.noises]
         for samples in sets or [Pairs(find_pairs(folder))]:
             result = measure(denoiser, samples)
             if result.failures:
-                raise UsageError(section.name, result.failures[0].error, "mend the test set")
+                raise UsageError(test_set.name, result.failures[0].error, "repair the test set")
             error = result.standard_error("psnr")
             row = {
-                "set": section.name,
-                "folder": section.folder,
-                "noise": result.noise if section.noises else None,
+                "set": test_set.name,
+                "folder": test_set.folder,
+                "noise": result.noise if test_set.noises else None,
                 "images": len(result.images),
                 "noisy_psnr": result.mean("noisy_psnr"),
                 "psnr": result.mean("psnr"),
@@ -317,7 +316,7 @@ def _measure(model: Path, recipe: Recipe, root: Path) -> list[dict[str, Any]]:
                 "ssim": result.mean("ssim"),
             }
             rows.append(row)
-            named = f"{section.name} {result.noise}"
+            named = f"{test_set.name} {result.noise}"
             say(f"{named}: {row['noisy_psnr']:.2f} to {row['psnr']:.2f} dB")
             for line in warn_if_worse(named, row["noisy_psnr"], row["psnr"]):
                 say(line)

@@ -1,4 +1,4 @@
-"""What a photo's first bytes say, for decisions before it is read."""
+"""Reads the size of a photo from its header, for planning."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP")
 
 
 def read_size(source: Path) -> tuple[int, int] | None:
-    """Returns a photo's width and height by its header; None if it does not say.
+    """Returns a photo's width and height from its header, or None if they are unknown.
 
-    Camera raw begins with a small picture of itself. What is wrong with a file is said when its
-    turn comes.
+    The header of camera raw is that of a small preview, so it is not used. Damaged files are
+    reported later, when they are read.
     """
     from PIL import Image
 
@@ -34,12 +34,12 @@ def read_size(source: Path) -> tuple[int, int] | None:
                 Image.open(file, formats=_FORMATS) as image,
             ):
                 return image.size
-    except Exception:  # a decoder fed with foreign bytes may raise anything
+    except Exception:  # decoders may raise anything on damaged files
         return None
 
 
 def _tiff_size(file: BinaryIO) -> tuple[int, int] | None:
-    """Returns the size of a TIFF file's first page; Pillow would read all its tags' values."""
+    """Returns the size of a TIFF file's first page without reading all tags, as Pillow would."""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         row = format_of_content(content[:16])
         if row is None or row.name != "TIFF":

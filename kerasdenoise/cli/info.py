@@ -1,4 +1,4 @@
-"""`kerasdenoise info`: what a photo is, and how noisy it looks."""
+"""`kerasdenoise info`: format, camera and estimated noise of photos."""
 
 from __future__ import annotations
 
@@ -14,35 +14,38 @@ from kerasdenoise.foreign import printable
 if TYPE_CHECKING:
     from kerasdenoise.images.image import Image
 
-# Tags of EXIF; the second two are of its own directory within the file's.
+# EXIF tags; the last two belong to the EXIF directory inside the main one.
 _MAKE, _MODEL, _ORIENTATION = 0x010F, 0x0110, 0x0112
 _DIRECTORY, _ISO = 0x8769, 0x8827
 
-# What a viewer does to the pixels.
+# How a viewer shows the stored pixels.
 _TURNS = {
     1: "as it is",
     2: "mirrored",
-    3: "turned upside down",
-    4: "mirrored and turned upside down",
-    5: "mirrored and turned left",
-    6: "turned right",
-    7: "mirrored and turned right",
-    8: "turned left",
+    3: "rotated 180°",
+    4: "mirrored and rotated 180°",
+    5: "mirrored and rotated left",
+    6: "rotated right",
+    7: "mirrored and rotated right",
+    8: "rotated left",
 }
 
 
-@click.command("info", short_help="Say what photos are, and how noisy they look.")
+@click.command("info", short_help="Show format, camera and estimated noise.")
 @click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead.")
 @verbose_option
 @click.pass_context
 def command(ctx: click.Context, photos: tuple[Path, ...], as_json: bool) -> None:
-    """Say what photos are, and how noisy they look.
+    """Show format, camera and estimated noise.
 
-    Edginess is how much neighboring pixels differ, per pixel on the scale of [0, 1]. The noise
-    level is an estimate of the noise's standard deviation, on the scale of 0-255; as sigma in
-    the JSON array it is on that of [0, 1]. Fine texture all over a photo is taken for noise.
-    """
+    \b
+        kerasdenoise info photo.jpg
+
+    Edginess is the total variation per pixel: how much neighboring pixels differ, on the [0, 1]
+    scale. The noise level is the estimated standard deviation of the noise, on the 0-255 scale;
+    in JSON it is sigma, on the [0, 1] scale. Fine texture all over a photo is mistaken for noise.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise.errors import KerasDenoiseError
     from kerasdenoise.images.read import read_image
     from kerasdenoise.plain_json import to_json
@@ -66,7 +69,7 @@ def command(ctx: click.Context, photos: tuple[Path, ...], as_json: bool) -> None
 
 
 def _describe(image: Image) -> dict[str, Any]:
-    """Lists what is known of a picture; None for what it does not have or say."""
+    """Lists the properties of an image; None for those it lacks."""
     from kerasdenoise.images.measures import BLOCK, edginess, estimate_sigma
 
     large = min(image.width, image.height) >= BLOCK
@@ -86,7 +89,7 @@ def _describe(image: Image) -> dict[str, Any]:
 
 
 def _read_exif(block: bytes | None) -> dict[str, Any]:
-    """Reads the orientation, the camera and its sensitivity, as far as they can be read."""
+    """Reads orientation, camera and ISO, as far as possible."""
     from PIL import Image as PillowImage
 
     exif = PillowImage.Exif()
@@ -95,10 +98,10 @@ def _read_exif(block: bytes | None) -> dict[str, Any]:
             exif.load(block or b"")
             orientation, iso = exif.get(_ORIENTATION), exif.get_ifd(_DIRECTORY).get(_ISO)
             make, model = (str(exif.get(tag, "")).strip(" \0") for tag in (_MAKE, _MODEL))
-    except Exception:  # a block that nobody can follow travels all the same
+    except Exception:  # an unreadable block is still kept in the result
         return {"orientation": None, "camera": None, "iso": None}
     iso = iso[0] if isinstance(iso, tuple) and iso else iso
-    # Many makers repeat their name in the model's.
+    # Many makers repeat their name in the model name.
     brand = make.partition(" ")[0].lower()
     camera = model if model.lower().startswith(brand) else f"{make} {model}"
     return {
@@ -109,23 +112,23 @@ def _read_exif(block: bytes | None) -> dict[str, Any]:
 
 
 def _text(row: dict[str, Any]) -> str:
-    """Writes what is known of a picture as lines for people."""
+    """Formats the properties of an image as lines of text."""
     from kerasdenoise.images.formats import FORMATS
 
     colors = "gray" if row["channels"] == 1 else "RGB"
-    coded = ", without loss" if row["lossless"] else ""
+    coded = ", lossless" if row["lossless"] else ""
     turn = row["orientation"]
     sigma = row["sigma"]
     facts = {
         "size": f"{row['width']} x {row['height']} pixels, {colors}, {row['bit_depth']} bits",
         "format": f"{FORMATS[row['format']].title}{coded}",
-        "orientation": turn and f"{turn}, to be shown {_TURNS[turn]}",
+        "orientation": turn and f"{turn}, shown {_TURNS[turn]}",
         "alpha": row["alpha"] and "yes",
         "ICC profile": row["icc"] and "yes",
         "camera": row["camera"],
         "ISO": row["iso"],
         "edginess": f"{row['edginess']:.4f}",
-        "noise level": "the photo is too small" if sigma is None else f"{255 * sigma:.1f}/255",
+        "noise level": "unknown (photo too small)" if sigma is None else f"{255 * sigma:.1f}/255",
     }
     lines = [f"  {name:11}  {printable(value)}" for name, value in facts.items() if value]
     return "\n".join([printable(row["file"]), *lines])

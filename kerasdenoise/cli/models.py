@@ -1,4 +1,4 @@
-"""`kerasdenoise models`: which saved models there are, and whether they are intact."""
+"""`kerasdenoise models`: lists, shows and verifies saved models."""
 
 from __future__ import annotations
 
@@ -25,11 +25,16 @@ _HEADINGS = (
 
 
 @click.group(
-    "models", short_help="List, show and verify the saved models.", invoke_without_command=True
+    "models", short_help="List, show and verify saved models.", invoke_without_command=True
 )
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """List, show and verify the saved models."""
+    """List, show and verify saved models.
+
+    \b
+        kerasdenoise models list
+        kerasdenoise models show photo
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_command)
 
@@ -38,17 +43,21 @@ def command(ctx: click.Context) -> None:
 @click.option(
     "--architectures",
     is_flag=True,
-    help="List what can be trained instead: every architecture and its presets, for RGB images.",
+    help="List the architectures to train and their presets instead, for RGB images.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead.")
 @verbose_option
 def list_command(architectures: bool, as_json: bool) -> None:
-    """List the saved models; the default one is marked *.
+    """List saved models; * marks the default.
 
-    Of architectures, MAC/pixel is multiply-accumulates per pixel; radius is how many pixels far
-    the network sees; sides of its input are multiples of stride; and it may need statistics of
-    the whole image, and be told the noise level or estimate it.
-    """
+    \b
+        kerasdenoise models list
+        kerasdenoise models list --architectures
+
+    For --architectures: MAC/pixel is multiply-accumulates per pixel. Radius is how many pixels
+    away the network sees. The input's height and width are multiples of stride. Whole image
+    means that it needs statistics of the whole image. The noise level is told or estimated.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     if architectures:
         _list_architectures(as_json)
     else:
@@ -108,7 +117,11 @@ def _list_architectures(as_json: bool) -> None:
 @click.argument("name")
 @verbose_option
 def show_command(name: str) -> None:
-    """Print what is known about a model, as JSON."""
+    """Print a model's metadata as JSON.
+
+    \b
+        kerasdenoise models show photo
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise.zoo import find_model
 
     info = find_model(name)
@@ -120,12 +133,17 @@ def show_command(name: str) -> None:
 @verbose_option
 @click.pass_context
 def verify_command(ctx: click.Context, name: str | None) -> None:
-    """Compare the files of a model, or of all, with their recorded checksums."""
+    """Check model files against their recorded checksums.
+
+    \b
+        kerasdenoise models verify          all models
+        kerasdenoise models verify photo    one model
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise.errors import ModelError
     from kerasdenoise.zoo import find_model, model_names, verify_model
 
     if name:
-        find_model(name)  # an unknown name is a wrong request, not a damaged model
+        find_model(name)  # an unknown name is a usage error, not a damaged model
     damaged = []
     for each in [name] if name else model_names():
         try:

@@ -1,4 +1,4 @@
-"""`kerasdenoise noise`: a clean picture in, a noisy one out."""
+"""`kerasdenoise noise`: a clean image in, a noisy one out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from kerasdenoise.cli.requirements import needs_training
 @click.option(
     "--kind",
     required=True,
-    help="The noise, such as gaussian:25 (standard deviation of 0-255), camera:0.004 (shot noise "
-    "factor), poisson:5.5 or salt_and_pepper:0.05; see docs/noise.md.",
+    metavar="KIND",
+    help="gaussian:25 (standard deviation, 0-255), camera:0.004 (shot noise factor), poisson:5.5, "
+    "salt_and_pepper:0.05, or another kind from docs/noise.md.",
 )
 @click.option(
     "--seed",
@@ -24,23 +25,26 @@ from kerasdenoise.cli.requirements import needs_training
     default=0,
     show_default=True,
     metavar="N",
-    help="The same seed gives the same noise.",
+    help="Random seed.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(),  # not a Path, which would drop a / at the end
-    help="File to write, or folder if it ends in /.  [default: photo_noisy.png beside photo.png]",
+    help="Output file or folder/.  [default: photo_noisy.png beside photo.png]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a result that is there.")
+@click.option("--overwrite", is_flag=True, help="Overwrite an existing result.")
 @verbose_option
 @needs_training
 def command(image: Path, kind: str, seed: int, output: str | None, overwrite: bool) -> None:
     """Add noise to an image.
 
-    The result of photo.png is photo_noisy.png, beside it. It is clipped and rounded as the
-    file's format needs; transparency, color profile and the camera's data stay as they are.
-    """
+    \b
+        kerasdenoise noise photo.png --kind gaussian:25    writes photo_noisy.png
+
+    The result is clipped and rounded as its format requires. Transparency, color profile and
+    camera data stay unchanged.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     import numpy as np
 
     from kerasdenoise.evaluation.noisy_sets import Corruption

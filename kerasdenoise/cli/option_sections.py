@@ -1,4 +1,4 @@
-"""A command with so many options that its help lists them by what they are for."""
+"""Commands whose help groups options by purpose, rarely needed ones last."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _REST = "Other"
 
 
 class SectionOption(click.Option):
-    """An option that stands in a section of its command's help.
+    """An option in a section of its command's help.
 
     Args:
-        *args: What `click.Option` takes.
+        *args: Arguments of `click.Option`.
         section: The section's title.
-        **attrs: What `click.Option` takes.
+        **attrs: Arguments of `click.Option`.
     """
 
     def __init__(self, *args: Any, section: str = _REST, **attrs: Any) -> None:
@@ -25,7 +25,7 @@ class SectionOption(click.Option):
 
 
 class SectionedCommand(click.Command):
-    """A command whose help lists its options in their sections, those without one last."""
+    """A command whose help lists its options by section; options without one come last."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the sections."""
@@ -45,7 +45,7 @@ def _section_of(option: click.Option) -> str:
 
 
 def section(title: str) -> Callable[..., Callable[..., Any]]:
-    """Returns what stands for `click.option` in a section of this title."""
+    """Returns a `click.option` for a section with this title."""
 
     def option(*names: str, **attrs: Any) -> Callable[..., Any]:
         return click.option(*names, cls=SectionOption, section=title, **attrs)

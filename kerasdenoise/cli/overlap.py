@@ -1,4 +1,4 @@
-"""Reading the next file and writing the last one while the processor works on this one."""
+"""Reads the next file and writes the previous one while the processor works on this one."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def run_overlapped(
     done: Callable[[Load], None],
     fits: Callable[[Load, Item], bool],
 ) -> None:
-    """Does all items in their order, each in three steps, of which those of neighbors overlap.
+    """Processes all items in order, each in three steps that overlap with its neighbors' steps.
 
-    At most one item is read ahead and one is still being written, so that memory is bounded.
-    An interruption lets what is being written come to its end, and waits for no reader: what a
-    decoder makes of a hostile file may take for ever.
+    To bound memory, at most one item is read ahead and at most one is still being written.
+    An interruption waits for the current write to finish, but never for a reader: a decoder may
+    take forever on a hostile file.
 
     Args:
-        items: What is to be done.
-        read: The first step, in a thread of its own.
-        work: The second step, in the caller's thread. It is given what it should call now and
+        items: The items.
+        read: The first step, in its own thread.
+        work: The second step, in the caller's thread. It receives a function to call now and
             then, so that `done` need not wait for its end.
-        write: The last step, in a thread of its own.
-        done: Called with what came of each item, in the caller's thread.
-        fits: Whether an item may be read while the one before it is worked on. Where not, nothing
-            else is held in memory while it is read.
+        write: The last step, in its own thread.
+        done: Called with the result of each item, in the caller's thread.
+        fits: Whether an item may be read during the work on the one before it. If not, nothing
+            else is in memory while it is read.
     """
     writing: Future[Load] | None = None
 
@@ -51,7 +51,7 @@ def run_overlapped(
     try:
         ahead: Future[Load] | None = None
         for index, item in enumerate(items):
-            # Never in this thread, which an interruption must reach.
+            # Never in this thread, which must receive interruptions.
             load = (ahead or _begin(read, item)).result()
             following = items[index + 1 : index + 2]
             fitting = [each for each in following if fits(load, each)]
@@ -67,7 +67,7 @@ def run_overlapped(
 
 
 def _begin(step: Callable[[Item], Load], item: Item) -> Future[Load]:
-    """Does a step in a thread of its own, which keeps no process alive."""
+    """Runs a step in its own daemon thread."""
     future: Future[Load] = Future()
 
     def run() -> None:

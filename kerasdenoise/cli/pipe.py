@@ -1,4 +1,4 @@
-"""A photo from standard input, or to standard output, which then carries nothing else."""
+"""Denoises a photo from standard input or to standard output."""
 
 from __future__ import annotations
 
@@ -21,25 +21,27 @@ def denoise_stream(
     """Denoises one photo from or to a pipe.
 
     Args:
-        inputs: A file, or `-` for standard input; no more than one.
-        output: A file; None for standard output, to which the photo goes in its own format.
-        treatment: What is done to it.
+        inputs: One file, or `-` for standard input.
+        output: A file, or None to write to standard output in the photo's own format.
+        treatment: How it is read, denoised and written.
         quiet: Print only errors.
 
     Raises:
-        UsageError: There are several inputs, the output's name is that of no format, the file is
-            there, or standard output is a terminal.
+        UsageError: There are several inputs, the output's suffix is unknown, the file already
+            exists, or standard output is a terminal.
         InputError: The photo cannot be read.
         OutputError: The result cannot be written.
     """
     if len(inputs) > 1:
-        raise UsageError("-", f"is one photo, but there are {len(inputs)} inputs", "give one")
+        raise UsageError(
+            "-", f"must be the only input, not one of {len(inputs)}", "remove the others"
+        )
     _check(output, overwrite=treatment.overwrite)
     (source,) = inputs
     if source == "-":
         name = "standard input"
         if sys.stdin is None:
-            raise InputError(name, "is closed", "give it a photo, as in < photo.png")
+            raise InputError(name, "is closed", "add < photo.png")
         photo = treatment.read(sys.stdin.buffer.read(), name, to_write=True)
     else:
         name = source
@@ -59,7 +61,7 @@ def _print(content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise  # whoever has gone away wants to hear nothing more
+        raise  # the reader has closed the pipe
     except OSError as error:
         raise OutputError("standard output", f"cannot be written ({error.strerror})") from error
 
@@ -67,14 +69,10 @@ def _print(content: bytes) -> None:
 def _check(output: str | None, *, overwrite: bool) -> None:
     if output is None:
         if sys.stdout is None:
-            raise UsageError("standard output", "is closed", "write > photo.png behind it")
+            raise UsageError("standard output", "is closed", "add > photo.png, or give -o")
         if sys.stdout.isatty():
-            raise UsageError(
-                "standard output", "is a terminal", "write > photo.png behind it, or give -o"
-            )
+            raise UsageError("standard output", "is a terminal", "add > photo.png, or give -o")
         return
     if output.endswith(os.sep) or not can_be_written(output):
-        raise UsageError(
-            output, "is no name for a photo that has none", f"{known_suffixes()} can be written"
-        )
+        raise UsageError(output, "does not name an image file", f"use one of {known_suffixes()}")
     check_target(Path(output), overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""From what is named on the command line to what is written where, and what is left out."""
+"""Turns command-line inputs into a plan of results, and counts what is skipped."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def make_plan(
     Args:
         inputs: Files, folders and patterns.
         output: A file or a folder, or None.
-        treatment: What is done to them.
-        name: A template of the results' names; the usual one if None.
-        recursive: Whether the folders in folders are looked into as well.
-        skip_existing: Whether photos with existing results are left out.
+        treatment: How they are read, denoised and written.
+        name: A template for result names; None for the default.
+        recursive: Whether to include subfolders.
+        skip_existing: Whether photos with existing results are skipped.
 
     Returns:
-        The plan, and what of the folders is no part of it, in words.
+        The plan, and descriptions of what was skipped in folders.
 
     Raises:
-        UsageError: There is nothing to do, or it would not end well.
+        UsageError: There is nothing to do, or the request is impossible.
     """
     found = find_photos(inputs, recursive=recursive, output=output)
     words = {"model": treatment.denoiser.info.name, "strength": f"{treatment.settings.strength:g}"}
@@ -55,18 +55,18 @@ def make_plan(
 
 
 def check_compare(target: Path, plan: Plan, *, overwrite: bool) -> None:
-    """Refuses a picture of before and after that cannot be written, or is not of one photo.
+    """Rejects a --compare image that cannot be written, or that is not for exactly one photo.
 
     Raises:
-        UsageError: That is so.
+        UsageError: It was rejected.
     """
     photos = len(plan.jobs) + len(plan.skipped)
     if photos > 1:
         raise UsageError(
-            "--compare", f"shows one photo, but there are {photos}", "call it for each of them"
+            "--compare", f"shows one photo, but there are {photos}", "run it for each photo"
         )
     if not can_be_written(target):
-        raise UsageError(target, "is no name of a picture", "call it .png or .jpg")
+        raise UsageError(target, "does not name an image file", "use .png or .jpg")
     refuse_inputs(target, plan)
     check_target(target, overwrite=overwrite)
 
@@ -77,19 +77,19 @@ def _check_depth(plan: Plan, bit_depth: int | None) -> None:
     if unfit:
         raise UsageError(
             f"--bit-depth {bit_depth}",
-            f"{list_names(unfit)} cannot have so many bits",
-            "leave it out, or write TIFF or PNG files",
+            f"{list_names(unfit)} cannot store that many bits",
+            "remove it, or write TIFF or PNG files",
         )
 
 
 def _left_out(found: Found, plan: Plan, *, recursive: bool) -> list[str]:
     counts = [
         (len(plan.results), "earlier result", "earlier results"),
-        (found.hidden, "hidden", "hidden"),
-        (found.others, "that is no photo", "that are no photos"),
+        (found.hidden, "hidden file", "hidden files"),
+        (found.others, "file that is not a photo", "files that are not photos"),
         (found.folders, "link to a folder", "links to folders")
         if recursive
         else (found.folders, "folder (add -r)", "folders (add -r)"),
-        (found.unreadable, "folder that may not be read", "folders that may not be read"),
+        (found.unreadable, "unreadable folder", "unreadable folders"),
     ]
     return [f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count]

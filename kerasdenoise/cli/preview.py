@@ -1,4 +1,4 @@
-"""A small part of a photo, before and after, in about a second."""
+"""Denoises a small part of a photo in about a second, and shows it before and after."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def write_previews(
     Args:
         inputs: Files, folders and patterns.
         output: A file or a folder, or None.
-        treatment: What is done to the photos.
+        treatment: How the photos are read, denoised and written.
         point: The middle of the part; see `preview`.
-        recursive: Whether the folders in folders are looked into as well.
+        recursive: Whether to include subfolders.
         quiet: Print only errors.
-        report: How much to tell.
+        report: How detailed the messages are.
 
     Returns:
         The exit code: 0 if all were written, 1 if some failed.
 
     Raises:
-        UsageError: There is nothing to do, or it would not end well.
+        UsageError: There is nothing to do, or the request is impossible.
     """
     is_file = (
         output is not None
@@ -75,20 +75,20 @@ def write_previews(
 
 
 def preview(source: Path, treatment: Treatment, point: Point) -> Image:
-    """Denoises a part of a photo, with as much around it as the network sees.
+    """Denoises a part of a photo, with as much context as the network sees.
 
     Args:
         source: The photo.
-        treatment: What is done to it.
-        point: The middle of the part: x and y in pixels from the upper left corner of the photo
-            as it is looked at, or the photo's own middle.
+        treatment: How it is read, denoised and written.
+        point: The middle of the part: x and y in pixels from the upper left corner of the upright
+            photo, or the photo's own middle.
 
     Returns:
-        The part before and after, beside each other.
+        The part before and after, side by side.
 
     Raises:
         InputError: The photo cannot be read.
-        UsageError: The point is outside.
+        UsageError: The point is outside the photo.
     """
     photo = treatment.read(source)
     tag = orientation(photo)
@@ -96,17 +96,17 @@ def preview(source: Path, treatment: Treatment, point: Point) -> Image:
     x, y = (width // 2, height // 2) if point == "middle" else point
     if not (0 <= x < width and 0 <= y < height):
         raise UsageError(
-            f"preview {x},{y}",
-            f"is outside of {source}, which has {width} x {height} pixels",
-            "leave it out for the middle",
+            f"--preview {x},{y}",
+            f"is outside {source}, which has {width} x {height} pixels",
+            "leave out X,Y for the middle",
         )
-    # The part is marked as it is looked at, and found again as it is stored.
+    # Mark the part in the upright photo, then find it in the stored pixels.
     marked = np.zeros((height, width), bool)
     marked[_around(y, height), _around(x, width)] = True
     stored = turn_back(marked, tag)
     marks = [np.flatnonzero(stored.any(axis=axis)) for axis in (1, 0)]
     inner = [range(int(mark[0]), int(mark[-1]) + 1) for mark in marks]
-    # Whole strides, so that the network's grid lies on the photo as it would on the whole of it.
+    # Start at a multiple of the stride, so that the grid is the same as for the whole photo.
     info = treatment.denoiser.info
     reach = info.radius + treatment.settings.margin
     top, left = (max(0, side.start - reach) // info.stride * info.stride for side in inner)
@@ -124,6 +124,6 @@ def preview(source: Path, treatment: Treatment, point: Point) -> Image:
 
 
 def _around(position: int, size: int) -> slice:
-    """The part of an axis around a position, moved inside where it would reach beyond."""
+    """The part of an axis around a position, shifted to stay inside."""
     start = max(0, min(position - EDGE // 2, size - EDGE))
     return slice(start, min(start + EDGE, size))

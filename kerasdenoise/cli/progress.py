@@ -1,4 +1,4 @@
-"""One progress bar over all files and what each is cut into, for people at a terminal."""
+"""One progress bar over the tiles of all files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from kerasdenoise.foreign import printable
 
 
 class Progress:
-    """A bar on standard error, with lines of text above it; without a bar, lines only.
+    """A progress bar on standard error with lines of text above it, or the lines only.
 
     Args:
-        sizes: How much work each file is beside the others, as the bytes it has, in the order in
-            which they are done; None for no bar.
-        quiet: Print no lines either.
+        sizes: The relative work of each file, in order, such as its bytes; None for no bar.
+        quiet: Print no lines.
     """
 
     def __init__(self, sizes: Sequence[int] | None, *, quiet: bool = False) -> None:
@@ -25,8 +24,8 @@ class Progress:
         self._bar: Any = None
         self._task: Any = None
         self._files = 0
-        self._before = 0.0  # all files that are done
-        self._within = 0.0  # the one that is being done
+        self._before = 0.0  # finished files
+        self._within = 0.0  # the current file
         self._step = 0.0
 
     def __enter__(self) -> Self:
@@ -46,26 +45,26 @@ class Progress:
             self._bar.stop()
 
     def start_file(self, name: str, steps: int = 1) -> None:
-        """Shows which file is being done, in how many steps."""
+        """Shows the current file, which takes this many steps."""
         self._within, self._step = 0.0, self._size() / max(steps, 1)
         if self._bar is not None:
             self._bar.update(self._task, description=printable(name))
 
     def advance(self) -> None:
-        """One step more of the file is done."""
-        # Where memory fails there are more steps than were foreseen.
+        """Counts a finished step of the file."""
+        # When memory runs out, there are more steps than expected.
         self._within = min(self._within + self._step, self._size())
         self._show()
 
     def end_file(self) -> None:
-        """All of the file's steps are done, or never will be."""
+        """Counts the file as finished, even after an error."""
         self._before += self._size()
         self._within = 0.0
         self._files += 1
         self._show()
 
     def line(self, text: str) -> None:
-        """Prints a line of text, above the bar where there is one."""
+        """Prints a line of text, above the bar if there is one."""
         if self._quiet:
             return
         if self._bar is None:

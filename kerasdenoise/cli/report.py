@@ -1,4 +1,4 @@
-"""What the command line tells people, on standard error, and how much of it."""
+"""Messages on standard error, and how detailed they are."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Report:
-    """How much to tell.
+    """How detailed the messages are.
 
     Attributes:
-        verbosity: 0 the usual, 1 with details, 2 with tracebacks too.
+        verbosity: 0 for the usual messages, 1 for details, 2 for tracebacks too.
     """
 
     def __init__(self) -> None:
         self.verbosity = 0
 
     def traceback(self, error: BaseException) -> None:
-        """Prints where an error came from, for those who asked for it."""
+        """Prints an error's traceback at verbosity 2."""
         if self.verbosity >= 2:
             for line in "".join(traceback.format_exception(error)).splitlines():
                 say(line)
@@ -43,12 +43,12 @@ def verbose_option(command: Command) -> Command:
         count=True,
         expose_value=False,
         callback=store,
-        help="Say more: -v details, -vv tracebacks.",
+        help="Show details; -vv also shows tracebacks.",
     )(command)
 
 
 def say(text: str) -> None:
-    """Prints a line on standard error, if there is one; what others wrote in it is harmless."""
+    """Prints a line on standard error, if it is open, with control characters escaped."""
     if sys.stderr is not None:  # else print() would choose standard output
         print(printable(text), file=sys.stderr, flush=True)
 
@@ -59,12 +59,12 @@ def print_error(error: object) -> None:
 
 
 def is_terminal() -> bool:
-    """Whether somebody may be looking at standard error."""
+    """Whether standard error is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 def arrow() -> str:
-    """An arrow that standard error can show."""
+    """An arrow that standard error can encode."""
     try:
         "→".encode(getattr(sys.stderr, "encoding", None) or "ascii")
     except UnicodeEncodeError:

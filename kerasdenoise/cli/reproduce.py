@@ -1,4 +1,4 @@
-"""`kerasdenoise reproduce`: the papers' experiments, done again."""
+"""`kerasdenoise reproduce`: repeats the experiments of the papers."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from kerasdenoise.errors import UsageError
 _ENDING = "_paper"
 
 
-@click.command("reproduce", short_help="Do the experiments of a paper again.")
+@click.command("reproduce", short_help="Repeat the experiments of a paper.")
 @click.argument("name", required=False)
 @click.option(
     "--quick/--full",
     default=True,
-    help="Train for minutes, or as long as the paper did.  [default: quick]",
+    help="Train for minutes, or as long as the paper.  [default: quick]",
 )
 @click.option(
     "--times",
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help="Train N times as long as --quick does.",
+    help="Train N times as long as --quick.",
 )
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
-    help="Stop training within so many minutes; the same command goes on.",
+    help="Stop within N minutes; the same command resumes.",
 )
 @click.option(
     "--data",
@@ -44,25 +44,29 @@ _ENDING = "_paper"
     show_envvar=True,
     default=Path("data"),
     show_default=True,
-    help="Folder of images. Without CIFAR-10 in it, TensorFlow Datasets has it.",
+    help="Folder of images. CIFAR-10 comes from here or from TensorFlow Datasets.",
 )
 @click.option(
     "--runs",
     type=click.Path(path_type=Path),
     default=Path("runs/reproduce"),
     show_default=True,
-    help="Folder of the trainings; those in it go on.",
+    help="Folder of training runs; existing runs resume.",
 )
 @verbose_option
 @needs_training
 def command(
     name: str | None, quick: bool, times: int, minutes: float | None, data: Path, runs: Path
 ) -> None:
-    """Do the experiments of a paper again.
+    """Repeat the experiments of a paper.
 
-    Without NAME, lists the papers. Figures are kept in experiments/results, and shown beside the
-    paper's in docs/papers/NAME.md. Whatever ends it, the same command goes on where it stood.
-    """
+    \b
+        kerasdenoise reproduce               lists the papers
+        kerasdenoise reproduce lambda_net    trains for minutes
+
+    Results are stored in experiments/results and shown beside the paper's in
+    docs/papers/NAME.md. After any interruption, the same command resumes.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     papers = _find_papers()
     if name is None:
         for each in papers:
@@ -72,9 +76,9 @@ def command(
     if name not in papers:
         near = difflib.get_close_matches(name, papers, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(papers)}"
-        raise UsageError(name, "no such paper", hint)
+        raise UsageError(name, "unknown paper", hint)
     if times > 1 and not quick:
-        raise UsageError(f"--times {times}", "is for --quick", "leave one of them out")
+        raise UsageError(f"--times {times}", "cannot be combined with --full", "remove one of them")
     reproduce = importlib.import_module("common.paper").reproduce
     page = reproduce(
         _load(name),
@@ -89,13 +93,13 @@ def command(
 
 
 def _find_papers() -> list[str]:
-    """Names the papers, and makes their files importable."""
+    """Lists the papers, and makes their files importable."""
     folder = Path(__file__).parents[2] / "experiments"
     names = sorted(file.stem.removesuffix(_ENDING) for file in folder.glob(f"*{_ENDING}.py"))
     if not names:
         raise UsageError(
             "reproduce",
-            "needs the folder experiments/, which an installed package does not have",
+            "needs the folder experiments/, which the installed package lacks",
             "run `python cli.py reproduce` in a checkout of the repository",
         )
     if str(folder) not in sys.path:

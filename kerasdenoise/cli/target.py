@@ -1,4 +1,4 @@
-"""Refusing a result's file before the work, where writing would fail after it."""
+"""Rejects an output file before the work if writing it would fail."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
     Args:
         target: The file.
-        overwrite: Whether one that is there may be replaced.
+        overwrite: Whether an existing file may be replaced.
 
     Raises:
-        UsageError: It is a folder, exists and may not be replaced, or has no folder.
+        UsageError: It is a folder, it exists and may not be replaced, or its folder does not
+            exist.
     """
     if target.is_dir():
         raise UsageError(target, "is a folder", "give a file name")
     if target.exists() and not overwrite:
         raise UsageError(target, "exists already", "add --overwrite")
     if not target.parent.is_dir():
-        raise UsageError(target.parent, "no such folder", "make it, or give another")
+        raise UsageError(target.parent, "no such folder", "create it, or choose another")

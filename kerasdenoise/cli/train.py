@@ -1,4 +1,4 @@
-"""`kerasdenoise train`: a recipe in, a trained network out."""
+"""`kerasdenoise train`: a recipe in, a trained model out."""
 
 from __future__ import annotations
 
@@ -18,40 +18,43 @@ if TYPE_CHECKING:
 _MANY_DEAD = 0.1
 
 
-@click.command("train", short_help="Train a model by a recipe.")
+@click.command("train", short_help="Train a model from a recipe.")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option(
     "--run",
     type=click.Path(path_type=Path),
-    help="Folder of the run; one that is there goes on.  [default: runs/<recipe's name>]",
+    help="Run folder; an existing run resumes.  [default: runs/ + the recipe's name]",
 )
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Folder that holds the recipe's data folders.  [default: the recipe's data root]",
+    help="Parent of the recipe's data folders.  [default: root in the recipe]",
 )
 @click.option(
     "--stop-at",
     type=click.IntRange(min=1),
     metavar="STEP",
-    help="Stop at this step, to go on later.",
+    help="Stop at this step, to resume later.",
 )
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
-    help="Stop within so many minutes, with a checkpoint, to go on later.",
+    help="Stop within N minutes, with a checkpoint, to resume later.",
 )
 @verbose_option
 @needs_training
 def command(
     recipe: Path, run: Path | None, data: Path | None, stop_at: int | None, minutes: float | None
 ) -> None:
-    """Train a model by a recipe.
+    """Train a model from a recipe.
 
-    The run goes on from its last checkpoint if it was stopped, and ends at the recipe's last
-    step. Progress is printed at each checkpoint; curves.png in the run's folder shows it all.
-    """
+    \b
+        kerasdenoise train recipes/photo_first.toml
+
+    A stopped run resumes from its last checkpoint and ends at the recipe's last step. Progress
+    is printed at each checkpoint; curves.png in the run folder plots it.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     started = time.monotonic()
     from kerasdenoise.metrics import warn_if_worse
     from kerasdenoise.runtime import prepare_keras
@@ -67,7 +70,7 @@ def command(
         folder,
         data or Path(plan.data.root),
         stop_at=stop_at,
-        # What is imported takes its time as well.
+        # Imports take time too.
         seconds=None if minutes is None else 60 * minutes - (time.monotonic() - started),
         report=_print_progress,
     )

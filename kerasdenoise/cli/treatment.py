@@ -1,4 +1,4 @@
-"""What is done to each photo of a run: how it is read, denoised and written."""
+"""How each photo of a run is read, denoised and written."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from kerasdenoise.inference.settings import DenoiseSettings
 
 @dataclass(frozen=True)
 class Treatment:
-    """One way of reading, denoising and writing, for all photos.
+    """The settings for reading, denoising and writing all photos.
 
     Attributes:
-        denoiser: What denoises.
-        settings: How it does; see `Denoiser.prepare`.
+        denoiser: The denoiser.
+        settings: Its settings; see `Denoiser.prepare`.
         overwrite: Whether existing files may be replaced.
-        quality: Of files coded with loss; see `images.write.encode_image`.
-        metadata: What of the metadata is written.
-        bit_depth: Bits per sample of what is written; the photo's own if None.
-        first_only: Whether the first picture is read of a file with several.
-        half_size: Whether camera raw is developed at half its height and width.
-        max_memory: Bytes that a decoded photo may take; half of what is free if None.
+        quality: Quality of lossy files; see `images.write.encode_image`.
+        metadata: Which metadata is written.
+        bit_depth: Bits per sample of the result; None for the photo's own.
+        first_only: Whether to read the first image of a file with several.
+        half_size: Whether to develop camera raw at half its height and width.
+        max_memory: Most bytes of a decoded photo; None for half of the free memory.
     """
 
     denoiser: Denoiser
@@ -52,9 +52,9 @@ class Treatment:
 
         Args:
             source: The photo.
-            name: What errors call it.
-            to_write: Whether it will be denoised and written, and nothing else: its pixels then
-                stay integers, if they are to be written with as many bits.
+            name: Its name in errors.
+            to_write: Whether it will only be denoised and written. Its pixels then stay integers
+                if the result has the same bit depth.
         """
         return read_image(
             source,
@@ -83,14 +83,14 @@ class Treatment:
         return self.denoiser.tile_count(height, width, self.settings)
 
     def check(self, photo: Image, target: Path) -> None:
-        """Refuses a photo that cannot be written; see `images.write.check_writable`."""
+        """Rejects a photo that cannot be written; see `images.write.check_writable`."""
         check_writable(photo, target, bit_depth=self.bit_depth)
 
     def encode(self, denoised: Image) -> tuple[bytes, tuple[str, ...]]:
-        """Makes a file's content of a photo; see `images.write.encode_image`.
+        """Encodes a photo; see `images.write.encode_image`.
 
         Returns:
-            The content, and all that it lacks of the photo's or has otherwise, in words.
+            The content, and notes on everything that it loses or changes.
         """
         content = encode_image(
             denoised,
@@ -104,7 +104,7 @@ class Treatment:
         """Writes a photo to a file; see `images.write.write_image`.
 
         Returns:
-            All that the file lacks of the photo's or has otherwise, in words.
+            Notes on everything that the file loses or changes.
         """
         write_image(
             denoised,
@@ -118,10 +118,10 @@ class Treatment:
         return self._notes(denoised, format_of_suffix(target) or FORMATS[denoised.format])
 
     def write_picture(self, picture: Image, target: Path, job: Job | None = None) -> None:
-        """Writes a picture that shows photos, rather than one; it is coded as usual."""
+        """Writes an image that shows photos, with default format settings."""
         write_image(picture, target, overwrite=self.overwrite, job=job)
 
     def _notes(self, denoised: Image, row: Format) -> tuple[str, ...]:
         wanted = replace(denoised, metadata=apply_policy(denoised.metadata, self.metadata))
         lost = ", ".join(lost_metadata(wanted, row.name))
-        return (*denoised.notes, *([f"loses {lost}: {row.title} has no place for it"] * bool(lost)))
+        return (*denoised.notes, *([f"loses {lost}: {row.title} cannot store it"] * bool(lost)))

@@ -1,4 +1,4 @@
-"""`kerasdenoise tune`: an architecture in, the recipe of its best settings out."""
+"""`kerasdenoise tune`: an architecture in, a recipe with its best settings out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _REPORT = "report"
 _TRIALS = 20
 _SEED = 20261124
-# Seconds in which the smallest network may have been trained a little.
+# Seconds that suffice to train the smallest network a little.
 _SHORTEST = 60
 
 # Times as people write them.
@@ -49,25 +49,25 @@ class DurationType(click.ParamType):
             float(part) * unit for part, unit in zip(parts, _UNITS.values(), strict=False) if part
         )
         if seconds <= 0:
-            self.fail(f"{value!r} is no time, such as 2h, 90m or 1h30m", param, ctx)
+            self.fail(f"{value!r} is not a time, such as 2h, 90m or 1h30m", param, ctx)
         return seconds
 
 
 class _Architectures(click.Group):
-    """A group in which each architecture is a command: the same one."""
+    """A group with one and the same command for every architecture."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All architectures, and the report."""
+        """All architectures, and `report`."""
         from kerasdenoise.models import list_architectures
 
         return [*list_architectures(), _REPORT]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        """Whatever is not the report is an architecture's name, or refused as one."""
+        """Any name but `report` is an architecture, or is rejected as one."""
         return report_command if cmd_name == _REPORT else search_command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Lists architectures as what they are."""
+        """Lists the architectures apart from the command."""
         *architectures, report = self.list_commands(ctx)
         with formatter.section("Architectures"):
             formatter.write_text(", ".join(architectures))
@@ -84,83 +84,92 @@ class _Architectures(click.Group):
 def command() -> None:
     """Search for the best settings of an architecture.
 
+    \b
+        kerasdenoise tune lambda --budget 2h
+        kerasdenoise tune report runs/tune_lambda_net
+
     `tune ARCH --help` lists the options. ARCH may be shortened: lambda is lambda_net.
-    """
+    """  # noqa: D301 (\b keeps the lines after it as they are)
 
 
-_what, _how, _where = (section(title) for title in ("What is sought", "How", "Where"))
+_goal, _search, _study = (section(title) for title in ("Goal", "Search", "Study"))
 
 
 @click.command("ARCH", cls=SectionedCommand)
-@_what(
+@_goal(
     "--objective",
     type=click.Choice(["psnr", "ssim", "pareto"]),
-    help="The best by PSNR or SSIM, or the best for each cost: pareto.  [default: psnr]",
+    metavar="GOAL",
+    help="psnr, ssim, or pareto: best PSNR at each cost.  [default: psnr]",
 )
-@_what(
+@_goal(
     "--noise",
     "noises",
     multiple=True,
     metavar="KIND",
-    help="Noise to remove, as gaussian:25; may be repeated.  [default: the space's]",
+    help="Noise to remove, such as gaussian:25; may be repeated.  [default: from --space]",
 )
-@_what(
+@_goal(
     "--data",
     metavar="IMAGES",
-    help="A folder of images, or with train and validation in it; FILE.npz:NAME; tfds:NAME.  "
-    "[default: CIFAR-10, photos or a sample, whatever is there]",
+    help="Folder of images, or of train/ and validation/; FILE.npz:NAME; tfds:NAME.  "
+    "[default: CIFAR-10, photos or the sample, whatever is available]",
 )
-@_what(
+@_goal(
     "--space",
     "space_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What is tuned.  [default: the one in tuning/ for the architecture]",
+    help="Search space.  [default: the architecture's file in tuning/]",
 )
-@_how(
+@_search(
     "--tuner",
     type=click.Choice(["random", "hyperband", "bayesian"]),
-    help="How settings are chosen.  [default: bayesian]",
+    metavar="METHOD",
+    help="random, hyperband or bayesian.  [default: bayesian]",
 )
-@_how(
+@_search(
     "--trials",
     type=click.IntRange(min=1),
     metavar="N",
-    help=f"End after so many.  [default: {_TRIALS}, or none with --budget]",
+    help=f"Maximum number of trials.  [default: {_TRIALS}; none with --budget]",
 )
-@_how(
+@_search(
     "--budget",
     type=DurationType(),
     metavar="TIME",
-    help="Begin no trial that would not end within this time from now, as 2h or 90m.",
+    help="Time limit, such as 2h or 90m; no trial starts that would exceed it.",
 )
-@_how(
+@_search(
     "--steps",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Steps of a trial.  [default: the space's]",
+    help="Training steps per trial.  [default: from --space]",
 )
-@_how(
+@_search(
     "--equal",
     type=click.Choice(["steps", "compute"]),
-    help="What all trials get the same of: steps, or multiply-accumulates.  [default: steps]",
+    metavar="KIND",
+    help="Give all trials equal steps or equal compute.  [default: steps]",
 )
-@_how("--seed", type=click.IntRange(min=1), metavar="N", help=f"[default: {_SEED}]")
-@_how(
+@_search(
+    "--seed", type=click.IntRange(min=1), metavar="N", help=f"Random seed.  [default: {_SEED}]"
+)
+@_search(
     "--workers",
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help="Trials at the same time, each in a process.  [default: 1]",
+    help="Parallel trials, each in its own process.  [default: 1]",
 )
-@_where(
+@_study(
     "--study",
     "folder",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Folder of the study.  [default: runs/tune_ARCH]",
+    help="Study folder.  [default: runs/tune_ARCH]",
 )
-@_where("--resume", is_flag=True, help="Go on with a study that was stopped or killed.")
+@_study("--resume", is_flag=True, help="Resume a study that was stopped or killed.")
 @click.option("--watched", is_flag=True, hidden=True)
 @verbose_option
 @click.pass_context
@@ -178,9 +187,13 @@ def search_command(
 ) -> None:
     """Search for the best settings of an architecture.
 
-    Each trial is a training run. What is found is printed, and kept in the study's folder:
-    report.md, pictures, and tuned.toml, which `train` takes.
-    """
+    \b
+        kerasdenoise tune lambda --noise gaussian:25 --budget 2h
+        kerasdenoise tune lambda --resume
+
+    Each trial is a training run. The results are printed and stored in the study folder:
+    report.md, figures, and tuned.toml, a recipe for `train`.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise.models import find_architecture
     from kerasdenoise.tuning.space import find_space, read_space
     from kerasdenoise.tuning.workers import TUNER_ID
@@ -204,15 +217,18 @@ def search_command(
     _report(study)
 
 
-@click.command(_REPORT, short_help="Write a study's report anew: table, importance, pictures.")
+@click.command(_REPORT, short_help="Rewrite a study's report.")
 @click.argument("study", type=click.Path(path_type=Path))
 @verbose_option
 @needs_training
 def report_command(study: Path) -> None:
-    """Write a study's report anew: table, importance, pictures.
+    """Rewrite a study's report.
 
-    It may be one that is still being searched.
-    """
+    \b
+        kerasdenoise tune report runs/tune_lambda_net
+
+    The search may still be running.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise.tuning.study import open_study
 
     _report(open_study(study))
@@ -221,7 +237,7 @@ def report_command(study: Path) -> None:
 def _prepare(
     folder: Path, architecture: str, space: Space, asked: dict[str, Any], resume: bool
 ) -> tuple[Study, bool]:
-    """Opens the study that is asked for, or writes down a new one."""
+    """Opens the study to resume, or creates a new one."""
     from kerasdenoise.tuning.data import choose_data
     from kerasdenoise.tuning.study import Settings, check_free, check_same, create_study, open_study
 
@@ -229,7 +245,7 @@ def _prepare(
     if resume:
         study = open_study(folder)
         check_same(study, {"architecture": architecture, **asked}, space)
-        say(f"{folder}: goes on, on {study.settings.data.description}")
+        say(f"{folder}: resuming on {study.settings.data.description}")
         return study, False
     check_free(folder)
     settings = Settings(
@@ -249,7 +265,7 @@ def _prepare(
 
 
 def _watch_over(study: Study, is_new: bool, trials: int | None, until: float, workers: int) -> None:
-    """Searches in processes of its own."""
+    """Searches in child processes."""
     from kerasdenoise.tuning.workers import command_line, watch_over
 
     def make_command() -> list[str]:
@@ -264,13 +280,13 @@ def _watch_over(study: Study, is_new: bool, trials: int | None, until: float, wo
     try:
         code = watch_over(study, make_command, workers)
     except KeyboardInterrupt:
-        say(f"{study.folder}: stopped; the same command with --resume goes on")
+        say(f"{study.folder}: stopped; run the same command with --resume to resume")
         raise
     finally:
         if is_new and code:
             study.remove_if_untried()
     if code:
-        # What went wrong was said by the process that it went wrong in.
+        # The failed process has already reported the error.
         sys.exit(code)
 
 
@@ -285,7 +301,7 @@ def _take_part(
     resume: bool,
     watched: bool,
 ) -> None:
-    """Searches in this process, in the role that its environment says."""
+    """Searches in this process, in the role that its environment sets."""
     import grpc
 
     from kerasdenoise.runtime import prepare_keras, quiet_stderr
@@ -313,7 +329,7 @@ def _take_part(
     else:
         study, _ = _prepare(folder, architecture, space, asked, resume)
     known = worker_names(workers) if watched else [role]
-    # Who takes part in a search that was started by hand shows when they come.
+    # In a search started by hand, the participants are known only when they appear.
     limits = Limits(trials, until, known if watched or ORACLE_IP not in os.environ else None)
     with locked(folder) if leads else contextlib.nullcontext():
         try:
@@ -325,7 +341,7 @@ def _take_part(
 
 
 def _report(study: Study) -> None:
-    """Writes the report, and says the main thing."""
+    """Writes the report, and prints its summary."""
     from kerasdenoise.tuning.report import write_report
 
     for line in write_report(study):

@@ -1,4 +1,4 @@
-"""What the values of options look like, and what is said of others."""
+"""Types of option values, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 
 
 class TileType(click.ParamType):
-    """The edge of a tile in pixels, or `auto`."""
+    """The size of a tile in pixels, or `auto`."""
 
     name = "tile"
 
@@ -27,7 +27,7 @@ class TileType(click.ParamType):
 
 
 class EdgeType(click.ParamType):
-    """The edge of an image in pixels, or `dynamic`."""
+    """The height and width of an image in pixels, or `dynamic`."""
 
     name = "size"
 
@@ -44,7 +44,7 @@ class EdgeType(click.ParamType):
 
 
 class SigmaType(click.ParamType):
-    """The level of the noise, of 0-255, or `auto`, which is None."""
+    """The noise level from 0 to 255, or `auto`, which is None."""
 
     name = "sigma"
 
@@ -74,12 +74,12 @@ class BytesType(click.ParamType):
             if not 1 <= amount < 2**63:  # also catches NaN
                 raise ValueError
         except ValueError:
-            self.fail(f"{value!r} is no amount of memory, such as 800M or 1.5G", param, ctx)
+            self.fail(f"{value!r} is not an amount of memory, such as 800M or 1.5G", param, ctx)
         return int(amount)
 
 
 class CodingType(click.ParamType):
-    """The quality of files coded with loss: 1 to 100, or `keep` for that of the photo's own."""
+    """The quality of lossy files: 1 to 100, or `keep` for the photo's own."""
 
     name = "coding"
 
@@ -99,7 +99,7 @@ class CodingType(click.ParamType):
 
 
 class PointType(click.ParamType):
-    """Where in a photo: `X,Y` in pixels from its upper left corner, or `middle`."""
+    """A point in a photo: `X,Y` in pixels from its upper left corner, or `middle`."""
 
     name = "point"
 
@@ -112,12 +112,14 @@ class PointType(click.ParamType):
         try:
             x, y = (int(part) for part in value.split(","))
         except ValueError:
-            self.fail(f"{value!r} is neither X,Y nor middle; put the photo first", param, ctx)
+            self.fail(
+                f"{value!r} is neither X,Y nor middle; put the photo before --preview", param, ctx
+            )
         return x, y
 
 
 class SizeType(click.ParamType):
-    """The size of a picture: `WIDTHxHEIGHT` in pixels."""
+    """The size of an image: `WIDTHxHEIGHT` in pixels."""
 
     name = "size"
 
@@ -130,5 +132,5 @@ class SizeType(click.ParamType):
             if min(width, height) < 1:
                 raise ValueError
         except ValueError:
-            self.fail(f"{value!r} is no size in pixels, such as 4000x3000", param, ctx)
+            self.fail(f"{value!r} is not a size in pixels, such as 4000x3000", param, ctx)
         return width, height

@@ -89,7 +89,9 @@ def plan_jobs(
             written to.
     """
     if overwrite and skip_existing:
-        raise UsageError("--overwrite", "contradicts --skip-existing", "give one of them")
+        raise UsageError(
+            "--overwrite", "cannot be combined with --skip-existing", "remove one of them"
+        )
     if output == "":  # a shell variable that is not set; as a path it were this folder
         raise UsageError("the output", "is empty", "name a file or a folder, or leave it out")
     roots = roots or {}

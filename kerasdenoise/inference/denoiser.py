@@ -1,4 +1,4 @@
-"""The public face of denoising: one model, ready for any number of images."""
+"""The public API of denoising: one loaded model for any number of images."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ from kerasdenoise.zoo import default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
 
-# After an image of so many bytes the tiles' memory is given back, as writing it takes some too.
+# After images of this many bytes, the tiles' memory is freed, because writing needs some too.
 _LARGE = 2**28
 
 
 class Denoiser:
     """A saved model, loaded once and used for any number of images.
 
-    Where memory fails, tiles are halved until it does not, and later ones stay as small. The
+    If memory runs out, tiles are halved until they fit, and later ones stay that small. The
     result does not depend on the tiles.
 
     Args:
-        model: A model's name, or the path of its folder; the default model if None.
-        threads: Threads to use; all usable cores by default.
-        tile: Largest edge of a tile in pixels, its overlap included, or "auto".
+        model: A model's name or folder; None for the default model.
+        threads: Number of threads; all usable cores by default.
+        tile: Largest height and width of a tile in pixels, overlap included, or "auto".
         sigma: Standard deviation of the noise on the [0, 1] scale, the same for all pixels, for
-            a model that is told the level or estimates it; estimated from each image if None.
-        quality: "fast" computes with 8-bit integers, if the model has a file of them: values
-            beyond [0, 1] are clipped, and the result has 256 of them. "best" takes the mean over
-            all eight flips and turns of the image, and eight times as long.
-        max_memory: Bytes that the work on a tile may take, beside the image and its result; by
-            default 640 MB, or no limit where `tile` is given.
+            a model that takes or estimates the noise level. None estimates it from each image.
+        quality: "fast" computes with 8-bit integers, if the model has a file for them: values
+            outside [0, 1] are clipped, and the result has 256 levels. "best" averages all eight
+            flips and rotations of the image, and takes eight times as long.
+        max_memory: Most bytes of the work on a tile, without the image and its result; by
+            default 640 MB, or no limit if `tile` is given.
 
     Attributes:
-        info: What is known about the model, as it is run: at "fast" it goes by no noise level.
+        info: The model as it is run: at "fast" it uses no noise level.
         quality: The quality.
-        threads: The number of threads it uses.
+        threads: The number of threads.
 
     Raises:
         ModelError: The model is unknown, damaged, or not a denoiser.
@@ -76,7 +76,7 @@ class Denoiser:
         self.quality: Quality = quality
         self._tiling = Tiling(self.info, tile, max_memory)  # before anything is loaded
         if threads is not None and threads < 1:
-            raise UsageError(f"threads {threads}", "fewer than 1", "leave it out for all cores")
+            raise UsageError(f"threads {threads}", "is less than 1", "leave it out for all cores")
         self._network = Network(self.info, threads, turns_of(quality))
         self.threads = self._network.threads
 
@@ -92,30 +92,30 @@ class Denoiser:
         output: str | Path | None = None,
         overwrite: bool = False,
     ) -> Source:
-        """Denoises an image and returns it as what it was given.
+        """Denoises an image and returns the same type.
 
         Args:
             noisy: A path: the result is written beside it, as `photo_denoised.jpg`. Bytes of
                 an image file: encoded in the same format. A Pillow image: mode and info are
                 kept. An array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4 with alpha): shape and
                 type are kept; integers use their whole range, floats [0, 1] nominally.
-            strength: 0 for no change, 1 for all of the denoising; see `denoise_pixels`.
-            luma: What the strength is multiplied by for brightness; see `denoise_pixels`.
-            chroma: What it is multiplied by for color.
-            detail: 0 for none, 1 for all fine detail that was found in what was removed.
-            keep_grain: 0 for none, 1 for all of the noise that is not color.
+            strength: 0 for no change, 1 for full denoising; see `denoise_pixels`.
+            luma: Multiplies the strength for brightness; see `denoise_pixels`.
+            chroma: Multiplies the strength for color.
+            detail: 0 to restore nothing, 1 to restore all removed fine detail.
+            keep_grain: 0 to restore nothing, 1 to restore all noise without its color.
             output: For a path only: the file or folder to write to.
             overwrite: For a path only: replace an existing file.
 
         Returns:
-            The path of the file that was written, or what was given, denoised.
+            The path of the written file, or the denoised image in the given type.
 
         Raises:
-            InputError: The image cannot be read, holds values that are not finite, or does not
+            InputError: The image cannot be read, has values that are not finite, or does not
                 fit into memory.
             OutputError: The result cannot be written.
-            UsageError: The result's file exists, `noisy` is of a type that is not known, or one
-                of the amounts cannot be used.
+            UsageError: The result's file exists, the type of `noisy` is unknown, or one of the
+                amounts is invalid.
         """
         settings = self.prepare(
             strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
@@ -124,17 +124,17 @@ class Denoiser:
         return denoise_any(noisy, denoise_into, output=output, overwrite=overwrite)
 
     def prepare(self, **changes: float) -> DenoiseSettings:
-        """Returns settings that this denoiser can follow, with its own sigma and quality.
+        """Returns settings for this denoiser, with its own sigma and quality.
 
         Args:
             **changes: The other fields of `DenoiseSettings`.
 
         Raises:
-            UsageError: A value cannot be used, or not with this model.
+            UsageError: A value is invalid, or invalid for this model.
         """
         settings = dataclasses.replace(self._settings, **changes)
         settings.fit(self.info)
-        self._tiling.grid(1, 1, settings.margin)  # refuses tiles that are too small
+        self._tiling.grid(1, 1, settings.margin)  # rejects tiles that are too small
         return settings
 
     def tile_count(self, height: int, width: int, settings: DenoiseSettings | None = None) -> int:
@@ -143,7 +143,7 @@ class Denoiser:
         Args:
             height: Rows of the image.
             width: Columns of the image.
-            settings: What `prepare` gave; the usual ones if None.
+            settings: The result of `prepare`; None for the defaults.
         """
         margin = settings.margin if settings else 0
         return len(self._tiling.grid(height, width, margin).tiles)
@@ -166,32 +166,32 @@ class Denoiser:
         Args:
             pixels: (H, W, 1 or 3), float32, nominally in [0, 1], or any type of
                 `input_checks.DTYPES`, of which only a tile is float32 at a time.
-            strength: Up to 1, how much of the noise that the model finds is removed: 0 for no
-                change (the model is not run), 1 for all of the denoising. Above 1 and up to 2,
-                for a model that is told the level of the noise or estimates it: it denoises
-                as if the noise were so many times as strong.
-            luma: What the strength is multiplied by for brightness (luma by ITU-R BT.601), from
-                0 to 2, for a product of up to 2. If luma and chroma differ and one product is
-                above 1, the model runs twice.
-            chroma: What it is multiplied by for color; gray images have none.
-            detail: How much of the fine luma detail that was removed is given back, in [0, 1]:
-                what is stronger, in structures finer than about 4 pixels, than noise explains.
-            keep_grain: How much of what is then removed is given back, in [0, 1]: of luma alone,
-                the same to all channels, so that noise in color stays away.
-            hidden: (H, W) of bool: pixels that nobody sees, under full transparency. They stay as
-                they are, and what they hold does not show in others. None for none.
+            strength: Up to 1, how much of the detected noise is removed: 0 for no change (the
+                model does not run), 1 for full denoising. Above 1 and up to 2, for a model that
+                takes or estimates the noise level, it denoises as if the noise were that many
+                times stronger.
+            luma: Multiplies the strength for brightness (luma by ITU-R BT.601), from 0 to 2, for
+                a product of up to 2. If luma and chroma differ and one product is above 1, the
+                model runs twice.
+            chroma: Multiplies the strength for color; gray images have none.
+            detail: How much removed luma detail is restored, in [0, 1]: what is stronger, in
+                structures finer than about 4 pixels, than noise explains.
+            keep_grain: How much of the removed noise is then restored, in [0, 1]: only its luma,
+                the same in all channels, so that color noise stays removed.
+            hidden: Bool (H, W): fully transparent pixels. They stay unchanged, and do not affect
+                others. None for none.
             on_tile: Called after each tile.
-            name: What to call the image in errors.
+            name: The image's name in errors.
 
         Returns:
             The same shape and type; floats are not clipped.
 
         Raises:
-            InputError: The pixels, or the model's result, hold values that are not finite, or
-                memory fails even for the smallest tile.
+            InputError: The pixels or the model's result have values that are not finite, or even
+                the smallest tile does not fit into memory.
             ModelError: The model cannot run.
-            UsageError: The pixels have another shape or type, or one of the amounts is outside
-                of its range, or above 1 for another model.
+            UsageError: The pixels have another shape or type, or one of the amounts is out of
+                range, or above 1 for a model without a noise level.
         """
         settings = self.prepare(
             strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
@@ -215,15 +215,15 @@ class Denoiser:
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
     ) -> None:
-        """Does what `denoise_pixels` does, to another array.
+        """Denoises like `denoise_pixels`, into another array.
 
         Args:
             pixels: As for `denoise_pixels`.
-            denoised: A copy of `pixels`, which the result replaces.
-            settings: What `prepare` gave.
+            denoised: A copy of `pixels`, which the result overwrites.
+            settings: The result of `prepare`.
             hidden: As for `denoise_pixels`.
             on_tile: Called after each tile.
-            name: What to call the image in errors.
+            name: The image's name in errors.
 
         Raises:
             InputError: As for `denoise_pixels`.
@@ -265,8 +265,8 @@ class Denoiser:
             if not np.isfinite(result).all():
                 raise InputError(
                     name,
-                    "the model's result is not finite, so that nothing was written",
-                    "try another model, and check this one with `kerasdenoise models verify`",
+                    "the model's result is not finite; nothing was written",
+                    "try another model, or check this one with `kerasdenoise models verify`",
                 )
             denoised[tile.place] = to_samples(result, denoised.dtype)
 
@@ -277,11 +277,10 @@ class Denoiser:
             self._network.release()
 
     def estimate_noise(self, pixels: np.ndarray) -> np.ndarray:
-        """Estimates the level of the noise at each pixel, whatever `sigma` says.
+        """Estimates the noise level at each pixel, regardless of `sigma`.
 
-        It is the model's own estimate, by which it denoises, tile by tile, where it makes one.
-        For other models, and at "fast", it is the same at all pixels:
-        `images.measures.estimate_sigma`.
+        If the model estimates the level, this is the estimate that it denoises with. For other
+        models, and at "fast", it is the same at all pixels: `images.measures.estimate_sigma`.
 
         Args:
             pixels: As for `denoise_pixels`.
@@ -291,7 +290,7 @@ class Denoiser:
             float32 (H, W).
 
         Raises:
-            InputError: The pixels hold values that are not finite, or memory fails.
+            InputError: The pixels have values that are not finite, or do not fit into memory.
             UsageError: They have another shape or type.
         """
         check_pixels(pixels)
@@ -339,35 +338,35 @@ def denoise(
     output: str | Path | None = None,
     overwrite: bool = False,
 ) -> Source:
-    """Denoises an image and returns it as what it was given.
+    """Denoises an image and returns the same type.
 
     Args:
         noisy: A path, the bytes of an image file, a Pillow image or an array; see
             `Denoiser.__call__`.
-        model: A model's name, the path of its folder, or a `Denoiser`, which spares loading
-            it again; the default model if None.
-        strength: 0 for no change, 1 for all of the denoising, and up to 2 for more of it by a
-            model that goes by a noise level; see `Denoiser.denoise_pixels`.
-        luma: What the strength is multiplied by for brightness, from 0 to 2.
-        chroma: What it is multiplied by for color, from 0 to 2.
-        detail: 0 for none, 1 to give back all fine detail that was found in what was removed.
-        keep_grain: 0 for none, 1 to give back all of the noise that is not color.
-        quality: "fast", "balanced" (the default) or "best"; see `Denoiser`. A `Denoiser` has its
-            own.
-        max_memory: Bytes that the work on a tile may take; see `Denoiser`, which has its own.
+        model: A model's name or folder, or a `Denoiser`, which is not loaded again; None for the
+            default model.
+        strength: 0 for no change, 1 for full denoising, and up to 2 for more with a model that
+            uses a noise level; see `Denoiser.denoise_pixels`.
+        luma: Multiplies the strength for brightness, from 0 to 2.
+        chroma: Multiplies the strength for color, from 0 to 2.
+        detail: 0 to restore nothing, 1 to restore all removed fine detail.
+        keep_grain: 0 to restore nothing, 1 to restore all noise without its color.
+        quality: "fast", "balanced" (the default) or "best"; see `Denoiser`. Not for a
+            `Denoiser`, which has its own.
+        max_memory: Most bytes of the work on a tile. Not for a `Denoiser`, which has its own.
         output: For a path only: the file or folder to write to.
-        overwrite: For a path only: replace a file that is there.
+        overwrite: For a path only: replace an existing file.
 
     Returns:
-        The path of the file that was written, or what was given, denoised.
+        The path of the written file, or the denoised image in the given type.
 
     Raises:
-        InputError: The image cannot be read, holds values that are not finite, or does not fit
+        InputError: The image cannot be read, has values that are not finite, or does not fit
             into memory.
         OutputError: The result cannot be written.
         ModelError: The model is unknown or damaged.
-        UsageError: The result's file exists, `noisy` is of a type that is not known, or the
-            amounts, the quality or the memory cannot be used.
+        UsageError: The result's file exists, the type of `noisy` is unknown, or the amounts, the
+            quality or the memory limit are invalid.
 
     Example:
         >>> denoise("photo.jpg", strength=0.8)
@@ -400,7 +399,7 @@ def _as_denoiser(
     for option, value in (("quality", quality), ("max_memory", max_memory)):
         if value is not None:
             raise UsageError(
-                f"{option} {value!r}", "the Denoiser has its own", "give it to Denoiser(...)"
+                f"{option} {value!r}", "is a setting of the Denoiser", "give it to Denoiser(...)"
             )
     return model
 
@@ -411,7 +410,7 @@ def _grow(side: slice, margin: int) -> slice:
 
 def _measure_sigma(pixels: np.ndarray) -> float:
     """Estimates the noise level of an image of any size; see `estimate_sigma`."""
-    if min(pixels.shape[:2]) < BLOCK:  # too small to measure noise in: mirrored
+    if min(pixels.shape[:2]) < BLOCK:  # too small to measure: mirrored
         sides = pixels.shape[:2]
         pixels = pixels[np.ix_(*(reflect(range(max(side, BLOCK)), side) for side in sides))]
     return estimate_sigma(pixels)

@@ -1,4 +1,4 @@
-"""What runs a model file. LiteRT needs neither TensorFlow nor Keras."""
+"""Runs a model file with LiteRT, which needs neither TensorFlow nor Keras."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _TYPES = (np.float32, np.uint8)
 
 
 class TileError(ModelError):
-    """A tile that a model cannot run on: of a wrong shape, or too large for the memory.
+    """A tile that a model cannot run on: it has a wrong shape or does not fit into memory.
 
-    LiteRT does not tell one from the other.
+    LiteRT does not tell which.
     """
 
 
@@ -25,13 +25,13 @@ class LiteRTEngine:
     """Runs a `.tflite` file on the CPU: named arrays in, named arrays out.
 
     Args:
-        path: A model of float32 or uint8 tensors, of which the input `noisy` is (1, H, W, C).
-            What is uint8 in the file is float32 here all the same, rounded on the way.
-        threads: Threads to use; all usable cores by default.
+        path: A model of float32 or uint8 tensors, whose input `noisy` is (1, H, W, C). Tensors
+            that are uint8 in the file are float32 here, and are converted.
+        threads: Number of threads; all usable cores by default.
 
     Attributes:
         inputs: The names of its inputs.
-        input_shapes: Their shapes, -1 for a size that may be any.
+        input_shapes: Their shapes, with -1 for any size.
 
     Raises:
         ModelError: The file cannot be read or is not such a model.
@@ -48,7 +48,7 @@ class LiteRTEngine:
         try:
             self._interpreter = self._interpret()
         except (ValueError, RuntimeError) as error:
-            raise self._error("not a LiteRT model", "export the model again") from error
+            raise self._error("is not a LiteRT model", "export the model again") from error
         try:
             signature = self._interpreter.get_signature_runner()
             inputs, outputs = signature.get_input_details(), signature.get_output_details()
@@ -61,7 +61,7 @@ class LiteRTEngine:
             or any(d["dtype"] not in _TYPES for d in (*inputs.values(), *outputs.values()))
         ):
             raise self._error(
-                "not a part of a denoiser: it must take a float32 or uint8 (1, H, W, C) tensor "
+                "is not part of a denoiser: it must take a float32 or uint8 (1, H, W, C) tensor "
                 "'noisy'",
                 "export the model again",
             )
@@ -109,7 +109,7 @@ class LiteRTEngine:
         }
 
     def release(self) -> None:
-        """Gives back the memory of the last call, which LiteRT holds for the next one."""
+        """Frees the memory that LiteRT keeps for the next call."""
         self._interpreter = self._interpret()
         self._shapes = {}
 

@@ -22,7 +22,7 @@ _PIL_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
 
 
 # Writes the denoised values of one array to another, a copy of it; both (H, W, 1 or 3) of any of
-# `input_checks.DTYPES`. Takes `hidden`, the transparent pixels, and `name`, what errors call it.
+# `input_checks.DTYPES`. Takes `hidden`, the transparent pixels, and `name`, its name in errors.
 DenoiseInto = Callable[..., None]
 
 
@@ -33,7 +33,7 @@ def denoise_any(
     output: str | Path | None = None,
     overwrite: bool = False,
 ) -> Any:
-    """Denoises an image of any type that `Denoiser` takes, which says more.
+    """Denoises an image of any type that `Denoiser` accepts; see there.
 
     Args:
         noisy: The image.
@@ -42,14 +42,14 @@ def denoise_any(
         overwrite: For a path only: replace an existing file.
 
     Returns:
-        The path of the file that was written, or what was given, denoised.
+        The path of the written file, or the denoised image in the given type.
 
     Raises:
-        InputError: The image cannot be read, holds values that are not finite, or does not fit
+        InputError: The image cannot be read, has values that are not finite, or does not fit
             into memory.
         OutputError: The result cannot be written.
-        UsageError: The result's file exists, `noisy` is of a type that is not known, or `output`
-            is given for something else than a path.
+        UsageError: The result's file exists, the type of `noisy` is unknown, or `output` is given
+            without a path.
     """
     if isinstance(noisy, str | os.PathLike):
         (job,) = plan_jobs([Path(noisy)], output, overwrite=overwrite).jobs
@@ -57,7 +57,7 @@ def denoise_any(
         write_image(denoised, job.target, overwrite=overwrite, job=job)
         return str(job.target) if isinstance(noisy, str) else job.target
     if output is not None:
-        raise UsageError(f"output {output}", "only an image given as a path is written to a file")
+        raise UsageError(f"output {output}", "needs an image given as a path", "leave it out")
     if isinstance(noisy, bytes):
         return encode_image(denoise_image(read_image(noisy, exact=True), denoise))
     if isinstance(noisy, np.ndarray):
@@ -66,21 +66,21 @@ def denoise_any(
         return _denoise_pil(noisy, denoise)
     raise UsageError(
         f"{type(noisy).__name__} object",
-        "not an image",
+        "is not an image",
         "give a path, bytes, a Pillow image or a NumPy array",
     )
 
 
 def denoise_image(noisy: Image, denoise: DenoiseInto, name: object = "image") -> Image:
-    """Denoises the pixels of an image; all else stays.
+    """Denoises the pixels of an image, and keeps everything else.
 
     Args:
         noisy: The image.
         denoise: What denoises its pixels.
-        name: What to call the image in errors.
+        name: The image's name in errors.
 
     Raises:
-        InputError: The image holds values that are not finite, or does not fit into memory.
+        InputError: The image has values that are not finite, or does not fit into memory.
     """
     try:
         denoised = noisy.pixels.copy()
@@ -96,14 +96,14 @@ def _denoise_array(
 ) -> np.ndarray:
     """Denoises an array of any supported type.
 
-    Only a tile of it is float32 at a time.
+    Only one tile at a time is float32.
 
     Args:
-        noisy: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), the fourth channel being alpha,
-            which is copied. Of type uint8 or uint16, on their whole range, or float16,
-            float32 or float64, nominally on [0, 1].
+        noisy: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel is alpha, which
+            is copied. uint8 or uint16 on their whole range, or float16, float32 or float64,
+            nominally in [0, 1].
         denoise: Writes the denoised values of its first argument to its second.
-        alpha: (H, W), where it is not the fourth channel; None for none.
+        alpha: (H, W), if it is not the fourth channel; None for none.
 
     Returns:
         An array of the same shape and type. Integers are rounded and clipped to their
@@ -116,7 +116,7 @@ def _denoise_array(
     if not (noisy.ndim == 2 or (noisy.ndim == 3 and noisy.shape[2] in (1, 3, 4))) or not noisy.size:
         raise UsageError(
             f"array of shape {noisy.shape}",
-            "not an image's shape",
+            "is not the shape of an image",
             "give (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)",
         )
     denoised = noisy.copy()
@@ -144,13 +144,11 @@ def _denoise_pil(noisy: PillowImage.Image, denoise: DenoiseInto) -> PillowImage.
         UsageError: The image has another mode, or a transparent color.
     """
     if noisy.mode not in _PIL_MODES:
-        raise UsageError(
-            f"image of mode {noisy.mode}", "this mode is not supported", 'use .convert("RGB")'
-        )
+        raise UsageError(f"image of mode {noisy.mode}", "is not supported", 'use .convert("RGB")')
     if "transparency" in noisy.info:
-        # Denoising changes every color, so that none would be the transparent one.
+        # Denoising changes every color, so none would stay the transparent one.
         raise UsageError(
-            f"image of mode {noisy.mode}", "it has a transparent color", 'use .convert("RGBA")'
+            f"image of mode {noisy.mode}", "has a transparent color", 'use .convert("RGBA")'
         )
     pixels = np.asarray(noisy)
     if noisy.mode == "LA":

@@ -1,4 +1,4 @@
-"""The types of values that can be denoised, and values that cannot."""
+"""Checks the type, shape and values of arrays."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ _BAND = 2**20
 
 
 def check_type(values: np.ndarray) -> None:
-    """Refuses arrays whose values could mean anything.
+    """Rejects arrays of other types, whose values could mean anything.
 
     Raises:
         UsageError: The type is none of `DTYPES`.
     """
     if values.dtype.name not in DTYPES:
         raise UsageError(
-            f"array of {values.dtype}", "not an image's type", f"convert to {', '.join(DTYPES)}"
+            f"array of {values.dtype}", "is not supported", f"convert it to {', '.join(DTYPES)}"
         )
 
 
 def check_pixels(values: np.ndarray) -> None:
-    """Refuses arrays that are not (H, W, 1 or 3) of a type of `DTYPES`.
+    """Rejects arrays that are not (H, W, 1 or 3) of a type in `DTYPES`.
 
     Raises:
-        UsageError: That is so.
+        UsageError: The array was rejected.
     """
     check_type(values)
     if values.ndim != 3 or values.shape[2] not in (1, 3) or not values.size:
         raise UsageError(
-            f"array of shape {values.shape}", "not pixels", "give (H, W, 1) or (H, W, 3)"
+            f"array of shape {values.shape}", "is not an image", "give (H, W, 1) or (H, W, 3)"
         )
 
 
 def check_finite(values: np.ndarray, name: object) -> None:
-    """Refuses values that are not finite as float32.
+    """Rejects values that are not finite as float32.
 
     Args:
-        values: (H, W, C) of any type of `DTYPES`.
-        name: What to call the image in errors.
+        values: (H, W, C) of any type in `DTYPES`.
+        name: The image's name in errors.
 
     Raises:
-        InputError: There is one.
+        InputError: A value is not finite.
     """
     if values.dtype.kind == "u":
         return
     rows = max(1, _BAND // (values.shape[1] * values.shape[2]))
     for top in range(0, len(values), rows):
-        with np.errstate(over="ignore"):  # of a float64 beyond float32, which is found below
+        with np.errstate(over="ignore"):  # a float64 beyond float32 is found below
             band = to_pixels(values[top : top + rows])
         if not np.isfinite(band).all():
-            cause = "holds values that are not finite (NaN or infinity)"
-            raise InputError(name, cause, "repair it")
+            cause = "has values that are not finite (NaN or infinity)"
+            raise InputError(name, cause, "replace them")

@@ -1,8 +1,8 @@
-"""A model file that this program does not know, run in a process of its own.
+"""Runs an unknown model file in a child process.
 
-LiteRT believes what a file says of itself: one that was made for it ends the process, by a signal.
-Here that is the child's, and an error as any other. It is no sandbox: what such a file makes of the
-child may do whatever its user may.
+LiteRT trusts the file's content, so a malicious file can crash the process. Here only the child
+crashes, which is reported as an error. This is not a sandbox: code that takes over the child can do
+whatever the user can.
 
 python -m kerasdenoise.inference.isolated MODEL.tflite THREADS
 """
@@ -30,7 +30,7 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 
 
 class IsolatedEngine:
-    """Does what `LiteRTEngine` does, in a child process.
+    """A `LiteRTEngine` in a child process.
 
     Args:
         path: As for `LiteRTEngine`.
@@ -38,10 +38,10 @@ class IsolatedEngine:
 
     Attributes:
         inputs: The names of its inputs.
-        input_shapes: Their shapes, -1 for a size that may be any.
+        input_shapes: Their shapes, with -1 for any size.
 
     Raises:
-        ModelError: The file cannot be read, is not such a model, or ended its process.
+        ModelError: The file cannot be read, is not such a model, or crashed its process.
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
@@ -54,7 +54,7 @@ class IsolatedEngine:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-            # An interruption is the parent's affair.
+            # Only the parent handles interruptions.
             start_new_session=True,
         )
         weakref.finalize(self, _end, self._process)
@@ -67,12 +67,12 @@ class IsolatedEngine:
         return self._ask({name: inputs[name] for name in self.inputs})
 
     def release(self) -> None:
-        """Gives back the memory of the last call."""
+        """Frees the memory of the last call."""
         self._ask({})
 
     def _ask(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it is gone, which the answer says
+        with contextlib.suppress(OSError):  # the child has ended; `_receive` reports it
             _send(self._process.stdin, {}, arrays)
         return self._receive()[1]
 
@@ -84,8 +84,8 @@ class IsolatedEngine:
             _end(self._process)
             raise ModelError(
                 self.path,
-                f"ended the process that ran it ({_describe(self._process.returncode)})",
-                "do not use it, or export it again if it is your own",
+                f"crashed the process that ran it ({_describe(self._process.returncode)})",
+                "do not use it; if it is your own, export it again",
             ) from error
         if "cause" in answer:
             kind = TileError if answer["is_tile"] else ModelError
@@ -96,7 +96,7 @@ class IsolatedEngine:
 def _end(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdin, process.stdout):
         if stream is not None:
-            with contextlib.suppress(OSError):  # it has gone with something left to say
+            with contextlib.suppress(OSError):  # it ended with unread output
                 stream.close()
     try:
         process.wait(5)
@@ -115,7 +115,7 @@ def _describe(code: int) -> str:
 
 
 def _send(stream: IO[bytes], facts: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Sends a line of JSON, and the numbers of arrays."""
+    """Sends a line of JSON, then the numbers of the arrays."""
     shapes = {name: array.shape for name, array in arrays.items()}
     stream.write(json.dumps({**facts, "arrays": shapes}).encode() + b"\n")
     for array in arrays.values():
@@ -128,7 +128,7 @@ def _read(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not line:
         raise EOFError
     facts = json.loads(line)
-    # Numbers alone, never objects: the other side may have been taken over.
+    # Only numbers, never objects: the other side may have been taken over.
     arrays = {name: np.empty(shape, np.float32) for name, shape in facts["arrays"].items()}
     for array in arrays.values():
         if stream.readinto(array.reshape(-1).view(np.uint8)) < array.nbytes:  # type: ignore[attr-defined]
@@ -137,7 +137,7 @@ def _read(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _serve(path: Path, threads: int) -> None:
-    """Runs a model for the process that started this one, until that closes the pipe."""
+    """Runs a model for the parent process until it closes the pipe."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # libraries may print
     try:

@@ -1,4 +1,4 @@
-"""A saved model, run on pixels of any number of channels."""
+"""Runs a saved model on gray or RGB pixels."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from kerasdenoise.inference.self_ensemble import UPRIGHT, Turn
 from kerasdenoise.inference.tiles import cut_parts, reflect
 from kerasdenoise.zoo import ModelInfo, verify_model
 
-# What a network is told besides the pixels: arrays by the names of its inputs.
+# Inputs of a network besides the pixels: arrays by input name.
 Context = dict[str, np.ndarray]
 
 _WEIGHT = "_log_weight"
 
 
 class Told(NamedTuple):
-    """What is said of the noise to a model that goes by its level; nothing to others.
+    """The noise level for a model that uses one; other models ignore it.
 
     Attributes:
         level: Standard deviation of the noise of all pixels on the [0, 1] scale, or None for
             the model's own estimate.
-        factor: What the level is multiplied by.
+        factor: Multiplies the level.
     """
 
     level: float | None
@@ -37,16 +37,16 @@ class Told(NamedTuple):
 class Network:
     """Runs a model's files.
 
-    A gray image is shown to an RGB model as three equal channels, of which the results are
-    averaged, so that it stays gray; an RGB image is shown to a gray model channel by channel.
+    An RGB model gets a gray image as three equal channels, and the results are averaged, so it
+    stays gray. A gray model gets an RGB image channel by channel.
 
     Args:
         info: The model.
-        threads: Threads to use; all usable cores by default.
-        turns: The ways in which it is shown an image, of which the results are averaged.
+        threads: Number of threads; all usable cores by default.
+        turns: The flips and rotations whose results are averaged.
 
     Attributes:
-        threads: The number of threads it uses.
+        threads: The number of threads.
 
     Raises:
         ModelError: The model is damaged or not a denoiser.
@@ -58,7 +58,7 @@ class Network:
         self._info = info
         self._turns = turns
         verify_model(info, only=[path.name for path in info.run_paths])
-        # What no index knows may be made to end the process that runs it.
+        # A file without a record may be made to crash the process that runs it.
         self._engine = IsolatedEngine if info.files is None else LiteRTEngine
         self._tile = self._engine(info.tile_path, threads)
         self._level = self._engine(info.level_path, threads) if info.level_path else None
@@ -68,25 +68,25 @@ class Network:
         if not (takes > told if info.has_context else takes == told):
             raise ModelError(
                 info.tile_path,
-                f"takes {', '.join(self._tile.inputs)}, which is not what its metadata say",
+                f"takes {', '.join(self._tile.inputs)}, unlike its metadata",
                 "export the model again",
             )
 
     def summarize(self, pixels: np.ndarray, told: Told) -> list[Context]:
-        """Takes the statistics of a whole image that the model needs for each of its tiles.
+        """Computes the statistics of the whole image that the model needs for each tile.
 
-        They are taken part by part and averaged; see `layers.GlobalContext`.
+        They are computed part by part and averaged; see `layers.GlobalContext`.
 
         Args:
             pixels: (H, W, 1 or 3) of any type of `input_checks.DTYPES`.
-            told: The level of the noise.
+            told: The noise level.
 
         Returns:
-            For each time that the model is run on a tile, what it is told.
+            The statistics for each run of the model on a tile.
         """
         if self._info.context_path is None:
             return [{}] * (len(self._turns) * self._runs(pixels))
-        # Made for each image, so that its memory is free again when tiles are denoised.
+        # Created for each image, so that its memory is free while tiles are denoised.
         engine = self._engine(self._info.context_path, self.threads)
         height, width, _ = pixels.shape
         summaries: list[list[Context]] = []
@@ -101,8 +101,8 @@ class Network:
 
         Args:
             noisy: Float32 (H, W, 1 or 3), sides multiples of the model's stride.
-            told: The level of the noise.
-            contexts: What `summarize` gave for the image that the tile is from.
+            told: The noise level.
+            contexts: The result of `summarize` for the tile's image.
 
         Returns:
             Float32 of the same shape, not clipped.
@@ -124,14 +124,14 @@ class Network:
         return total
 
     def estimate(self, noisy: np.ndarray) -> np.ndarray:
-        """Estimates the level of the noise in a tile, by a model that estimates it.
+        """Estimates the noise level in a tile, with a model that estimates it.
 
         Args:
             noisy: Float32 (H, W, 1 or 3), sides multiples of the model's stride.
 
         Returns:
-            Standard deviation of the noise at each pixel, float32 (H, W); the root mean square
-            over channels where the model sees them one by one, and over the turns.
+            Standard deviation of the noise at each pixel, float32 (H, W): the root mean square
+            over flips and rotations, and over channels that the model processes one by one.
 
         Raises:
             ModelError: The model cannot run on a tile of this shape.
@@ -144,7 +144,7 @@ class Network:
         return np.sqrt(np.mean(np.square(levels), axis=0))
 
     def release(self) -> None:
-        """Gives back the memory that tiles have taken."""
+        """Frees the memory of tiles."""
         for engine in filter(None, (self._tile, self._level)):
             engine.release()
 
@@ -152,7 +152,7 @@ class Network:
         return pixels.shape[2] if self._info.channels == 1 else 1
 
     def _views(self, pixels: np.ndarray, turn: Turn) -> list[np.ndarray]:
-        """The turned pixels as the model takes them, (1, H, W, C) or (1, W, H, C) each."""
+        """The transformed pixels as model inputs, (1, H, W, C) or (1, W, H, C) each."""
         batch = turn.apply(pixels[np.newaxis])
         if pixels.shape[2] < self._info.channels:
             return [np.repeat(batch, self._info.channels, axis=3)]
@@ -170,7 +170,9 @@ class Network:
     def _estimate(self, noisy: np.ndarray) -> np.ndarray:
         if self._level is None:
             raise ModelError(
-                self._info.name, "estimates no noise level", "tell it one, or use another model"
+                self._info.name,
+                "does not estimate the noise level",
+                "give sigma, or use another model",
             )
         return next(iter(self._level({"noisy": noisy}).values()))
 
@@ -179,7 +181,7 @@ class Network:
         if denoised.shape != inputs["noisy"].shape:
             raise ModelError(
                 self._tile.path,
-                f"gives {denoised.shape} for a tile of {inputs['noisy'].shape}",
+                f"returns {denoised.shape} for a tile of {inputs['noisy'].shape}",
                 "export the model again",
             )
         return denoised

@@ -1,4 +1,4 @@
-"""The eight ways in which a picture can be flipped and turned by right angles."""
+"""The eight flips and rotations of an image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kerasdenoise.inference.settings import Quality
 
 
 class Turn(NamedTuple):
-    """One of the ways.
+    """One flip or rotation.
 
     Attributes:
         swap: Whether rows become columns, before anything is flipped.
@@ -25,25 +25,25 @@ class Turn(NamedTuple):
     flip_columns: bool
 
     def apply(self, batch: np.ndarray) -> np.ndarray:
-        """Turns images.
+        """Transforms images.
 
         Args:
             batch: (N, H, W, C).
 
         Returns:
-            The turned images, (N, W, H, C) if rows become columns.
+            The transformed images, (N, W, H, C) if rows become columns.
         """
         turned = batch.swapaxes(1, 2) if self.swap else batch
         return np.ascontiguousarray(np.flip(turned, self._flipped))
 
     def undo(self, batch: np.ndarray) -> np.ndarray:
-        """Turns images back.
+        """Undoes the transformation.
 
         Args:
-            batch: What `apply` made, or something as large.
+            batch: The result of `apply`, or images of the same size.
 
         Returns:
-            The images as they were before.
+            The images in their original orientation.
         """
         turned = np.flip(batch, self._flipped)
         return turned.swapaxes(1, 2) if self.swap else turned
@@ -53,11 +53,11 @@ class Turn(NamedTuple):
         return (1,) * self.flip_rows + (2,) * self.flip_columns
 
 
-# Those of one shape follow each other, since a model that gets another shape allocates anew.
+# Grouped by shape, because a model that gets another shape reallocates.
 ALL_TURNS = tuple(Turn(*flags) for flags in itertools.product((False, True), repeat=3))
 UPRIGHT = ALL_TURNS[:1]
 
 
 def turns_of(quality: Quality) -> Sequence[Turn]:
-    """Returns the ways in which the model sees an image at a quality."""
+    """Returns the flips and rotations for a quality."""
     return ALL_TURNS if quality == "best" else UPRIGHT

@@ -1,1 +1,1 @@
-"""The page that denoises in the browser, and the server that shows it."""
+"""The web page that denoises in the browser, and its local server."""

@@ -1,4 +1,4 @@
-"""The page that denoises in the browser: its files and a model, in memory or as a folder."""
+"""The web page that denoises in the browser: its files and a model, in memory or as a folder."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from kerasdenoise.errors import ModelError, OutputError, UsageError
 if TYPE_CHECKING:
     from kerasdenoise.zoo import ModelInfo
 
-# Edge of the tiles, their halo included. A halo of 120 pixels is half of the work, and larger tiles
-# would take more memory.
+# Tile size, halo included. With a halo of 120 pixels, half of the work is halo; larger tiles would
+# take more memory.
 TILE = 768
-# Least edge inside the halo, for models that see further.
+# Smallest size inside the halo, for models with a larger radius.
 _INTERIOR = 256
 
-# Where Netlify, Cloudflare Pages and others look for headers. The page works without them, on one
-# thread; of its policy it then holds what `index.html` says itself.
+# The headers file of Netlify, Cloudflare Pages and others. Without it the page works on one thread,
+# and only the policy in `index.html` applies.
 _HEADERS_FILE = "_headers"
-# For a page of this machine alone; others need not load the runtime again each time.
+# Only for the page on this computer; elsewhere the browser may cache the runtime.
 _NOT_STATIC = ("Cache-Control",)
 
 _TYPES = {
@@ -44,7 +44,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # The browser itself holds the page to what it promises: no photo leaves the machine.
+    # The browser itself enforces the promise that photos never leave the computer.
     "Content-Security-Policy": "; ".join(
         (
             "default-src 'none'",
@@ -66,12 +66,12 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Resource:
-    """What stands at an address.
+    """The content of an address.
 
     Attributes:
         kind: Its media type.
         content: Its bytes.
-        is_gzip: Whether they are compressed.
+        is_gzip: Whether the bytes are compressed by gzip.
     """
 
     kind: str
@@ -80,18 +80,18 @@ class Resource:
 
 
 def collect_page(info: ModelInfo) -> dict[str, Resource]:
-    """Puts together the page and a model for it.
+    """Collects the files of the page and its model.
 
     Args:
-        info: A model of RGB images that needs nothing but a tile of the image.
+        info: A model for RGB images whose only input is a tile.
 
     Returns:
-        What stands at each address: the files of `web/static`, `model.tflite` and, where the model
-        has one of 8-bit integers, `model_int8.tflite`, both at one fixed size, and `model.json`,
-        which says what to do with them.
+        The content of each address: the files of `web/static`; `model.tflite` and, if the model
+        has it, `model_int8.tflite`, both at one fixed size; and `model.json`, which describes how
+        to run them.
 
     Raises:
-        ModelError: The model is damaged, or is not of this kind.
+        ModelError: The model is damaged, or has other inputs.
     """
     resources = _collect_files()
     manifest, models = _collect_model(info)
@@ -115,7 +115,7 @@ def _collect_model(info: ModelInfo) -> tuple[bytes, dict[str, Resource]]:
     if info.channels != 3 or info.has_context or info.takes_noise_level:
         raise ModelError(
             info.name,
-            "not for the page, which runs models of RGB images that are told nothing else",
+            "cannot run on the page, which needs a model whose only input is an RGB image",
             "use another model, or `kerasdenoise denoise`",
         )
     stride = tile_stride(info.stride, keeps_tone=info.keeps_tone)
@@ -139,19 +139,19 @@ def _collect_model(info: ModelInfo) -> tuple[bytes, dict[str, Resource]]:
 
 
 def write_page(resources: Mapping[str, Resource], folder: Path) -> None:
-    """Writes the page into a new folder, which appears when it is complete.
+    """Writes the page into a new folder, which appears only when complete.
 
     Args:
-        resources: What stands at each address.
-        folder: The folder. Files are named as their addresses, relative to it, so that it may
-            be served from any address.
+        resources: The content of each address.
+        folder: The folder. Files have the names of their addresses, relative to it, so it can be
+            served from any address.
 
     Raises:
-        UsageError: It is there already.
+        UsageError: It exists already.
         OutputError: It cannot be written.
     """
     if folder.exists():
-        raise UsageError(folder, "exists", "remove it, or give another --output")
+        raise UsageError(folder, "exists already", "remove it, or choose another --output")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
@@ -164,7 +164,7 @@ def write_page(resources: Mapping[str, Resource], folder: Path) -> None:
             complete.rename(folder)
     except OSError as error:
         raise OutputError(
-            folder, f"cannot be written ({error.strerror})", "give another --output"
+            folder, f"cannot be written ({error.strerror})", "choose another --output"
         ) from error
 
 

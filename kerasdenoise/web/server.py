@@ -1,6 +1,6 @@
-"""Serves the page to this machine alone.
+"""Serves the page to this computer only.
 
-All of it is held in memory under the addresses that exist, so that no address reaches a file.
+The page is held in memory, so no address can reach a file.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from kerasdenoise.web.page import HEADERS, Resource
 
 HOST = "127.0.0.1"
 
-# Seconds that a connection may say nothing, and how many there may be at once; browsers open six.
+# Seconds before an idle connection is closed, and the most connections; browsers open six.
 _TIMEOUT = 30
 _CONNECTIONS = 64
 
 
 def serve_page(resources: Mapping[str, Resource], port: int) -> ThreadingHTTPServer:
-    """Makes a server that only programs on this machine reach, and nothing but the page.
+    """Creates a server that only this computer can reach, and that serves only the page.
 
     Args:
-        resources: What stands at each address.
-        port: Where it listens; 0 for any that is free, which is `server_port` then.
+        resources: The content of each address.
+        port: The port; 0 for any free one, which `server_port` then tells.
 
     Raises:
-        UsageError: The port is taken.
+        UsageError: The port cannot be used.
     """
     handler = type("Handler", (_Handler,), {"resources": resources})
     try:
         return _Server((HOST, port), handler)
     except OSError as error:
         raise UsageError(
-            f"port {port}", f"cannot be used ({error.strerror})", "give another, or 0 for any"
+            f"--port {port}", f"cannot be used ({error.strerror})", "choose another, or 0 for any"
         ) from error
 
 
@@ -49,21 +49,21 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answers in a thread of its own, or closes what is one connection too many."""
+        """Answers in a new thread, or closes a connection beyond the limit."""
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Makes room for another connection at the end."""
+        """Answers, and then makes room for another connection."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of a browser that has gone away; what else fails is a fault of ours."""
+        """Ignores closed connections; other errors are our bugs."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -76,25 +76,25 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answers with what stands at the address."""
+        """Answers with the content of the address."""
         self._answer(with_content=True)
 
     def do_HEAD(self) -> None:
-        """Answers with the headers alone."""
+        """Answers with the headers only."""
         self._answer(with_content=False)
 
     def end_headers(self) -> None:
-        """Adds the headers that every answer has, errors too."""
+        """Adds the headers of every answer, including errors."""
         for name, value in HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing: no one asked."""
+        """Logs nothing."""
 
     def _answer(self, *, with_content: bool) -> None:
-        # A page elsewhere may give its own name this machine's address, and would then pass
-        # for this one; but the browser still says the name.
+        # Another site may point its own name at this computer's address and pose as this page
+        # (DNS rebinding), but the browser still sends that name.
         port = self.connection.getsockname()[1]
         if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
             self.send_error(HTTPStatus.FORBIDDEN)

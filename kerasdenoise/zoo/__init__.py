@@ -1,11 +1,11 @@
-"""Saved models: where they are, what they are for, and whether they are intact.
+"""Saved models: finds, describes and verifies them.
 
-A folder of models holds `index.json` and one folder a model:
+A folder of models holds `index.json` and one folder per model:
 
     saved_models/
       index.json          {"default": name, "models": {name: {"summary", "files"}}}
       photo/
-        metadata.json     what `ModelInfo` says
+        metadata.json     the fields of `ModelInfo`
         config.json  model.tflite  …
 """
 

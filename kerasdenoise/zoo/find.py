@@ -18,10 +18,10 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def model_folders() -> list[Path]:
-    """The folders that hold an index of models, those that come first winning.
+    """The folders that hold an index of models, in order of precedence.
 
-    These are the folders of `$KERASDENOISE_MODELS`, `saved_models/` of a checkout, and the
-    models that were installed with the package.
+    These are the folders in `$KERASDENOISE_MODELS`, `saved_models/` in a checkout, and the
+    models installed with the package.
     """
     named = os.environ.get("KERASDENOISE_MODELS", "").split(os.pathsep)
     candidates = [*(Path(name) for name in named if name)]
@@ -30,7 +30,7 @@ def model_folders() -> list[Path]:
 
 
 def list_models() -> list[ModelInfo]:
-    """All models that can be used by name, in alphabetical order.
+    """All models with a name, in alphabetical order.
 
     Raises:
         ModelError: An index or a model's metadata cannot be read.
@@ -50,9 +50,9 @@ def model_names() -> list[str]:
 
 
 def default_model() -> str:
-    """The name of the model that is used where none is asked for.
+    """The name of the default model.
 
-    It is `$KERASDENOISE_MODEL`, or else the default of the first index that names one.
+    It is `$KERASDENOISE_MODEL`, or the default of the first index that names one.
 
     Raises:
         ModelError: No index names a default.
@@ -70,18 +70,18 @@ def default_model() -> str:
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
-    """Finds a model by its name, or by the path of its folder.
+    """Finds a model by its name or folder.
 
-    A name goes before a folder that is called the same; `./name` is always the folder.
+    A name takes precedence over a folder of the same name; `./name` is always the folder.
 
     Raises:
-        ModelError: There is no such model, or its metadata cannot be read.
+        ModelError: The model does not exist, or its metadata cannot be read.
     """
     if not isinstance(name_or_path, str | os.PathLike):
         raise ModelError(
             f"a {type(name_or_path).__name__}",
-            "is no name or folder of a saved model",
-            "write a Keras network by kerasdenoise.save_model, and give its folder",
+            "is not the name or folder of a saved model",
+            "save a Keras network with kerasdenoise.save_model, and give that folder",
         )
     asked = os.fspath(name_or_path)
     entries = _entries(model_folders())
@@ -91,14 +91,14 @@ def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     if (path / METADATA).is_file():
         return read_info(path)
     if path.is_file():
-        raise ModelError(asked, "a file, not a model's folder", f"give {path.parent} instead")
+        raise ModelError(asked, "is a file, not a model folder", f"give {path.parent} instead")
     if path.is_dir():
-        raise ModelError(asked, f"not a model's folder: it holds no {METADATA}", "check the path")
+        raise ModelError(asked, f"is not a model folder: {METADATA} is missing", "check the path")
     alike = difflib.get_close_matches(asked, entries, n=1)
     known = ", ".join(sorted(entries)) or "none; set KERASDENOISE_MODELS to their folder"
     remedy = f"did you mean {alike[0]}?" if alike else f"known models: {known}"
     if asked in entries:
-        remedy = "a Path is a model's folder; give a name as a str"
+        remedy = "a Path must be a model folder; give a name as a str"
     raise ModelError(f"model {asked}", "unknown", remedy)
 
 
@@ -122,7 +122,9 @@ def _read_index(path: Path) -> Iterator[tuple[str, dict[str, FileRecord]]]:
                 for relative, record in entry["files"].items()
             }
             if any(Path(each).is_absolute() or ".." in Path(each).parts for each in files):
-                raise ModelError(path, f"files of {name} lie elsewhere", "restore the file")
+                raise ModelError(
+                    path, f"lists files of {name} outside its folder", "restore the file"
+                )
             yield name, files
     except (AttributeError, KeyError, TypeError) as error:
-        raise ModelError(path, "not an index of models", "restore the file") from error
+        raise ModelError(path, "is not an index of models", "restore the file") from error

@@ -1,4 +1,4 @@
-"""What is known about one saved model, read from its `metadata.json`."""
+"""The facts about one saved model, read from its `metadata.json`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kerasdenoise.foreign import fault_of_name
 
 METADATA = "metadata.json"
 
-# No model sees so far, or takes so much memory.
+# No model has a radius this large, or uses this much memory.
 _LARGEST = 2**24
 
-# The file of a model that computes with 8-bit integers alone.
+# A model's file that computes with 8-bit integers only.
 INT8 = "model_int8.tflite"
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """What the index records of one file: its SHA-256 in hexadecimal and its size in bytes."""
+    """The index's record of one file: its SHA-256 in hexadecimal and its size in bytes."""
 
     sha256: str
     size: int
@@ -33,25 +33,24 @@ class ModelInfo:
     """A saved model.
 
     Attributes:
-        name: What the command line calls it.
-        folder: Where its files are.
-        architecture: The name of the file in `kerasdenoise.models` that builds it.
-        summary: One line: what it is for.
+        name: Its name on the command line.
+        folder: The folder of its files.
+        architecture: The file in `kerasdenoise.models` that builds it.
+        summary: One line on its purpose.
         channels: 1 for a gray model, 3 for RGB.
         stride: What the height and width of its input must be a multiple of.
-        radius: How far it sees, in pixels, but for its global context.
+        radius: How far it sees, in pixels, apart from its global context.
         has_context: Whether it also needs statistics of the whole image.
-        takes_noise_level: Whether it is told the level of the noise.
-        estimates_level: Whether it estimates the level of the noise itself, and may be told
-            another.
-        keeps_tone: Whether what it removes has no mean of its own, so that the photo's tone is
-            kept; see `inference.tone`.
-        runs_int8: Whether a tile is denoised by its file of 8-bit integers.
-        part: Edge of the parts that statistics of the whole image are taken from.
-        bytes_per_pixel: What it takes of memory for each pixel of a tile, as far as is known.
-        files: What the index records of its files, by their path in the folder; None for a
-            model that was given as a path and of which nothing is recorded.
-        metadata: All of `metadata.json`: parameters, license, recipe, data, figures.
+        takes_noise_level: Whether the noise level is one of its inputs.
+        estimates_level: Whether it estimates the noise level itself, and accepts another.
+        keeps_tone: Whether the photo's tone is kept, because the noise that it removes has zero
+            mean; see `inference.tone`.
+        runs_int8: Whether its 8-bit integer file denoises the tiles.
+        part: Height and width of the parts from which statistics of the whole image are taken.
+        bytes_per_pixel: Memory for each pixel of a tile, as far as known.
+        files: The index's records of its files, by their path in the folder; None for a model
+            given by its path, which has no records.
+        metadata: All of `metadata.json`: parameters, license, recipe, data, results.
     """
 
     name: str
@@ -73,7 +72,7 @@ class ModelInfo:
 
     @property
     def follows_level(self) -> bool:
-        """Whether a tile is denoised by a level of the noise, told or estimated."""
+        """Whether the network uses a noise level, given or estimated."""
         return self.takes_noise_level or self.estimates_level
 
     @property
@@ -83,23 +82,23 @@ class ModelInfo:
 
     @property
     def context_path(self) -> Path | None:
-        """The file that gives the statistics of an image's part, if the model needs such."""
+        """The file that computes statistics of a part of an image, if the model needs them."""
         return self.folder / "context.tflite" if self.has_context else None
 
     @property
     def level_path(self) -> Path | None:
-        """The file that estimates the level of the noise, if the model does."""
+        """The file that estimates the noise level, if the model does."""
         return self.folder / "level.tflite" if self.estimates_level else None
 
     @property
     def int8_path(self) -> Path | None:
-        """The file that denoises a tile by 8-bit integers alone, if the model has one."""
+        """The file that denoises a tile with 8-bit integers only, if the model has one."""
         has_one = "int8" in self.metadata and not self.has_context
         return self.folder / INT8 if has_one else None
 
     @property
     def mobile_paths(self) -> list[Path]:
-        """The files that the GPUs and NPUs of phones take, in alphabetical order."""
+        """The files for phone GPUs and NPUs, in alphabetical order."""
         return sorted(self.folder.glob("mobile_*.tflite"))
 
     @property
@@ -121,7 +120,7 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
 
     Args:
         folder: The model's folder.
-        files: What the index records of its files, where there is an index.
+        files: The index's records of its files, if it is in an index.
 
     Raises:
         ModelError: The metadata is missing or does not describe a denoiser.
@@ -157,7 +156,7 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
         raise ModelError(
             path,
             "channels, stride, radius, part or bytes_per_pixel is out of range",
-            "export it again",
+            "export the model again",
         )
     return info
 
@@ -166,14 +165,14 @@ def read_json(path: Path) -> dict[str, Any]:
     """Reads a JSON object.
 
     Raises:
-        ModelError: The file cannot be read or holds something else.
+        ModelError: The file cannot be read or is not a JSON object.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(path, f"cannot be read ({error.strerror})", "check the path") from error
     except (ValueError, RecursionError) as error:
-        raise ModelError(path, f"not valid JSON ({error})", "restore the file") from error
+        raise ModelError(path, f"is not valid JSON ({error})", "restore the file") from error
     if not isinstance(content, dict):
-        raise ModelError(path, "not a JSON object", "restore the file")
+        raise ModelError(path, "is not a JSON object", "restore the file")
     return content

@@ -1,4 +1,4 @@
-"""Comparing a model's files with what the index records of them."""
+"""Compares a model's files with their records in the index."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 from kerasdenoise.errors import ModelError
 from kerasdenoise.zoo.info import METADATA, FileRecord, ModelInfo
 
-# A wheel carries no training files, so that only these must be there.
+# A wheel omits the training files, so only these are required.
 REQUIRED = (METADATA, "config.json", "model.tflite")
 
 
 def verify_model(info: ModelInfo, only: Collection[str] | None = None) -> None:
-    """Checks that a model's files are there and are those that were recorded.
+    """Checks that a model's files exist and match their records.
 
     Args:
-        info: The model. If nothing is recorded of it, only presence is checked.
-        only: The files to check, as paths in the model's folder; by default every recorded
-            file that is there, and those that must be.
+        info: The model. Without records, only the presence of files is checked.
+        only: The files to check, as paths in the model's folder; by default the required files
+            and all existing recorded ones.
 
     Raises:
-        ModelError: A file is missing, or is not the file that was recorded.
+        ModelError: A file is missing, or differs from its record.
     """
     recorded = info.files or {}
     run = [path.name for path in info.run_paths]
@@ -30,12 +30,12 @@ def verify_model(info: ModelInfo, only: Collection[str] | None = None) -> None:
         if not (info.folder / relative).is_file():
             raise ModelError(
                 info.folder / relative,
-                f"missing from the model {info.name}",
+                f"is missing from the model {info.name}",
                 "export or install the model again",
             )
         if info.files is not None and relative not in recorded:
             raise ModelError(
-                info.folder / relative, "not recorded in index.json", "export the model again"
+                info.folder / relative, "is not recorded in index.json", "export the model again"
             )
     for relative in recorded if only is None else set(only) & set(recorded):
         path = info.folder / relative
@@ -56,6 +56,6 @@ def _verify_file(path: Path, record: FileRecord) -> None:
             differs = f"{size} bytes instead of {record.size}"
         raise ModelError(
             path,
-            f"not the file that was recorded in index.json ({differs})",
+            f"differs from the file recorded in index.json ({differs})",
             "restore it, or export the model again",
         )

@@ -126,8 +126,8 @@ def test_the_denoise_path_needs_no_tensorflow(
     ("options", "message"),
     [
         (("nosuch",), "model nosuch: unknown"),
-        (("tiny", "--photo", "12"), "no size in pixels"),
-        (("tiny", "--photo", "0x9"), "no size in pixels"),
+        (("tiny", "--photo", "12"), "not a size in pixels"),
+        (("tiny", "--photo", "0x9"), "not a size in pixels"),
         (("tiny", "--images", "nosuch"), "no such folder"),
         (("tiny", "--page", "there.md"), "add --overwrite"),
         (("tiny", "--json", "nosuch/a.json"), "no such folder"),

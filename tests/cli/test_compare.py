@@ -111,7 +111,7 @@ def test_two_names_of_one_file_are_one(command: Callable, pictures: list[Path], 
     result = command(
         "compare", "a.png", "b.png", "-o", "side.png", "--difference", tmp_path / "side.png"
     )
-    assert (result.code, "is given for two pictures" in result.only_error) == (2, True)
+    assert (result.code, "is both --output and --difference" in result.only_error) == (2, True)
     assert not (tmp_path / "side.png").exists()
 
 

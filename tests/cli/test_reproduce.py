@@ -63,9 +63,9 @@ def test_data_are_where_the_environment_says(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["lambda_nett"], "lambda_nett: no such paper; did you mean 'lambda_net'?"),
-        (["xyz"], "xyz: no such paper; known: "),
-        (["lambda_net", "--full", "--times", "2"], "--times 2: is for --quick; leave one"),
+        (["lambda_nett"], "lambda_nett: unknown paper; did you mean 'lambda_net'?"),
+        (["xyz"], "xyz: unknown paper; known: "),
+        (["lambda_net", "--full", "--times", "2"], "--times 2: cannot be combined with --full"),
     ],
 )
 def test_what_cannot_be_done_is_refused(

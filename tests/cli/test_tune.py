@@ -92,9 +92,9 @@ def _refused(command: Callable[..., Any], *arguments: object) -> str:
         (["lambada"], "lambada: no such architecture; did you mean 'lambda_net'?"),
         (["dncnn", "--data", "empty"], "holds no image"),
         (["dncnn", "--data", "gone"], "is not a folder"),
-        (["dncnn", "--budget", "0h"], "'0h' is no time, such as 2h, 90m or 1h30m"),
-        (["dncnn", "--budget", "-2h"], "'-2h' is no time"),
-        (["dncnn", "--budget", "soon"], "'soon' is no time"),
+        (["dncnn", "--budget", "0h"], "'0h' is not a time, such as 2h, 90m or 1h30m"),
+        (["dncnn", "--budget", "-2h"], "'-2h' is not a time"),
+        (["dncnn", "--budget", "soon"], "'soon' is not a time"),
         (["dncnn", "--budget", "5s"], "--budget 5s: is too short for a trial; give 60s or more"),
         (["dncnn", "--trials", "0"], "0 is not in the range"),
         (["dncnn", "--resume"], "runs/tune_dncnn: holds no study"),
@@ -187,5 +187,5 @@ def test_a_time(text: str, seconds: float):
 
 @pytest.mark.parametrize("text", ["", "h", "2", "2d", "m30", "0s", "nan"])
 def test_no_time(text: str):
-    with pytest.raises(click.BadParameter, match="is no time"):
+    with pytest.raises(click.BadParameter, match="is not a time"):
         DurationType().convert(text, None, None)

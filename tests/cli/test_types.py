@@ -32,9 +32,9 @@ def test_what_a_text_stands_for(kind: click.ParamType, text: str, value: object)
         (TileType(), "big", "neither auto nor a number of pixels"),
         (SigmaType(), "much", "neither auto nor a number"),
         *((CodingType(), text, "neither keep nor a number") for text in ("0", "101", "9.5")),
-        *((BytesType(), text, "no amount of memory") for text in ("", "G", "-1G", "nan", "1T")),
+        *((BytesType(), text, "not an amount of memory") for text in ("", "G", "-1G", "nan", "1T")),
         *(
-            (PointType(), text, "put the photo first")
+            (PointType(), text, "put the photo before --preview")
             for text in ("photo.jpg", "1", "1,2,3", "a,b")
         ),
     ],

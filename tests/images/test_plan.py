@@ -117,7 +117,7 @@ def test_a_folder_is_never_overwritten(touch: Touch) -> None:
 
 def test_overwriting_contradicts_skipping(touch: Touch) -> None:
     error = refusal(touch("a.jpg"), overwrite=True, skip_existing=True)
-    assert "contradicts --skip-existing" in str(error)
+    assert "cannot be combined with --skip-existing" in str(error)
 
 
 def test_folders_are_refused(touch: Touch) -> None:

@@ -33,9 +33,12 @@ def test_luma_and_chroma_are_refused_in_their_own_words(name: str):
     for value in (2.01, -0.01, float("nan")):
         with pytest.raises(UsageError, match=rf"{name} .*not between 0 and 2"):
             DenoiseSettings(**{name: value})
-    with pytest.raises(UsageError, match=rf"{name} 1\.5: times strength 1\.5 it is 2\.25"):
+    with pytest.raises(UsageError, match=rf"{name} 1\.5: times strength 1\.5 is 2\.25"):
         DenoiseSettings(1.5, **{name: 1.5})
-    with pytest.raises(UsageError, match=rf"{name} 1\.5: times strength 1, the model any cannot"):
+    with pytest.raises(
+        UsageError,
+        match=rf"{name} 1\.5: times strength 1 is above 1, but the model any takes no noise level",
+    ):
         DenoiseSettings(**{name: 1.5}).fit(_info())
     DenoiseSettings(0.5, **{name: 2.0}).fit(_info())
     DenoiseSettings(**{name: 1.5}).fit(_info(estimates_level=True))
