@@ -93,7 +93,7 @@ def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     if path.is_file():
         raise ModelError(asked, "is a file, not a model folder", f"give {path.parent} instead")
     if path.is_dir():
-        raise ModelError(asked, f"is not a model folder: {METADATA} is missing", "check the path")
+        raise ModelError(asked, f"is not a model folder: it has no {METADATA}", "check the path")
     alike = difflib.get_close_matches(asked, entries, n=1)
     known = ", ".join(sorted(entries)) or "none; set KERASDENOISE_MODELS to their folder"
     remedy = f"did you mean {alike[0]}?" if alike else f"known models: {known}"

@@ -163,7 +163,7 @@ def test_a_port_that_is_taken_is_said(page: dict[str, Resource]):
 def test_a_gray_model_is_refused(command: Callable):
     outcome = command("app", "--model", "tiny_gray")
     assert outcome.code == 2
-    assert outcome.only_error.startswith("kerasdenoise: tiny_gray: not for the page")
+    assert outcome.only_error.startswith("kerasdenoise: tiny_gray: cannot run on the page")
 
 
 def test_a_damaged_model_is_refused(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -91,7 +91,7 @@ def test_people_get_a_block_for_each_photo(command: Command, tmp_path: Path, wri
         "a.jpg",
         "  size         40 x 30 pixels, RGB, 8 bits",
         "  format       JPEG",
-        "  orientation  6, to be shown turned right",
+        "  orientation  6, shown rotated right",
         "  ICC profile  yes",
         "  camera       SONY ILCE-7M2",
         "  ISO          1600",

@@ -199,9 +199,9 @@ def test_a_target_that_cannot_be_written_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-s", "2.5"], "strength 2.5: not between 0 and 2; use 0"),
-        (["-s", "nan"], "strength nan: not between 0 and 2; use 0"),
-        (["-s", "1.5"], "strength 1.5: the model tiny cannot be told that there is more noise"),
+        (["-s", "2.5"], "strength 2.5: is not between 0 and 2; use 0"),
+        (["-s", "nan"], "strength nan: is not between 0 and 2; use 0"),
+        (["-s", "1.5"], "strength 1.5: is above 1, but the model tiny takes no noise level"),
         (["-s", "much"], "Invalid value for '-s' / '--strength'"),
         (["--tile", "3"], "tile 3: too small for this model, which sees 4 pixels"),
         (["--tile", "big"], "'big' is neither auto nor a number of pixels"),
@@ -328,7 +328,7 @@ def test_a_noise_level_is_refused_by_a_model_that_finds_it(
     photo = write_photo("photo.png")
     result = run_cli("denoise", photo, "--sigma", 10)
     assert result.returncode == 2
-    assert re.search("sigma 10/255: .*tiny.*itself", result.stderr)
+    assert re.search("sigma 10/255: .*tiny.*noise level", result.stderr)
     assert not photo.with_name("photo_denoised.png").exists()
 
 

@@ -66,7 +66,7 @@ def test_a_run_becomes_a_model_with_its_figures(
         r"^mobile_88\.tflite +[\d,]+ bytes +[\d.]+ dB, Keras [\d.]+", result.stderr, re.M
     )
     # It sees 23 pixels around each, and the tone is that of 40.
-    assert re.search("88 pixels .* 8 .*halo.*--size 256", result.stderr)
+    assert re.search("8 of 88 pixels .*halo.*--size 256", result.stderr)
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ def test_what_cannot_be_exported_is_refused(
     [
         (["--target", "mobile", "--size", "30"], "--size 30: is no multiple of 8"),
         (["--target", "mobile", "--size", "dynamic"], "give the edge of a tile"),
-        (["--name", "other"], "--name: is for training runs"),
+        (["--name", "other"], "--name: is only for training runs"),
         (["--name", "a/b"], "--name a/b: is a path"),
         (["--add", "--output", "here"], "--add: chooses the folder"),
-        (["--integers", "run"], "--integers: is for files of 8-bit integers; add --int8"),
+        (["--integers", "run"], "--integers: is only for --int8; add --int8"),
         (["--int8", "--integers", "gone"], "gone: holds no training run"),
-        (["--check-gpu"], "quick: has no files for phones; export quick --target mobile --add"),
+        (["--check-gpu"], "quick: has no mobile files; run export quick --target mobile --add"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_written(
@@ -149,7 +149,7 @@ def test_a_run_that_was_not_trained_in_integers_makes_no_integers(
     options = ["--int8", "--integers", str(training_run)]
     result = CliRunner().invoke(group, ["export", "quick", *options])
     assert isinstance(result.exception, KerasDenoiseError)
-    assert re.search("not trained in integers; .*recipe", str(result.exception))
+    assert re.search("quantization-aware.*; .*recipe", str(result.exception))
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused_before_the_work(

@@ -143,5 +143,5 @@ def test_damaged_metadata_are_refused(copied: Path, content: str, cause: str):
 )
 def test_a_damaged_index_is_refused(copied: Path, content: str):
     (copied / "index.json").write_text(content)
-    with pytest.raises(ModelError, match=r"index\.json: not an index"):
+    with pytest.raises(ModelError, match=r"index\.json: is not an index"):
         find_model("tiny")

@@ -38,13 +38,13 @@ def test_another_size_is_named(tiny: ModelInfo):
 @pytest.mark.parametrize("name", ["model.tflite", "config.json", "metadata.json"])
 def test_a_file_that_must_be_there_is_missed(tiny: ModelInfo, name: str):
     (tiny.folder / name).unlink()
-    with pytest.raises(ModelError, match=f"{name}: missing from the model tiny"):
+    with pytest.raises(ModelError, match=f"{name}: is missing from the model tiny"):
         verify_model(tiny)
 
 
 def test_files_of_a_model_with_context_are_missed(tiny: ModelInfo):
     object.__setattr__(tiny, "has_context", True)
-    with pytest.raises(ModelError, match=r"tile\.tflite: missing.*tiny"):
+    with pytest.raises(ModelError, match=r"tile\.tflite: is missing.*tiny"):
         verify_model(tiny)
 
 
