@@ -158,7 +158,7 @@ def _complete_model(
     "--max-memory",
     type=BytesType(),
     metavar="SIZE",
-    help="Limit for a tile [640M] and a photo [half of free RAM].",
+    help="Limit for a tile [640M to 1.6G] and a photo [half of free RAM].",
 )
 @click.option(
     "--threads",

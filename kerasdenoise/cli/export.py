@@ -109,8 +109,8 @@ def command(
     """Export a training run or a saved model.
 
     \b
-        kerasdenoise export runs/photo               a saved model in saved_models/
-        kerasdenoise export photo --target mobile    LiteRT files in exported/
+        kerasdenoise export runs/photo               adds to saved_models/
+        kerasdenoise export photo --target mobile    writes to exported/
 
     A run becomes a saved model: Keras, SavedModel and LiteRT files, a card with its results on
     the recipe's test sets, and an entry in index.json. A saved model becomes LiteRT files such as

@@ -48,7 +48,7 @@ class Denoiser:
             outside [0, 1] are clipped, and the result has 256 levels. "best" averages all eight
             flips and rotations of the image, and takes eight times as long.
         max_memory: Most bytes of the work on a tile, without the image and its result; by
-            default 640 MB, or no limit if `tile` is given.
+            default 640 MB to 1.6 GB, depending on the free memory, or no limit if `tile` is given.
 
     Attributes:
         info: The model as it is run: at "fast" it uses no noise level.

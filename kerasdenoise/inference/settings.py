@@ -136,7 +136,7 @@ class DenoiseSettings:
         if info.int8_path is None:
             raise UsageError(
                 "quality 'fast'",
-                f"needs an 8-bit integer file, which the model {info.name} lacks",
+                f"needs a file of 8-bit integers, which the model {info.name} lacks",
                 "use 'balanced', or another model",
             )
         if self.sigma is not None:

@@ -46,3 +46,23 @@ def test_an_unknown_command_is_met_with_a_hint():
     assert result.exit_code == 2
     assert "No such command" in result.output
     assert "'models'" in CliRunner().invoke(group, ["model"]).output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        *([name] for name in COMMANDS),
+        *(["models", name] for name in ("list", "show", "verify")),
+        ["tune", "lambda"],
+        ["tune", "report"],
+    ],
+    ids=" ".join,
+)
+def test_every_help_begins_with_an_example_and_fits_a_screen(words: list[str]):
+    result = CliRunner().invoke(group, [*words, "--help"], prog_name="kerasdenoise")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[4].startswith(f"      {' '.join(['kerasdenoise', *words])} ".rstrip())
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 45
