@@ -91,7 +91,7 @@ def test_what_cannot_be_exported_is_refused(
         (["--target", "mobile", "--size", "dynamic"], "give the edge of a tile"),
         (["--name", "other"], "--name: is only for training runs"),
         (["--name", "a/b"], "--name a/b: is a path"),
-        (["--add", "--output", "here"], "--add: chooses the folder"),
+        (["--add", "--output", "here"], "--add: cannot be combined with --output"),
         (["--integers", "run"], "--integers: is only for --int8; add --int8"),
         (["--int8", "--integers", "gone"], "gone: holds no training run"),
         (["--check-gpu"], "quick: has no mobile files; run export quick --target mobile --add"),
