@@ -223,15 +223,15 @@ NOISE = ["--noise", "gaussian:25"]
     [
         (["tiny", "set"], "Give either --noise or --pairs"),
         (["tiny", "set", "--pairs", *NOISE], "Give either --noise or --pairs"),
-        (["tyny", "set", *NOISE], "model tyny: unknown; did you mean tiny?"),
-        (["tiny", "none", *NOISE], "none: no such folder; give a folder of images"),
-        (["tiny", "set/a.jpg", *NOISE], "is a file, not a folder"),
-        (["tiny", "empty", *NOISE], "empty: holds no image; known suffixes: .bmp"),
-        (["tiny", "empty", "--pairs"], "empty: holds no image"),
-        (["tiny", "set", "--pairs"], "neither *_real.* nor *_mean.*"),
-        (["tiny", "set", "--noise", "gauss:25"], "no such kind of noise"),
+        (["tyny", "set", *NOISE], "model tyny: unknown; .*tiny"),
+        (["tiny", "none", *NOISE], "none: no such folder; .*images"),
+        (["tiny", "set/a.jpg", *NOISE], "not a folder"),
+        (["tiny", "empty", *NOISE], r"empty: .*no image; .*\.bmp"),
+        (["tiny", "empty", "--pairs"], "empty: .*no image"),
+        (["tiny", "set", "--pairs"], r"\*_real\.\*.*\*_mean\.\*"),
+        (["tiny", "set", "--noise", "gauss:25"], "kind of noise"),
         (["tiny", "set", *NOISE, "--limit", 0], "--limit"),
-        (["tiny", "set", *NOISE, "--json", "empty"], "empty: is a folder"),
+        (["tiny", "set", *NOISE, "--json", "empty"], "empty: .*folder"),
         (["tiny", "set", *NOISE, "--json", "none/a.json"], "none: no such folder"),
     ],
 )
@@ -241,4 +241,4 @@ def test_what_cannot_be_done_is_refused_in_one_line(
     photos.with_name("empty").mkdir()
     outcome = command("evaluate", *args)
     assert (outcome.code, outcome.out) == (2, "")
-    assert message in outcome.only_error
+    assert re.search(message, outcome.only_error)

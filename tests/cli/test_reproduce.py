@@ -63,9 +63,9 @@ def test_data_are_where_the_environment_says(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["lambda_nett"], "lambda_nett: unknown paper; did you mean 'lambda_net'?"),
-        (["xyz"], "xyz: unknown paper; known: "),
-        (["lambda_net", "--full", "--times", "2"], "--times 2: cannot be combined with --full"),
+        (["lambda_nett"], "lambda_nett: .*paper; .*'lambda_net'"),
+        (["xyz"], "xyz: .*paper; "),
+        (["lambda_net", "--full", "--times", "2"], "--times 2: .*--full"),
     ],
 )
 def test_what_cannot_be_done_is_refused(
@@ -73,7 +73,7 @@ def test_what_cannot_be_done_is_refused(
 ):
     outcome = command("reproduce", *arguments)
     assert outcome.code == 2
-    assert said in outcome.only_error
+    assert re.search(said, outcome.only_error)
     assert calls == []
 
 

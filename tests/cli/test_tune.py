@@ -89,24 +89,24 @@ def _refused(command: Callable[..., Any], *arguments: object) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["lambada"], "lambada: no such architecture; did you mean 'lambda_net'?"),
-        (["dncnn", "--data", "empty"], "holds no image"),
-        (["dncnn", "--data", "gone"], "is not a folder"),
-        (["dncnn", "--budget", "0h"], "'0h' is not a time, such as 2h, 90m or 1h30m"),
-        (["dncnn", "--budget", "-2h"], "'-2h' is not a time"),
-        (["dncnn", "--budget", "soon"], "'soon' is not a time"),
-        (["dncnn", "--budget", "5s"], "--budget 5s: is too short for a trial; give 60s or more"),
-        (["dncnn", "--trials", "0"], "0 is not in the range"),
-        (["dncnn", "--resume"], "runs/tune_dncnn: holds no study"),
-        (["dncnn", "--space", "gone.toml"], "gone.toml: cannot be read"),
-        (["report", "empty"], "empty: holds no study"),
+        (["lambada"], "lambada: .*architecture; .*'lambda_net'"),
+        (["dncnn", "--data", "empty"], "no image"),
+        (["dncnn", "--data", "gone"], "not a folder"),
+        (["dncnn", "--budget", "0h"], "'0h' .*time.* 2h, 90m "),
+        (["dncnn", "--budget", "-2h"], "'-2h' .*time"),
+        (["dncnn", "--budget", "soon"], "'soon' .*time"),
+        (["dncnn", "--budget", "5s"], "--budget 5s: .*short.*; .*60s"),
+        (["dncnn", "--trials", "0"], "0 .*range"),
+        (["dncnn", "--resume"], "runs/tune_dncnn: .*no study"),
+        (["dncnn", "--space", "gone.toml"], r"gone\.toml: .*read"),
+        (["report", "empty"], "empty: .*no study"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
     command: Callable[..., Any], started: list, tmp_path: Path, arguments: list[str], said: str
 ):
     (tmp_path / "empty").mkdir()
-    assert said in _refused(command, *arguments)
+    assert re.search(said, _refused(command, *arguments))
     assert not started
     assert not (tmp_path / "runs").exists()
 

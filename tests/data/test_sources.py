@@ -166,14 +166,14 @@ def test_an_array_is_turned_to_gray_and_back(tmp_path: Path):
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("a.npz", "a.npz: is an archive of several arrays; write one .* it has images, labels"),
-        ("a.npz:gone", "a.npz: has no array 'gone'; write one .* it has images, labels"),
-        ("a.npz:labels", "a.npz:labels: holds no images; name an array of uint8"),
-        ("a.npz:floats", "a.npz:floats: holds no images; name an array of uint8"),
-        ("a.npz:pairs", "a.npz:pairs: holds no images; name an array of uint8"),
-        ("gone.npz:a", "gone.npz: cannot be read .*; name an archive made by numpy.savez"),
-        ("text.npz:a", "text.npz: cannot be read .*; name an archive made by numpy.savez"),
-        ("code.npz:a", "code.npz: cannot be read .*; name an archive made by numpy.savez"),
+        ("a.npz", r"a\.npz: .*several arrays; .*images, labels"),
+        ("a.npz:gone", r"a\.npz: .*no array 'gone'; .*images, labels"),
+        ("a.npz:labels", r"a\.npz:labels: .*no images; .*uint8"),
+        ("a.npz:floats", r"a\.npz:floats: .*no images; .*uint8"),
+        ("a.npz:pairs", r"a\.npz:pairs: .*no images; .*uint8"),
+        ("gone.npz:a", r"gone\.npz: .*read .*; .*numpy\.savez"),
+        ("text.npz:a", r"text\.npz: .*read .*; .*numpy\.savez"),
+        ("code.npz:a", r"code\.npz: .*read .*; .*numpy\.savez"),
     ],
 )
 def test_archives_that_cannot_be_used_are_refused(tmp_path: Path, source: str, said: str):

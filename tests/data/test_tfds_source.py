@@ -217,10 +217,10 @@ def test_an_unknown_split_is_refused(prepared: Path, start_server: Callable, spl
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("unheard_of", "is not in the catalog of TensorFlow Datasets, nor prepared in"),
-        ("huggingface:mnist", "is not in the catalog of TensorFlow Datasets, nor prepared in"),
-        ("cifar10/unheard_of", "cannot be used"),
-        ("imagenet2012", "cannot be prepared .*; put what it asks for into"),
+        ("unheard_of", ".*catalog"),
+        ("huggingface:mnist", ".*catalog"),
+        ("cifar10/unheard_of", ".*used"),
+        ("imagenet2012", ".*prepared.*; put "),
     ],
 )
 def test_what_cannot_be_had_is_refused(prepared: Path, name: str, said: str):
@@ -239,11 +239,11 @@ def test_the_clean_image_is_found(
 
 @pytest.mark.parametrize(
     ("features", "said"),
-    [((), "holds no uint8 images"), (("left", "right"), "holds several images, left, right")],
+    [((), ".*uint8.*"), (("left", "right"), ".*left, right")],
 )
 def test_images_that_cannot_be_told_are_refused(
     prepared: Path, monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], said: str
 ):
     monkeypatch.setattr(SeveralPictures, "features", features)
-    with pytest.raises(RecipeError, match=f"tfds:several_pictures: {said}; choose another"):
+    with pytest.raises(RecipeError, match=f"tfds:several_pictures: {said}; .*choose"):
         _images("tfds:several_pictures")

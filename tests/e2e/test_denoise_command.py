@@ -199,20 +199,20 @@ def test_a_target_that_cannot_be_written_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-s", "2.5"], "strength 2.5: is not between 0 and 2; use 0"),
-        (["-s", "nan"], "strength nan: is not between 0 and 2; use 0"),
-        (["-s", "1.5"], "strength 1.5: is above 1, but the model tiny takes no noise level"),
-        (["-s", "much"], "Invalid value for '-s' / '--strength'"),
-        (["--tile", "3"], "tile 3: too small for this model, which sees 4 pixels"),
-        (["--tile", "big"], "'big' is neither auto nor a number of pixels"),
-        (["--sigma", "much"], "'much' is neither auto nor a number"),
-        (["--threads", "0"], "Invalid value for '--threads'"),
-        (["-m", "tinny"], "model tinny: unknown; did you mean tiny"),
+        (["-s", "2.5"], r"strength 2\.5: .*0 and 2; "),
+        (["-s", "nan"], "strength nan: .*0 and 2; "),
+        (["-s", "1.5"], r"strength 1\.5: .*tiny"),
+        (["-s", "much"], "-s.*--strength"),
+        (["--tile", "3"], "tile 3: .*small.* 4 pixels"),
+        (["--tile", "big"], "'big' .*auto.*pixels"),
+        (["--sigma", "much"], "'much' .*auto.*number"),
+        (["--threads", "0"], "--threads"),
+        (["-m", "tinny"], "model tinny: unknown; .*tiny"),
         (["--overwrite", "--skip-existing"], "contradicts"),
         (["--stregth", "1"], "Did you mean"),
-        (["*.webp"], "*.webp: matches no file"),
-        (["--name", "{stem}"], "has no suffix, for a.png"),
-        (["-o", "b.png", "--name", "{stem}.png"], "names the file already"),
+        (["*.webp"], r"\*\.webp: .*no file"),
+        (["--name", "{stem}"], r"suffix.*a\.png"),
+        (["-o", "b.png", "--name", "{stem}.png"], "names the file"),
     ],
 )
 def test_a_wrong_request_is_refused_in_one_line_before_any_work(
@@ -221,7 +221,7 @@ def test_a_wrong_request_is_refused_in_one_line_before_any_work(
     write_photo("a.png")
     result = run_cli("denoise", "a.png", *options)
     assert result.returncode == 2
-    assert message in only_line(result)
+    assert re.search(message, only_line(result))
     assert only_line(result).startswith("kerasdenoise: ")
     assert names(tmp_path) == {"a.png"}
 

@@ -71,7 +71,7 @@ def test_a_run_becomes_a_model_with_its_figures(
 
 @pytest.mark.parametrize(
     ("run", "said"),
-    [("quick", "exists; give another --name"), ("gone", "neither a training run nor a saved")],
+    [("quick", "exists; .*--name"), ("gone", "training run.* saved")],
 )
 def test_what_cannot_be_exported_is_refused(
     training_run: Path, saved_models: Path, run: str, said: str
@@ -80,21 +80,21 @@ def test_what_cannot_be_exported_is_refused(
     result = CliRunner().invoke(group, args)
     assert isinstance(result.exception, KerasDenoiseError)
     assert result.exception.exit_code == 2
-    assert said in str(result.exception)
+    assert re.search(said, str(result.exception))
     assert {file.name for file in saved_models.iterdir()} == {"index.json", "quick"}
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--target", "mobile", "--size", "30"], "--size 30: is no multiple of 8"),
-        (["--target", "mobile", "--size", "dynamic"], "give the edge of a tile"),
-        (["--name", "other"], "--name: is only for training runs"),
-        (["--name", "a/b"], "--name a/b: is a path"),
-        (["--add", "--output", "here"], "--add: cannot be combined with --output"),
-        (["--integers", "run"], "--integers: is only for --int8; add --int8"),
-        (["--int8", "--integers", "gone"], "gone: holds no training run"),
-        (["--check-gpu"], "quick: has no mobile files; run export quick --target mobile --add"),
+        (["--target", "mobile", "--size", "30"], "--size 30: .*multiple of 8"),
+        (["--target", "mobile", "--size", "dynamic"], "edge of a tile"),
+        (["--name", "other"], "--name: .*training runs"),
+        (["--name", "a/b"], "--name a/b: .*path"),
+        (["--add", "--output", "here"], "--add: .*--output"),
+        (["--integers", "run"], "--integers: .*--int8; .*--int8"),
+        (["--int8", "--integers", "gone"], "gone: .*no training run"),
+        (["--check-gpu"], "quick: .*; .*export quick --target mobile --add"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_written(
@@ -104,7 +104,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     result = CliRunner().invoke(group, ["export", "quick", *options])
     assert isinstance(result.exception, KerasDenoiseError)
     assert result.exception.exit_code == 2
-    assert said in str(result.exception)
+    assert re.search(said, str(result.exception))
     left = [path for path in (tmp_path / "exported").rglob("*") if path.is_file()]
     assert left == []
 

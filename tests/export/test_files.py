@@ -55,11 +55,11 @@ def test_a_name_says_what_a_file_is(variant: Variant, file: str):
 @pytest.mark.parametrize(
     ("variant", "said"),
     [
-        (Variant(size=50), "--size 50: is no multiple of 8, .*; give 48 or 56"),
-        (Variant(size=3), "--size 3: is no multiple of 8, .*; give 8 or 16"),
-        (Variant(size=0), "--size 0: is no multiple of 8"),
-        (Variant(size=-8), "--size -8: is no multiple of 8"),
-        (Variant("int8", "mobile"), "--size dynamic: is nothing that a phone's"),
+        (Variant(size=50), "--size 50: .*multiple of 8, .*; .*48 or 56"),
+        (Variant(size=3), "--size 3: .*multiple of 8, .*; .*8 or 16"),
+        (Variant(size=0), "--size 0: .*multiple of 8"),
+        (Variant(size=-8), "--size -8: .*multiple of 8"),
+        (Variant("int8", "mobile"), "--size dynamic: .*phone"),
     ],
 )
 def test_a_size_that_does_not_fit_is_refused(variant: Variant, said: str):

@@ -89,15 +89,15 @@ def test_the_suffix_decides_the_format(
 @pytest.mark.parametrize(
     ("image", "fields", "text"),
     [
-        ({"alpha": True}, {"format": "JPEG"}, "JPEG cannot carry the picture's transparency"),
-        ({"size": (1, 65501)}, {"format": "JPEG"}, "too many for JPEG, whose limit is 65500"),
-        ({"size": (16384, 1)}, {"format": "WEBP"}, "too many for WebP, whose limit is 16383"),
-        ({}, {"bit_depth": 16, "format": "JPEG"}, "JPEG files of 16 bits cannot be written"),
-        ({}, {"bit_depth": 16, "format": "RAW"}, "camera raw files cannot be written"),
+        ({"alpha": True}, {"format": "JPEG"}, "JPEG .*transparency"),
+        ({"size": (1, 65501)}, {"format": "JPEG"}, "JPEG.* 65500"),
+        ({"size": (16384, 1)}, {"format": "WEBP"}, "WebP.* 16383"),
+        ({}, {"bit_depth": 16, "format": "JPEG"}, "JPEG.* 16 bits"),
+        ({}, {"bit_depth": 16, "format": "RAW"}, "raw.* written"),
         (
             {"channels": 1},
             {"format": "WEBP", "metadata": Metadata(icc=b"\0" * 16 + b"GRAY" + b"\0" * 108)},
-            "WebP has no gray pictures",
+            "WebP .*gray",
         ),
     ],
 )

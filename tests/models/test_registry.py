@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 
@@ -68,11 +69,11 @@ def test_the_first_words_name_an_architecture(names: list[str], given: str, foun
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("lambda", "lambda: names several architectures; give one of lambda_net, lambda_unet"),
-        ("lambd", "no such architecture; did you mean"),
-        ("lambda_", "no such architecture; did you mean"),
-        ("", "no such architecture; known: lambda_net, lambda_unet, unet"),
-        ("net", "no such architecture; did you mean 'unet'"),
+        ("lambda", "lambda: .*several.*; .*lambda_net, lambda_unet"),
+        ("lambd", "architecture; .*lambda"),
+        ("lambda_", "architecture; .*lambda"),
+        ("", "architecture; .*lambda_net, lambda_unet, unet"),
+        ("net", "architecture; .*'unet'"),
     ],
 )
 def test_half_a_word_names_none_and_two_meanings_are_refused(
@@ -81,7 +82,7 @@ def test_half_a_word_names_none_and_two_meanings_are_refused(
     names += ["lambda_net", "lambda_unet", "unet"]
     with pytest.raises(ModelError) as caught:
         find_architecture(given)
-    assert said in str(caught.value)
+    assert re.search(said, str(caught.value))
 
 
 def test_a_short_name_does_all_that_the_full_one_does():
@@ -101,10 +102,10 @@ def test_a_config_starts_from_its_preset():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"preset": "gigantic"}, "'gigantic': is unknown; known: tiny"),
-        ({"width": 3}, "'width': is unknown; known: channels"),
-        ({"widths": [4, 8], "blocks": [1]}, "are not one number each"),
-        ({"widths": [], "blocks": []}, "are not one number each"),
+        ({"preset": "gigantic"}, "'gigantic': .*unknown; .*tiny"),
+        ({"width": 3}, "'width': .*unknown; .*channels"),
+        ({"widths": [4, 8], "blocks": [1]}, "one number each"),
+        ({"widths": [], "blocks": []}, "one number each"),
         ({"widths": [4, 0], "blocks": [1, 1]}, "below 1"),
         ({"widths": [4], "blocks": [0]}, "below 1"),
         ({"channels": 0}, "below 1"),
@@ -114,24 +115,24 @@ def test_a_config_starts_from_its_preset():
 def test_a_bad_config_is_refused_in_one_line(values: dict, said: str):
     with pytest.raises(ModelError) as caught:
         make_config("unet", values)
-    assert said in str(caught.value)
+    assert re.search(said, str(caught.value))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"widths": "4"}, "unet widths '4': is not a list"),
-        ({"widths": [4, 8.5]}, "unet widths (4, 8.5): is not a whole number"),
-        ({"channels": "3"}, "unet channels '3': is not a whole number"),
-        ({"channels": True}, "unet channels True: is not a whole number"),
-        ({"noise_level": 1}, "unet noise_level 1: is not true or false"),
+        ({"widths": "4"}, "unet widths '4': .*list"),
+        ({"widths": [4, 8.5]}, r"unet widths \(4, 8\.5\): .*whole number"),
+        ({"channels": "3"}, "unet channels '3': .*whole number"),
+        ({"channels": True}, "unet channels True: .*whole number"),
+        ({"noise_level": 1}, "unet noise_level 1: .*true or false"),
     ],
 )
 def test_a_value_of_another_kind_is_refused(values: dict, said: str):
     with pytest.raises(ModelError) as caught:
         make_config("unet", values)
-    assert said in str(caught.value)
+    assert re.search(said, str(caught.value))
 
 
 def test_a_whole_number_is_a_number_too():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -90,9 +91,9 @@ def test_it_gives_what_python_gives(program: Path, models: Path, tmp_path: Path,
 @pytest.mark.parametrize(
     ("model", "pixels", "said"),
     [
-        ("float32.tflite", 32 * 32 * 3 - 1, "noisy.raw: is not as large as the model's image"),
-        ("float32.tflite", 32 * 32 * 3 + 1, "noisy.raw: is not as large as the model's image"),
-        ("any_size.tflite", 32 * 32 * 3, "model: is not of one size"),
+        ("float32.tflite", 32 * 32 * 3 - 1, r"noisy\.raw: .*large.*image"),
+        ("float32.tflite", 32 * 32 * 3 + 1, r"noisy\.raw: .*large.*image"),
+        ("any_size.tflite", 32 * 32 * 3, "model: .*one size"),
         ("missing.tflite", 32 * 32 * 3, "LiteRtCreateModelFromFile"),
     ],
 )
@@ -102,7 +103,7 @@ def test_what_it_cannot_do_it_says(
     (tmp_path / "noisy.raw").write_bytes(bytes(pixels))
     result = _denoise(program, models / model, tmp_path / "noisy.raw", tmp_path / "denoised.raw")
     assert result.returncode == 1
-    assert said in result.stderr
+    assert re.search(said, result.stderr)
     assert not (tmp_path / "denoised.raw").exists()
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kerasdenoise.errors import UsageError
@@ -28,15 +30,15 @@ def test_a_text_names_a_noise(text: str, noise: Noise):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gausian:25", "gausian:25: no such kind of noise; did you mean 'gaussian'?"),
-        ("", ": no such kind of noise; known kinds: gaussian, camera"),
-        ("Gaussian:25", "did you mean 'gaussian'?"),
+        ("gausian:25", "gausian:25: .*kind of noise; .*'gaussian'"),
+        ("", ": .*kind of noise; .*gaussian, camera"),
+        ("Gaussian:25", "; .*'gaussian'"),
         *(
-            (f"gaussian:{argument}", "needs one number or a range within 0-255")
+            (f"gaussian:{argument}", "number.* range .*0-255")
             for argument in ("", "x", "-5", "256", "50-10", "1-2-3", "nan", "inf", "10-")
         ),
         *(
-            (f"camera:{argument}", "shot noise factor above 0 and up to 0.1")
+            (f"camera:{argument}", r"shot noise .*0 .*0\.1")
             for argument in ("0", "-1", "0.2", "nan", "x", "0.001-0.002")
         ),
     ],
@@ -44,6 +46,6 @@ def test_a_text_names_a_noise(text: str, noise: Noise):
 def test_what_names_none_is_refused_with_a_remedy(text: str, message: str):
     with pytest.raises(UsageError) as caught:
         parse_noise(text)
-    assert message in str(caught.value)
+    assert re.search(message, str(caught.value))
     assert caught.value.remedy
     assert caught.value.exit_code == 2

@@ -119,11 +119,11 @@ def test_a_text_names_it(text: str, noise: Poisson):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("256", "needs one number or a range within 0-255"),
-        ("half", "needs one number or a range within 0-255"),
-        ("shot:0", "needs a peak above 0"),
-        ("shot:", "poisson:shot:: needs one number or a range within 0-10000"),
-        ("peak:30", "has no form 'peak'"),
+        ("256", "number.* range .*0-255"),
+        ("half", "number.* range .*0-255"),
+        ("shot:0", "peak above 0"),
+        ("shot:", "poisson:shot:: .*number.* range .*0-10000"),
+        ("peak:30", "'peak'"),
     ],
 )
 def test_what_names_none_is_refused(argument: str, message: str):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import keras
@@ -55,11 +56,11 @@ def test_a_clip_of_zero_is_none():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"optimizer": "adamw"}, "optimizer 'adamw': is unknown; known: adam, adamax, muon"),
-        ({"schedule": "cosine"}, "schedule 'cosine': is unknown; known: warmup_stable_decay, exp"),
+        ({"optimizer": "adamw"}, "optimizer 'adamw': .*unknown; .*adam, adamax, muon"),
+        ({"schedule": "cosine"}, "schedule 'cosine': .*unknown; .*warmup_stable_decay, exp"),
     ],
 )
 def test_what_is_unknown_is_refused(changes: dict[str, Any], said: str):
     with pytest.raises(RecipeError) as caught:
         make_optimizer(OptimizationSection(steps=10, **changes))
-    assert said in str(caught.value)
+    assert re.search(said, str(caught.value))

@@ -61,28 +61,28 @@ def _one(*lines: str) -> str:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x = ", "space: is not TOML"),
-        ("extra = 1", "space extra: is unknown; known: architectures, base, space"),
-        ('architectures = ["dncnn"]', "space: is no space of unet; it is of dncnn"),
-        ('architectures = ["unet"]', "space: has nothing to tune of unet"),
-        (_one("speed = [1]"), r"\[space.optimization\] speed speed: is unknown"),
-        (_one("learning_rate = []"), "learning_rate: has no values"),
-        (_one("learning_rate = { low = 2.0, high = 1.0 }"), "learning_rate: has no range"),
+        ("x = ", "space: .*TOML"),
+        ("extra = 1", "space extra: .*unknown; .*architectures, base, space"),
+        ('architectures = ["dncnn"]', "space: .*unet; .*dncnn"),
+        ('architectures = ["unet"]', "space: .*nothing.*unet"),
+        (_one("speed = [1]"), r"\[space\.optimization\] speed speed: .*unknown"),
+        (_one("learning_rate = []"), "learning_rate: .*values"),
+        (_one("learning_rate = { low = 2.0, high = 1.0 }"), "learning_rate: .*range"),
         (
             _one("learning_rate = { low = 0.0, high = 1.0, log = true }"),
-            "learning_rate: has no range",
+            "learning_rate: .*range",
         ),
-        (_one("learning_rate = { low = 'a', high = 1.0 }"), "low = 'a': cannot be used"),
+        (_one("learning_rate = { low = 'a', high = 1.0 }"), "low = 'a': "),
         (
             _one("learning_rate = [1e-3]", "[space.config]", "learning_rate = [1]"),
-            "learning_rate: is tuned twice",
+            "learning_rate: .*twice",
         ),
         (
             _one("decay_fraction = [{ when = { optimizer = ['sgd'] }, choices = [0.1] }]"),
-            r"decay_fraction when optimizer = \[\"sgd\"\]: is no choice of an entry before it",
+            r"decay_fraction when optimizer = \[\"sgd\"\]: .*before it",
         ),
-        (_one("[base]", "steps = 0"), r"\[base\] steps = 0: cannot be used"),
-        (_one("learning_rate = [1]", "[base.optimization]", "speed = 1"), "speed: is unknown"),
+        (_one("[base]", "steps = 0"), r"\[base\] steps = 0: "),
+        (_one("learning_rate = [1]", "[base.optimization]", "speed = 1"), "speed: .*unknown"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(text: str, message: str):
