@@ -77,7 +77,8 @@ def test_a_process_that_dies_or_stops_is_counted_and_the_next_goes_on(
         " 'kilobytes': 1}), flush=True)\n"
     )
     monkeypatch.setattr(mutated_files, "WORKER", [sys.executable, str(script), "--work"])
-    monkeypatch.setattr(mutated_files, "SECONDS", 3)
+    # Long enough for a busy machine to start a process.
+    monkeypatch.setattr(mutated_files, "SECONDS", 10 if "sleep" in ending else 300)
     outcomes = [row["outcome"] for row in mutated_files.run("PNG", 5, 0)]
     bad = "stopped" if "sleep" in ending else "died"
     assert outcomes == ["refused", "refused", bad, "refused", "refused"]
