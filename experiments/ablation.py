@@ -21,7 +21,7 @@ from typing import Any
 from unittest import mock
 
 from common.data import add_data_option
-from common.processes import run_processes, write_whole
+from common.processes import run_each, write_whole
 from common.records import ROOT, Record, Results, Watch
 
 from kerasdenoise.evaluation.markdown import table, wrap
@@ -316,18 +316,13 @@ def main() -> None:
     results = Results(RESULTS)
     keep_records(arguments.runs, results)
     records = read_records(results)
-    commands = {}
+    due = {}
     for name in arguments.only:
         done = {record.seed for record in records[name]}
         seeds = arguments.reference_seeds if name == REFERENCE else arguments.seeds
         for seed in sorted({*range(seeds)} - done):
-            command = [sys.executable, __file__, "--one", name, str(seed)]
-            commands[f"{name}_{seed}"] = [
-                *command,
-                f"--runs={arguments.runs}",
-                f"--data={arguments.data}",
-            ]
-    run_processes(commands, arguments.jobs, arguments.runs)
+            due[f"{name}_{seed}"] = [name, str(seed)]
+    run_each(__file__, due, arguments, ("runs", "data"), arguments.runs)
     keep_records(arguments.runs, results)
     records = read_records(results)
     if len(records[REFERENCE]) < 2:

@@ -9,13 +9,13 @@ writes docs/papers/learned_diffusion.md. A training that was stopped goes on.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common.data import add_data_option
 from common.records import ROOT, Record, Results, Watch
+from common.trials import read_log
 
 from kerasdenoise.evaluation.figures import figures_of, psnr_of, summarize
 from kerasdenoise.evaluation.markdown import table, wrap
@@ -42,7 +42,7 @@ def train_and_measure(run: Path, data: Path) -> Record:
     watch, recipe = Watch(), read_recipe(RECIPE)
     train(recipe, run, data, report=lambda progress: print(progress, flush=True))
     figures, parameters = measure(run, data)
-    log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
+    log = read_log(run)
     return Record(
         name=recipe.name,
         title=recipe.summary,

@@ -8,7 +8,6 @@ numbers, and reports 35 dB and more.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from common.packed import pack_photos
 from common.paper import Paper, Study
 from common.record_cells import MISSING, cell, describe_records, picture
 from common.records import ROOT, Record
-from common.trials import Context, Length, Trial
+from common.trials import Context, Length, Trial, read_log
 from PIL import Image
 
 from kerasdenoise.evaluation.charts import draw_bars, draw_images, draw_lines
@@ -106,7 +105,6 @@ def measure(denoiser: Any, trial: Trial, context: Context) -> dict[str, Any]:
     data = trial.data(context.root)
     seen = Data(data.root, "", (data.part(),), "", crop=SIDE).load_test(len(clean))
     again = denoise(denoiser, add_noise(seen, trial.noise, SEED + 1), seen)
-    log = (context.runs / trial.name / "log.jsonl").read_text("utf-8").splitlines()
     return {
         **summarize(figures_of(clean, denoised)),
         "mse": float(np.square(denoised - clean).mean()),
@@ -114,7 +112,9 @@ def measure(denoiser: Any, trial: Trial, context: Context) -> dict[str, Any]:
         "noisy_clipped": summarize(figures_of(clean, np.clip(noisy, 0, 1))),
         "training": summarize(figures_of(seen, again)),
         # Under L2 the mean loss since the last checkpoint is a squared error.
-        "mse_curve": [[entry["step"], entry["loss"]] for entry in map(json.loads, log)],
+        "mse_curve": [
+            [entry["step"], entry["loss"]] for entry in read_log(context.runs / trial.name)
+        ],
         "images": len(clean),
     }
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common.data import add_data_option
-from common.processes import run_processes, write_whole
+from common.processes import run_each, write_whole
 from common.records import ROOT, Record
 from common.trials import FULL, Context, Length, Trial, measure_step, read_finished, run_trial
 
@@ -208,16 +208,6 @@ def run(name: str, context: Context, minutes: float) -> None:
     run_trial(find_steps(name, context), context, None, lambda text: print(text, flush=True))
 
 
-def run_all(names: Iterable[str], arguments: argparse.Namespace, logs: Path) -> None:
-    """Runs trials in processes of their own."""
-    commands = {}
-    for name in names:
-        commands[name] = [sys.executable, __file__, "--one", name]
-        for option in ("runs", "data", "minutes"):
-            commands[name] += [f"--{option}", str(getattr(arguments, option))]
-    run_processes(commands, arguments.jobs, logs)
-
-
 def write_page(records: dict[str, Record], minutes: float, jobs: int, page: Path) -> None:
     """Writes the table of all results."""
     rows = []
@@ -289,8 +279,8 @@ def main() -> None:
     due = [name for name in arguments.only if read_record(name, context) is None]
     # What starts from another trial's weights comes after it.
     for part in (False, True):
-        names = [name for name in due if bool(TRIALS[name].parts) is part]
-        run_all(names, arguments, context.runs)
+        names = {name: [name] for name in due if bool(TRIALS[name].parts) is part}
+        run_each(__file__, names, arguments, ("runs", "data", "minutes"), context.runs)
     records = {name: read_record(name, context) for name in TRIALS}
     missing = [name for name, record in records.items() if record is None]
     if missing:

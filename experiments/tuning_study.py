@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from common.data import add_data_option
-from common.processes import run_processes, write_whole
+from common.processes import run_each, write_whole
 
 from kerasdenoise.runtime import prepare_keras
 
@@ -206,7 +206,7 @@ def compare_all(name: str, arguments: argparse.Namespace) -> None:
     folder = arguments.runs / "compare"
     folder.mkdir(parents=True, exist_ok=True)
     tuned = (arguments.runs / name / "tuned.toml").read_text("utf-8")
-    commands = {}
+    due = {}
     for seed in range(1, arguments.seeds + 1):
         for which in (USUAL, WINNER):
             result = folder / f"{name}_{which}_{seed}.json"
@@ -215,17 +215,8 @@ def compare_all(name: str, arguments: argparse.Namespace) -> None:
                 which == USUAL or json.loads(result.read_text("utf-8"))["recipe"] == tuned
             ):
                 continue
-            commands[result.stem] = [
-                sys.executable,
-                __file__,
-                "--one",
-                name,
-                which,
-                str(seed),
-                f"--runs={arguments.runs}",
-                f"--data={arguments.data}",
-            ]
-    run_processes(commands, arguments.jobs, folder)
+            due[result.stem] = [name, which, str(seed)]
+    run_each(__file__, due, arguments, ("runs", "data"), folder)
 
 
 def write_page(arguments: argparse.Namespace) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from common.trials import Context
+from scipy.stats import spearmanr
 
 from anisotropic_diffusion.diffusion_charts import draw_edginess
 from anisotropic_diffusion.trials import NOISES, PARTITIONED, find_photos
+from kerasdenoise.evaluation import figures
 from kerasdenoise.evaluation.networks import add_noise
 from kerasdenoise.images.measures import edginess
 
@@ -64,33 +66,13 @@ class Finding:
 def bootstrap(
     values: np.ndarray, statistic: Callable[[np.ndarray], float] = np.mean, times: int = RESAMPLES
 ) -> tuple[float, float, float]:
-    """Gives a statistic and its 95 % interval, by drawing images anew with replacement.
-
-    Args:
-        values: Of each image, along the last axis; differences, if two are compared.
-        statistic: Of such values.
-        times: How often images are drawn.
-    """
-    count = values.shape[-1]
-    rng = np.random.default_rng(_SEED)
-    if statistic is np.mean and values.ndim == 1:
-        draws = values[rng.integers(0, count, (times, count))].mean(axis=1)
-    else:
-        draws = [statistic(values[..., rng.integers(0, count, count)]) for _ in range(times)]
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return float(statistic(values)), float(low), float(high)
+    """See `figures.bootstrap`; all claims draw the same images."""
+    return figures.bootstrap(values, statistic, times=times, seed=_SEED)
 
 
 def rank_correlation(pairs: np.ndarray) -> float:
     """Spearman's rank correlation of two rows of values, (2, levels, images)."""
-    ranks = [_rank(row.ravel()) for row in pairs]
-    return float(np.corrcoef(ranks)[0, 1])
-
-
-def _rank(values: np.ndarray) -> np.ndarray:
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return (ends - (counts - 1) / 2)[places]
+    return float(spearmanr(*(row.ravel() for row in pairs))[0])
 
 
 def measure_edginess(context: Context, folder: Path) -> dict[str, Any]:

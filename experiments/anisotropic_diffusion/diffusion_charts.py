@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anisotropic_diffusion.trials import NETWORKS, NOISES, PARTITIONED, PIECES
-from kerasdenoise.evaluation.charts import COLORS
+from kerasdenoise.evaluation.charts import COLORS, start_figure
 
 if TYPE_CHECKING:
     from common.records import Record
-    from matplotlib.figure import Figure
 
 HELD, NOT_HELD = "#3d7a2f", "#b3261e"
 
 
 def draw_curves(records: Mapping[str, Record], target: Path) -> bool:
     """Draws PSNR and SSIM over the noise levels; returns whether there was anything to draw."""
-    figure, grid = _start(2, len(NOISES), (14, 6))
+    figure, grid = start_figure(2, len(NOISES), (14, 6))
     handles: dict[str, Any] = {}
     for column, (key, noise) in enumerate(NOISES.items()):
         found = {name: records[f"{name}_{key}"] for name in NETWORKS if f"{name}_{key}" in records}
@@ -53,7 +52,7 @@ def draw_curves(records: Mapping[str, Record], target: Path) -> bool:
 
 def draw_partition(records: Mapping[str, Record], target: Path) -> bool:
     """Draws PSNR over noise level and pieces as heat-maps, colored by what finer pieces add."""
-    figure, grid = _start(1, len(PARTITIONED), (10, 3.8))
+    figure, grid = start_figure(1, len(PARTITIONED), (10, 3.8))
     image = None
     for axes, key in zip(grid[0], PARTITIONED, strict=True):
         found = {n: _find_pieces(records, n, key) for n in PIECES}
@@ -80,7 +79,7 @@ def draw_partition(records: Mapping[str, Record], target: Path) -> bool:
 
 def draw_functions(records: Mapping[str, Record], target: Path) -> bool:
     """Draws the trained P1 functions of every partition, and what they started from."""
-    figure, grid = _start(1, len(PARTITIONED), (10, 4))
+    figure, grid = start_figure(1, len(PARTITIONED), (10, 4))
     drawn = False
     start = np.linspace(0, 1, 101)
     for axes, key in zip(grid[0], PARTITIONED, strict=True):
@@ -115,7 +114,7 @@ def draw_edginess(points: Mapping[str, tuple[np.ndarray, np.ndarray]], target: P
             of the denoised ones, (levels, images) each.
         target: The file to write.
     """
-    figure, grid = _start(2, len(NOISES), (14, 6))
+    figure, grid = start_figure(2, len(NOISES), (14, 6))
     for column, (key, (ratios, psnr)) in enumerate(points.items()):
         noise, (above, below) = NOISES[key], grid[:, column]
         above.plot(noise.levels, ratios.mean(axis=1), "o-", ms=4, color=COLORS[0])
@@ -148,7 +147,7 @@ def draw_border_gains(gains: Mapping[str, Mapping[str, Sequence[float]]], target
         gains: By `function_1 psnr` and so on, by noise: difference and ends of its interval.
         target: The file to write.
     """
-    figure, grid = _start(1, 2, (10, 3.8))
+    figure, grid = start_figure(1, 2, (10, 3.8))
     titles = {"function_1": "contrasts", "p1": "P1 functions"}
     for axes, measure, unit in zip(grid[0], ("psnr", "ssim"), ("PSNR, dB", "SSIM"), strict=True):
         for number, (name, title) in enumerate(titles.items()):
@@ -177,7 +176,7 @@ def draw_findings(findings: Sequence[Mapping[str, Any]], target: Path) -> None:
         [each for each in findings if each["unit"] != "dB"],
     ]
     height = 0.24 * max(map(len, columns)) + 1.2
-    figure, grid = _start(1, 2, (14, height))
+    figure, grid = start_figure(1, 2, (14, height))
     for axes, rows in zip(grid[0], columns, strict=True):
         rows = sorted(rows, key=lambda each: each["claim"])
         for place, each in enumerate(reversed(rows)):
@@ -224,14 +223,3 @@ SHORT = {
     "two_contrasts": "two contrasts - one, small",
     "two_p1": "two P1 - one, SSIM, not clearly above 0",
 }
-
-
-def _start(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure  # not pyplot, which would look for a display
-
-    figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.ravel():
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
-    return figure, grid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kerasdenoise.evaluation.charts import COLORS
+from kerasdenoise.evaluation.charts import COLORS, start_figure
 
 _KINDS = ("trained network", "fusion", "no training")
 
@@ -19,7 +19,6 @@ def draw_ranking(
     title: str = "",
 ) -> None:
     """Draws all at one noise, the best on top: PSNR in dB by what each is called."""
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     colors = (COLORS[1], COLORS[0], "#b5b5b5")
@@ -29,8 +28,8 @@ def draw_ranking(
         for name, value in kind.items()
     ]
     bars.sort()
-    figure = Figure(figsize=(9, 0.6 + 0.3 * len(bars)), layout="constrained")
-    axes = figure.subplots()
+    figure, ((axes,),) = start_figure(size=(9, 0.6 + 0.3 * len(bars)))
+    axes.grid(visible=False)
     axes.barh(
         [name for _, name, _ in bars],
         [value for value, _, _ in bars],
@@ -42,7 +41,6 @@ def draw_ranking(
     axes.set_xlim(low - 0.1 * (high - low) - 0.5, high + 0.08 * (high - low) + 0.3)
     axes.set(xlabel="PSNR in dB, Gaussian noise of 0.1: further right is better")
     axes.set_title(title, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(
         handles=[
             Patch(color=color, label=kind) for color, kind in zip(colors, _KINDS, strict=True)
@@ -57,11 +55,9 @@ def draw_places(
     values: Mapping[str, tuple[float, float]], target: Path, *, title: str = ""
 ) -> None:
     """Draws PSNR on borders and on smooth parts in dB, with a line between both."""
-    from matplotlib.figure import Figure
-
     order = sorted(values.items(), key=lambda each: each[1][0])
-    figure = Figure(figsize=(9, 0.8 + 0.3 * len(order)), layout="constrained")
-    axes = figure.subplots()
+    figure, ((axes,),) = start_figure(size=(9, 0.8 + 0.3 * len(order)))
+    axes.grid(visible=False, axis="y")
     rows = range(len(order))
     borders = [border for _, (border, _) in order]
     smooth = [each for _, (_, each) in order]
@@ -71,8 +67,6 @@ def draw_places(
     axes.set_yticks(rows, [name.strip("*") for name, _ in order])
     axes.set(xlabel="PSNR in dB, Gaussian noise of 0.1: further right is better")
     axes.set_title(title, fontsize=10)
-    axes.grid(alpha=0.25, axis="x")
-    axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=2, fontsize=9)
     figure.savefig(target, dpi=110)
 
@@ -95,7 +89,6 @@ def draw_across(
         title: Heading.
     """
     import numpy as np
-    from matplotlib.figure import Figure
 
     start = np.array([np.nan if each is None else each for each in noisy])
     missing = [np.nan] * len(noises)
@@ -106,12 +99,13 @@ def draw_across(
     largest = max([1.0, *(np.nanmax(np.abs(each - start), initial=0) for each in tables.values())])
     columns = min(3, len(tables))
     rows = -(-len(tables) // columns)
-    figure = Figure(figsize=(3.4 * columns + 1.6, 3.4 * rows + 0.8), layout="constrained")
-    all_axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    size = (3.4 * columns + 1.6, 3.4 * rows + 0.8)
+    figure, all_axes = start_figure(rows, columns, size, sharex=True, sharey=True)
     for axes in all_axes.flat[len(tables) :]:
         axes.set_visible(False)
     for axes, (name, table) in zip(all_axes.flat, tables.items(), strict=False):
         gains = table - start
+        axes.grid(visible=False)
         image = axes.imshow(gains, cmap="RdBu", vmin=-largest, vmax=largest)
         for row, column in np.argwhere(np.isfinite(table)):
             is_dark = abs(gains[row, column]) > 0.6 * largest

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from common.trials import Context, Trial
 
-from kerasdenoise.evaluation.figures import figures_of, psnr_of, summarize
+from kerasdenoise.evaluation.figures import bootstrap, figures_of, psnr_of, summarize
 from kerasdenoise.evaluation.networks import add_noise, denoise
 
 _RESAMPLES = 4000
@@ -88,9 +88,7 @@ def compare(ours: list[float], theirs: list[float], seed: int = 0) -> tuple[floa
     """
     count = min(len(ours), len(theirs))
     differences = np.subtract(ours[:count], theirs[:count])
-    draws = np.random.default_rng(seed).integers(0, count, (_RESAMPLES, count))
-    low, high = np.percentile(differences[draws].mean(axis=1), (2.5, 97.5))
-    return float(differences.mean()), float(low), float(high)
+    return bootstrap(differences, times=_RESAMPLES, seed=seed)
 
 
 def _to_decibel(errors: np.ndarray) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +13,27 @@ from pathlib import Path
 from queue import SimpleQueue
 
 
-def run_processes(commands: Mapping[str, Sequence[str]], jobs: int, logs: Path) -> None:
-    """Runs commands, as many at a time as jobs, and says how each ended.
+def run_each(
+    script: str,
+    each: Mapping[str, Sequence[str]],
+    arguments: argparse.Namespace,
+    options: Sequence[str],
+    logs: Path,
+) -> None:
+    """Runs an experiment again for each of its trainings, and says how each ended.
+
+    As many run at a time as the experiment's option `--jobs` says; each gets its share of the
+    cores.
 
     Args:
-        commands: Programs and their arguments, by what they are called.
-        jobs: How many run at a time; each gets its share of the cores.
+        script: The experiment's file, which takes the option `--one`.
+        each: What follows `--one`, by what it is called.
+        arguments: The experiment's own.
+        options: Names of those that are passed on.
         logs: Folder for what they print, in files named as they are called.
     """
+    jobs = arguments.jobs
+    passed = [f"--{name}={getattr(arguments, name)}" for name in options]
     cores = sorted(os.sched_getaffinity(0))
     share = max(1, len(cores) // jobs)
     free: SimpleQueue[set[int]] = SimpleQueue()
@@ -31,7 +46,7 @@ def run_processes(commands: Mapping[str, Sequence[str]], jobs: int, logs: Path) 
         try:
             with (logs / f"{name}.log").open("w") as log:
                 code = subprocess.run(
-                    commands[name],
+                    [sys.executable, script, "--one", *each[name], *passed],
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     check=False,
@@ -42,7 +57,7 @@ def run_processes(commands: Mapping[str, Sequence[str]], jobs: int, logs: Path) 
         print(f"{name}: exit {code} after {time.monotonic() - started:.0f} s", flush=True)
 
     with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(run, commands))
+        list(pool.map(run, each))
 
 
 def write_whole(file: Path, text: str) -> None:

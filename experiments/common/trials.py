@@ -189,6 +189,13 @@ def read_finished(trial: Trial, context: Context) -> Record | None:
     return record if is_whole and record.recipe == write_recipe(trial, context) else None
 
 
+def read_log(run: Path) -> list[dict[str, Any]]:
+    """Reads what a training noted at each checkpoint; nothing before the first."""
+    file = run / "log.jsonl"
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    return [json.loads(line) for line in lines]
+
+
 def run_trial(
     trial: Trial, context: Context, seconds: float | None, say: Callable[[str], None]
 ) -> Record:
@@ -233,9 +240,7 @@ def run_trial(
         if "no finite loss" not in error.cause:
             raise
         diverged = error.cause
-    file = run / "log.jsonl"
-    lines = file.read_text("utf-8").splitlines() if file.exists() else []
-    log = [json.loads(line) for line in lines]
+    log = read_log(run)
     denoiser = None if diverged else load_run(run)[1]
     record = Record(
         name=trial.name,

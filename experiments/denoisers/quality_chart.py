@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kerasdenoise.evaluation.charts import start_figure
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -56,18 +58,13 @@ def draw_picture(points: Sequence[Point], lines: Sequence[Line], title: str, tar
         title: What PSNR was measured on.
         target: The file to write; its folder must be there.
     """
-    from matplotlib.figure import Figure  # not pyplot, which would look for a display
-
-    figure = Figure(figsize=(9, 5.2), layout="constrained")
-    axes = figure.subplots()
+    figure, ((axes,),) = start_figure(size=(9, 5.2))
     axes.set_xscale("log")
     _draw_points(axes, points)
     _draw_lines(axes, lines)
     axes.margins(x=0.16, y=0.1)
     axes.set(xlabel="thousand multiply-accumulates per pixel", ylabel="PSNR, dB", title=title)
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.grid(alpha=0.25, which="major")
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left")
     figure.savefig(target, dpi=120)
 

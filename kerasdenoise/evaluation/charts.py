@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Line = tuple[Sequence[float], Sequence[float]]
 COLORS = ("#c1440e", "#33546b", "#6a8532", "#8a5a9e", "#b8860b", "#2b8c8c", "#6b6b6b", "#d0679d")
@@ -35,7 +35,8 @@ def draw_lines(
         log: Whether x is logarithmic.
         dashed: Published values, drawn as hollow points with dashed lines.
     """
-    figure, axes = _start(title)
+    figure, ((axes,),) = start_figure()
+    axes.set_title(title, fontsize=11)
     for number, (name, (xs, ys)) in enumerate(lines.items()):
         axes.plot(xs, ys, "o-", ms=4, color=COLORS[number % len(COLORS)], label=name)
     for number, (name, (xs, ys)) in enumerate((dashed or {}).items()):
@@ -49,7 +50,6 @@ def draw_lines(
             axes.minorticks_off()
         axes.xaxis.set_major_formatter("{x:g}")
     axes.set(xlabel=x, ylabel=y)
-    axes.grid(alpha=0.25)
     axes.legend(fontsize=9)
     figure.savefig(target, dpi=110)
 
@@ -77,7 +77,8 @@ def draw_bars(
         marks: Published values of the same shape, drawn as short lines across the bars.
         low: Where the y axis begins.
     """
-    figure, axes = _start(title)
+    figure, ((axes,),) = start_figure()
+    axes.set_title(title, fontsize=11)
     width = 0.8 / len(series)
     for number, (name, heights) in enumerate(series.items()):
         there = [index for index, height in enumerate(heights) if height is not None]
@@ -106,7 +107,7 @@ def draw_bars(
     axes.set(ylabel=y)
     if low is not None:
         axes.set_ylim(bottom=low)
-    axes.grid(alpha=0.25, axis="y")
+    axes.grid(visible=False, axis="x")
     if len(series) > 1:
         figure.legend(loc="outside lower center", fontsize=9, ncols=min(5, len(series) + 1))
     figure.savefig(target, dpi=110)
@@ -130,11 +131,10 @@ def draw_images(
         cmap: Colors of those with one channel.
     """
     import numpy as np
-    from matplotlib.figure import Figure
 
     columns = max(len(row) for row in rows)
-    figure = Figure(figsize=(columns * side, len(rows) * (side + 0.35)), layout="constrained")
-    grid = figure.subplots(len(rows), columns, squeeze=False)
+    size = (columns * side, len(rows) * (side + 0.35))
+    figure, grid = start_figure(len(rows), columns, size)
     for axes in grid.ravel():
         axes.set_axis_off()
     for line, images, names in zip(grid, rows, titles, strict=True):
@@ -145,11 +145,25 @@ def draw_images(
     figure.savefig(target, dpi=110)
 
 
-def _start(title: str) -> tuple[Any, Axes]:
+def start_figure(
+    rows: int = 1, columns: int = 1, size: tuple[float, float] = (8, 4.5), **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """Starts a figure of charts that have a grid and no frame.
+
+    Args:
+        rows: Rows of charts.
+        columns: Charts in a row.
+        size: Width and height in inches.
+        **options: As of Matplotlib's `Figure.subplots`.
+
+    Returns:
+        The figure, and its charts (rows, columns).
+    """
     from matplotlib.figure import Figure  # not pyplot, which would look for a display
 
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(title, fontsize=11)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, **options)
+    for axes in grid.ravel():
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+    return figure, grid

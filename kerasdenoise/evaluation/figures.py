@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -56,6 +56,31 @@ def mean_with_error(values: Sequence[float] | np.ndarray) -> tuple[float, float]
     if len(values) < 2 or not np.isfinite(values).all():
         return float(np.mean(values)), math.nan
     return float(np.mean(values)), float(np.std(values, ddof=1) / math.sqrt(len(values)))
+
+
+def bootstrap(
+    values: np.ndarray,
+    statistic: Callable[[np.ndarray], float] = np.mean,
+    *,
+    times: int = 10_000,
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """Gives a statistic and its 95 % interval, by drawing images anew with replacement.
+
+    Args:
+        values: Of each image, along the last axis; differences, if two are compared.
+        statistic: Of such values.
+        times: How often images are drawn.
+        seed: Of the drawing.
+    """
+    count = values.shape[-1]
+    rng = np.random.default_rng(seed)
+    if statistic is np.mean and values.ndim == 1:
+        draws = values[rng.integers(0, count, (times, count))].mean(axis=1)
+    else:
+        draws = [statistic(values[..., rng.integers(0, count, count)]) for _ in range(times)]
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return float(statistic(values)), float(low), float(high)
 
 
 def summarize(figures: dict[str, np.ndarray]) -> dict[str, float]:
