@@ -21,11 +21,12 @@ from typing import Any
 from unittest import mock
 
 from common.data import add_data_option
-from common.processes import run_each, write_whole
+from common.processes import run_each
 from common.records import ROOT, Record, Results, Watch
 
 from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.runtime import prepare_keras
+from kerasdenoise.tuning.files import write_whole
 
 PAGE = ROOT / "docs" / "ablation.md"
 RESULTS = ROOT / "experiments" / "results" / "ablation.json"

@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 from common.data import add_data_option
-from common.processes import run_each, write_whole
+from common.processes import run_each
 from common.records import ROOT, Record
 from common.trials import FULL, Context, Length, Trial, measure_step, read_finished, run_trial
 
 from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.evaluation.networks import add_noise, denoise, measure_network
 from kerasdenoise.runtime import prepare_keras
+from kerasdenoise.tuning.files import write_whole
 
 PAGE = ROOT / "docs" / "short_trainings.md"
 NOISE = "gaussian:25"

@@ -24,9 +24,10 @@ from typing import Any
 
 import numpy as np
 from common.data import add_data_option
-from common.processes import run_each, write_whole
+from common.processes import run_each
 
 from kerasdenoise.runtime import prepare_keras
+from kerasdenoise.tuning.files import write_whole
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -58,10 +58,3 @@ def run_each(
 
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(run, each))
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Writes a file in one move: one that is there is complete."""
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(file)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.processes import write_whole
 from kerasdenoise import __version__
+from kerasdenoise.tuning.files import write_whole
 
 ROOT = Path(__file__).parents[2]
 # The only figure of a training whose loss became infinite.

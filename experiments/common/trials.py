@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from common.data import Data, find_cifar10
-from common.processes import write_whole
 from common.records import DIVERGED, Record, Watch
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.evaluation.networks import measure_network
+from kerasdenoise.tuning.files import write_whole
 
 SEED = 20261124
 QUICK, FULL = "quick", "full"
