@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from kerasdenoise.cli.report import say, verbose_option
-from kerasdenoise.cli.requirements import needs_training
+from kerasdenoise.cli.requirements import check_training
 from kerasdenoise.errors import UsageError
 
 _ENDING = "_paper"
@@ -54,7 +54,6 @@ _ENDING = "_paper"
     help="Folder of training runs; existing runs resume.",
 )
 @verbose_option
-@needs_training
 def command(
     name: str | None, quick: bool, times: int, minutes: float | None, data: Path, runs: Path
 ) -> None:
@@ -68,6 +67,7 @@ def command(
     docs/papers/NAME.md. After any interruption, the same command resumes.
     """  # noqa: D301 (\b keeps the lines after it as they are)
     papers = _find_papers()
+    check_training()
     if name is None:
         for each in papers:
             paper = _load(each)
