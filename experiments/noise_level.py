@@ -21,6 +21,7 @@ import numpy as np
 from common.data import add_data_option
 
 from kerasdenoise.evaluation.figures import rms
+from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.evaluation.noisy_sets import (
     Corrupted,
     Corruption,
@@ -41,6 +42,7 @@ REAL = {"real/polyu": "Sony and Canon 600D", "real/polyu_canon5d2": "Canon 5D2"}
 WHITE = [f"gaussian:{sigma}" for sigma in (5, 15, 25, 50)]
 CAMERA = [f"camera:{shot}" for shot in (0.001, 0.004, 0.012)]
 SEED = 20261124
+HEADINGS = ("noise", "images", "level", "estimate by", "ratio", "10 to 90 %", "correlation")
 
 # From noisy pixels to their level: (height, width), or one number for the whole image.
 Estimate = Callable[[np.ndarray], np.ndarray | float]
@@ -119,21 +121,20 @@ def _correlate(level: np.ndarray, there: np.ndarray) -> float:
     return float(np.corrcoef(cells.ravel(), there[::8, ::8].ravel())[0, 1])
 
 
-def format_row(noise: str, name: str, outcomes: Sequence[Outcome]) -> str:
-    """Writes the row of an estimate on a set."""
+def format_row(noise: str, name: str, outcomes: Sequence[Outcome]) -> tuple[object, ...]:
+    """Writes the cells of an estimate on a set."""
     true = 255 * np.array([outcome.true for outcome in outcomes])
     ratios = np.array([outcome.estimated / outcome.true for outcome in outcomes])
     low, middle, high = np.quantile(ratios, (0.1, 0.5, 0.9))
     known = [each.correlation for each in outcomes if each.correlation is not None]
     is_white = noise.strip("`") in WHITE
     correlation = f"{np.median(known):.2f}" if known and not is_white else "-"
-    return (
-        f"| {noise} | {len(outcomes)} | {np.median(true):.1f} | {name} | {middle:.2f} "
-        f"| {low:.2f} to {high:.2f} | {correlation} |"
-    )
+    span = f"{low:.2f} to {high:.2f}"
+    level, ratio = f"{np.median(true):.1f}", f"{middle:.2f}"
+    return noise, len(outcomes), level, name, ratio, span, correlation
 
 
-def write_page(page: Path, rows: Sequence[str], command: str) -> None:
+def write_page(page: Path, rows: Sequence[Sequence[object]], command: str) -> None:
     """Writes the table of all rows."""
     text = f"""# How strong is the noise?
 
@@ -153,13 +154,11 @@ picture is the mean of many ([which strength suits them](real_photos.md)).
 scikit-image takes the median of the finest diagonal wavelet coefficients, which holds for white
 noise.
 
-| noise | images | level | estimate by | ratio | 10 to 90 % | correlation |
-|---|---|---|---|---|---|---|
-{chr(10).join(rows)}
+{table(HEADINGS, rows)}
 
 This page is written by `python {command}`.
 """
-    page.write_text(text, "utf-8")
+    page.write_text(wrap(text), "utf-8")
 
 
 def main() -> None:
@@ -175,7 +174,7 @@ def main() -> None:
     for noise, samples in find_sets(arguments.data, arguments.limit):
         for name, outcomes in measure(samples, estimates).items():
             rows.append(format_row(noise, name, outcomes))
-            print(rows[-1], flush=True)
+            print(*rows[-1], flush=True)
     options = ["--model", *arguments.model] if arguments.model else []
     options += ["--limit", str(arguments.limit)] if arguments.limit else []
     write_page(arguments.page, rows, " ".join(["experiments/noise_level.py", *options]))

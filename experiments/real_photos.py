@@ -19,6 +19,7 @@ from common.data import add_data_option
 
 from kerasdenoise import Denoiser
 from kerasdenoise.evaluation.figures import LOW_FREQUENCY, low_frequency_error
+from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.evaluation.noisy_sets import Pairs, Sample, find_pairs
 from kerasdenoise.evaluation.quality import measure_level
 from kerasdenoise.metrics import psnr
@@ -110,7 +111,7 @@ def measure_pattern(denoiser: Denoiser, picture: np.ndarray) -> float:
     return float(np.abs(change.mean(axis=(0, 1))).max())
 
 
-def format_camera(camera: str, model: str, figures: Sequence[Figures]) -> str:
+def format_camera(camera: str, model: str, figures: Sequence[Figures]) -> list[object]:
     """Writes a row of the first table: means over pairs, and the median of level ratios."""
 
     def mean(name: str) -> float:
@@ -121,18 +122,19 @@ def format_camera(camera: str, model: str, figures: Sequence[Figures]) -> str:
     curve = {s: np.mean([each.psnr[s] for each in figures]) for s in figures[0].psnr}
     cells = [f"{curve[f'{s:g}']:.2f}" if f"{s:g}" in curve else "-" for s in STRENGTHS]
     tones = (mean(f"tone_{name}") for name in ("changed", "noisy", "denoised"))
-    return " | ".join(
-        [
-            f"| {camera} | {len(figures)} | `{model}` | {mean('noisy'):.2f}",
-            *cells,
-            *(f"{tone:.2f}" for tone in tones),
-            f"{level} |",
-        ]
-    )
+    first = [camera, len(figures), f"`{model}`", f"{mean('noisy'):.2f}"]
+    return [*first, *cells, *(f"{tone:.2f}" for tone in tones), level]
 
 
-def write_page(page: Path, rows: Sequence[str], patterns: Sequence[str], models: Sequence[str]):
+def write_page(
+    page: Path,
+    rows: Sequence[Sequence[object]],
+    patterns: Sequence[Sequence[object]],
+    models: Sequence[str],
+) -> None:
     """Writes both tables."""
+    headings = ["camera", "pairs", "model", "noisy", *(f"{s:g}" for s in STRENGTHS)]
+    headings += ["tone changed", "photo's error", "result's error", "level"]
     text = f"""# Photos of real cameras
 
 Each pair is a photo and the mean of many exposures of the same scene, from the PolyU data set
@@ -146,10 +148,7 @@ cameras were compared with them, and the best of several trainings was chosen by
   result's.
 - **Level**: the estimated level of the noise, divided by the true one; the median over pairs.
 
-| camera | pairs | model | noisy | {" | ".join(f"{s:g}" for s in STRENGTHS)} | tone changed \
-| photo's error | result's error | level |
-|{"---|" * (8 + len(STRENGTHS))}
-{chr(10).join(rows)}
+{table(headings, rows)}
 
 ## What is no noise keeps its tone
 
@@ -158,13 +157,11 @@ look like noise to a network, and the mean of noise that was clipped is not the 
 does not guess what it was: [`inference/tone.py`](../kerasdenoise/inference/tone.py) keeps the
 file's.
 
-| picture | {" | ".join(f"`{model}`" for model in models)} |
-|{"---|" * (1 + len(models))}
-{chr(10).join(patterns)}
+{table(["picture", *(f"`{model}`" for model in models)], patterns)}
 
 This page is written by `python experiments/real_photos.py`.
 """
-    page.write_text(text, "utf-8")
+    page.write_text(wrap(text), "utf-8")
 
 
 def main() -> None:
@@ -184,12 +181,12 @@ def main() -> None:
             figures = [measure(denoiser, pair) for pair in pairs]
             results[f"{camera}, {model}"] = [vars(each) for each in figures]
             rows.append(format_camera(camera, model, figures))
-            print(rows[-1], flush=True)
+            print(*rows[-1], flush=True)
     patterns = []
     for name, picture in draw_patterns():
-        changes = [f"{measure_pattern(each, picture):.2f}" for each in denoisers.values()]
-        patterns.append(f"| {name} | {' | '.join(changes)} |")
-        print(patterns[-1], flush=True)
+        changes = (f"{measure_pattern(each, picture):.2f}" for each in denoisers.values())
+        patterns.append([name, *changes])
+        print(*patterns[-1], flush=True)
     write_page(arguments.page, rows, patterns, list(denoisers))
     arguments.results.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
 

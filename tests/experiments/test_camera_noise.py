@@ -1,21 +1,18 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
-from typing import Any
 
+import camera_noise
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "experiments" / "camera_noise.py"
-SCOPE: dict[str, Any] = runpy.run_path(str(SCRIPT))
 RNG = np.random.default_rng(0)
 RAMP = np.broadcast_to(np.linspace(0, 0.999, 256)[:, None, None], (256, 256, 3))
 
 
 def measured(noise: np.ndarray, clean: np.ndarray = RAMP) -> dict[str, np.ndarray]:
-    return SCOPE["measure"](noise, clean)
+    return camera_noise.measure(noise, clean)
 
 
 def white(*shape: int) -> np.ndarray:
@@ -68,8 +65,8 @@ def test_an_intensity_of_few_pixels_has_no_deviation():
 def test_the_table_has_the_middle_of_the_pictures(tmp_path: Path):
     values = np.arange(11.0)
     empty = np.full((11, 2), np.nan)
-    summary = {"rms": SCOPE["summarize"](values), "deviation": SCOPE["summarize"](empty)}
-    SCOPE["write_table"]({"real pairs": summary}, tmp_path / "results" / "table.json")
+    summary = {"rms": camera_noise.summarize(values), "deviation": camera_noise.summarize(empty)}
+    camera_noise.write_table({"real pairs": summary}, tmp_path / "results" / "table.json")
     table = json.loads((tmp_path / "results" / "table.json").read_text("utf-8"))
     assert table["sources"]["real pairs"]["rms"] == {"low": 1.0, "median": 5.0, "high": 9.0}
     assert table["sources"]["real pairs"]["deviation"]["median"] == [None, None]
@@ -94,8 +91,8 @@ def test_the_page_has_cameras_beside_the_simulation(tmp_path: Path):
     page.write_text(
         "before\n<!-- camera noise -->\nold\n<!-- end of camera noise -->\nafter\n", "utf-8"
     )
-    SCOPE["write_section"](
-        page, "camera noise", SCOPE["describe"]({"Sony": stacked, "camera": stacked})
+    camera_noise.write_section(
+        page, "camera noise", camera_noise.describe({"Sony": stacked, "camera": stacked})
     )
     text = page.read_text("utf-8")
     assert text.startswith("before\n<!-- camera noise -->\n| noise ")
@@ -112,6 +109,6 @@ def test_the_page_has_cameras_beside_the_simulation(tmp_path: Path):
 def test_it_draws(tmp_path: Path):
     noises = [measured(scale * white(256, 256, 3)) for scale in (0.01, 0.02)]
     stacked = {key: np.stack([noise[key] for noise in noises]) for key in noises[0]}
-    summary = {key: SCOPE["summarize"](values) for key, values in stacked.items()}
-    SCOPE["draw"](dict.fromkeys(SCOPE["SOURCES"], summary), tmp_path / "picture.png")
+    summary = {key: camera_noise.summarize(values) for key, values in stacked.items()}
+    camera_noise.draw(dict.fromkeys(camera_noise.SOURCES, summary), tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
-from typing import Any
 
+import learned_diffusion
 import numpy as np
 import pytest
 from PIL import Image
-
-SCRIPT = Path(__file__).parents[2] / "experiments" / "learned_diffusion.py"
 
 RECIPE = """
 name = "reaction_diffusion"
@@ -42,22 +39,23 @@ noises = ["gaussian:25"]
 """
 
 
-def test_a_run_is_trained_measured_and_written_down(tmp_path: Path):
-    scope: dict[str, Any] = runpy.run_path(str(SCRIPT))
+def test_a_run_is_trained_measured_and_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     photos, recipe = tmp_path / "photos", tmp_path / "recipe.toml"
     photos.mkdir()
     recipe.write_text(RECIPE, "utf-8")
     for number in range(3):
         pixels = np.random.default_rng(number).integers(100, 150, (24, 24), np.uint8)
         Image.fromarray(pixels).save(photos / f"{number}.png")
-    scope["train_and_measure"].__globals__["RECIPE"] = recipe
-    record = scope["train_and_measure"](tmp_path / "run", tmp_path)
+    monkeypatch.setattr(learned_diffusion, "RECIPE", recipe)
+    record = learned_diffusion.train_and_measure(tmp_path / "run", tmp_path)
     figures = record.figures["Made up"]
     assert (record.steps, figures["images"]) == (2, 3)
     # 255 / 25 as a ratio is 20.17 dB; the network has hardly learned.
     assert figures["noisy"] == pytest.approx(20.17, abs=0.6)
     assert figures["psnr"] == pytest.approx(figures["noisy"], abs=4)
     page = tmp_path / "page.md"
-    scope["write_page"](record, page)
+    learned_diffusion.write_page(record, page)
     assert f"| {figures['psnr']:.2f} ± {figures['psnr_error']:.2f} |" in page.read_text("utf-8")
     assert "28.57" not in page.read_text("utf-8")  # of another set of images

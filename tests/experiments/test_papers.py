@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parents[2] / "experiments"
 NAMES = sorted(file.stem for file in FOLDER.glob("*_paper.py"))
 # Those whose trials are measured as images are, in PSNR and SSIM.
 OF_IMAGES = ("hourglass_paper", "lambda_net_paper", "strided_autoencoder_paper")
-ROOT = Path("../shared/data")
+ROOT = Path("data")
 FIGURES = {
     "psnr": 25.0,
     "psnr_error": 0.1,

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
+import real_photos
 
 from kerasdenoise.evaluation.noisy_sets import Sample
-
-SCRIPT = Path(__file__).parents[2] / "experiments" / "real_photos.py"
-SCOPE: dict[str, Any] = runpy.run_path(str(SCRIPT))
 
 
 class _Tinting:
@@ -29,19 +24,19 @@ class _Tinting:
 def test_a_pair_is_measured():
     truth = np.full((128, 128, 3), 0.5, np.float32)
     noise = np.random.default_rng(0).normal(0, 0.1, truth.shape).astype(np.float32)
-    figures = SCOPE["measure"](_Tinting(), Sample(truth + noise, truth))
+    figures = real_photos.measure(_Tinting(), Sample(truth + noise, truth))
     assert figures.noisy == pytest.approx(20, abs=0.1)
     assert figures.psnr["1"] == pytest.approx(26, abs=0.2)
     assert set(figures.psnr) == {"0.8", "0.9", "1"}
     assert figures.tone_changed == pytest.approx(2, abs=0.1)
     assert figures.level == pytest.approx(0.5, rel=0.02)
-    row = SCOPE["format_camera"]("Camera", "model", [figures])
-    assert row.count("|") == 9 + len(SCOPE["STRENGTHS"])
-    assert row.endswith("| 0.50 |")
+    row = real_photos.format_camera("Camera", "model", [figures])
+    assert len(row) == 8 + len(real_photos.STRENGTHS)
+    assert row[-1] == "0.50"
 
 
 def test_patterns_are_measured_by_their_mean():
-    patterns = dict(SCOPE["draw_patterns"]())
+    patterns = dict(real_photos.draw_patterns())
     assert {pattern.dtype.name for pattern in patterns.values()} == {"uint8"}
     brighter = lambda picture: np.clip(picture + np.array([0, 3, 0]), 0, 255)  # noqa: E731
-    assert SCOPE["measure_pattern"](brighter, patterns["gray 128, clipped noise"]) == 3
+    assert real_photos.measure_pattern(brighter, patterns["gray 128, clipped noise"]) == 3
