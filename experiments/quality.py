@@ -32,7 +32,7 @@ from denoisers.standard_sets import (
 
 from kerasdenoise.errors import KerasDenoiseError
 from kerasdenoise.evaluation.peers import PEERS
-from kerasdenoise.evaluation.quality_table import save
+from kerasdenoise.files import write_file
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results" / "quality.json"
@@ -114,7 +114,7 @@ def write_report(report: Report, folder: Path) -> None:
     (folder / picture.parent).mkdir(parents=True, exist_ok=True)
     title = f"{_SHOWN[0]}, Gaussian noise of sigma 25 of 255"
     draw_picture(find_points(report), find_lines(report), title, folder / picture)
-    save(render_page(report, picture.as_posix()), folder / "quality.md")
+    write_file(folder / "quality.md", render_page(report, picture.as_posix()))
 
 
 def main(options: list[str] | None = None) -> None:

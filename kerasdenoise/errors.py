@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+
+# A message names no more paths than this, so that one about 10,000 files can still be read.
+_NAMED = 8
 
 
 class KerasDenoiseError(Exception):
@@ -31,6 +36,13 @@ def describe_unexpected(error: BaseException) -> str:
     """Describes an unexpected error in one line, cut to 300 characters."""
     text = textwrap.shorten(str(error), 300, placeholder="...") or "no message"
     return f"{type(error).__name__}: {text}"
+
+
+def list_names(paths: Iterable[Path]) -> str:
+    """Lists paths for a message, each once: the first ones, and how many more there are."""
+    names = list(dict.fromkeys(str(path) for path in paths))
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 class InputError(KerasDenoiseError):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
+
+from kerasdenoise.errors import InputError, KerasDenoiseError
+from kerasdenoise.files import write_file
 
 
 def to_json(content: Any, *, indent: int | None = None) -> str:
@@ -15,6 +19,38 @@ def to_json(content: Any, *, indent: int | None = None) -> str:
         indent: Spaces for each level, or None for one line.
     """
     return json.dumps(_finite(content), indent=indent, allow_nan=False)
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Writes a JSON file for people as well, in one move; see `files.write_file`.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    write_file(file, to_json(content, indent=2) + "\n")
+
+
+def read_json(file: Path, error: type[KerasDenoiseError] = InputError) -> Any:
+    """Reads a JSON file.
+
+    Args:
+        file: The file.
+        error: What is raised if that fails.
+    """
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except OSError as cause:
+        raise error(file, f"cannot be read ({cause.strerror})", "check the path") from cause
+    except (ValueError, RecursionError) as cause:
+        raise error(file, f"is not valid JSON ({cause})", "restore the file") from cause
+
+
+def read_object(file: Path, error: type[KerasDenoiseError] = InputError) -> dict[str, Any]:
+    """Reads a JSON file that holds an object, or raises `error`; see `read_json`."""
+    content = read_json(file, error)
+    if not isinstance(content, dict):
+        raise error(file, "is not a JSON object", "restore the file")
+    return content
 
 
 def _finite(value: Any) -> Any:

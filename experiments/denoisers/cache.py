@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kerasdenoise.evaluation.quality_table import save
+from kerasdenoise.files import write_file
 
 
 class Row(NamedTuple):
@@ -49,8 +49,7 @@ class Cache:
             "figures": {**_figures(rows, row, origin), name: figures},
         }
         lines = [f"{json.dumps(key)}: {json.dumps(rows[key])}" for key in sorted(rows)]
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        save("{\n" + ",\n".join(lines) + "\n}\n", self._file)
+        write_file(self._file, "{\n" + ",\n".join(lines) + "\n}\n")
 
     def _read(self) -> dict[str, dict[str, Any]]:
         return json.loads(self._file.read_text("utf-8")) if self._file.exists() else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,11 +17,17 @@ from kerasdenoise.cli.progress import Progress
 from kerasdenoise.cli.report import Report, arrow, is_terminal, print_error, say
 from kerasdenoise.cli.side_by_side import side_by_side
 from kerasdenoise.cli.treatment import Treatment
-from kerasdenoise.errors import InputError, KerasDenoiseError, ModelError, OutputError
+from kerasdenoise.errors import (
+    InputError,
+    KerasDenoiseError,
+    ModelError,
+    OutputError,
+    list_names,
+)
+from kerasdenoise.files import check_name
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.paths import list_names
 from kerasdenoise.images.plan import Job, Plan
-from kerasdenoise.images.store import check_name
+from kerasdenoise.plain_json import to_json
 
 AHEAD_PIXELS = 48_000_000
 """Limit for reading ahead: with it, 2 GB of memory are enough for 16-bit photos of 24 megapixels
@@ -258,7 +263,7 @@ class Batch:
     def _record(self, result: Result) -> None:
         self._results.append(result)
         if self._as_json:
-            print(json.dumps(asdict(result)), flush=True)
+            print(to_json(asdict(result)), flush=True)
 
     def _count(self, status: str) -> int:
         return sum(result.status == status for result in self._results)

@@ -11,8 +11,8 @@ import click
 
 from kerasdenoise.cli.report import Report, is_terminal, say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
-from kerasdenoise.cli.target import check_target
 from kerasdenoise.cli.types import SizeType
+from kerasdenoise.files import check_target, write_file
 
 if TYPE_CHECKING:
     from kerasdenoise.evaluation.comparison.model_files import ModelFiles
@@ -112,7 +112,6 @@ def command(
     )
     from kerasdenoise.evaluation.comparison.subjects import Task
     from kerasdenoise.evaluation.quality import mean_psnr
-    from kerasdenoise.evaluation.quality_table import save
     from kerasdenoise.evaluation.synthetic_photo import write_noisy
     from kerasdenoise.runtime import usable_cores
     from kerasdenoise.zoo import find_model, verify_model
@@ -150,9 +149,9 @@ def command(
     )
     print_comparison(comparison, sys.stderr if json_path == "-" else sys.stdout)
     if page is not None:
-        save(render_page(comparison), page)
+        write_file(page, render_page(comparison), option="--page")
     if json_file is not None:
-        save(to_json(comparison), json_file)
+        write_file(json_file, to_json(comparison), option="--json")
     elif json_path is not None:
         click.echo(to_json(comparison), nl=False)
 

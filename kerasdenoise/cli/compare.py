@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kerasdenoise.cli.report import verbose_option
-from kerasdenoise.cli.target import check_target
+from kerasdenoise.files import check_target
 
 GAIN = 4
 """Factor by which the difference is amplified."""

@@ -12,7 +12,7 @@ import click
 from kerasdenoise.cli.option_sections import SectionedCommand, section
 from kerasdenoise.cli.report import Report, is_terminal, print_error, say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
-from kerasdenoise.cli.target import check_target
+from kerasdenoise.files import check_target, write_file
 from kerasdenoise.foreign import printable
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def command(
     An image's noise depends only on the seed and its position in the folder.
     """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise._version import __version__
-    from kerasdenoise.evaluation.quality_table import print_table, save, to_json
+    from kerasdenoise.evaluation.quality_table import print_table, to_json
     from kerasdenoise.inference.denoiser import Denoiser
     from kerasdenoise.metrics import warn_if_worse
 
@@ -130,7 +130,7 @@ def command(
         if target is None:
             click.echo(text, nl=False)
         else:
-            save(text, target)
+            write_file(target, text, option="--json")
     for result in results:
         for line in warn_if_worse(result.noise, result.mean("noisy_psnr"), result.mean("psnr")):
             say(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
@@ -10,6 +9,7 @@ import click
 from kerasdenoise.cli.report import print_error, verbose_option
 from kerasdenoise.cli.requirements import check_training
 from kerasdenoise.foreign import printable
+from kerasdenoise.plain_json import to_json
 
 _HEADINGS = (
     "architecture",
@@ -74,7 +74,7 @@ def _list_models(as_json: bool) -> None:
             {**info.metadata, "folder": str(info.folder), "default": info.name == default}
             for info in models
         ]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(to_json(rows, indent=2))
         return
     width = max(len(info.name) for info in models)
     for info in models:
@@ -91,7 +91,7 @@ def _list_architectures(as_json: bool) -> None:
 
     facts = list(describe_architectures())
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in facts], indent=2))
+        click.echo(to_json([asdict(each) for each in facts], indent=2))
         return
     rows = [[*_HEADINGS]]
     for each in facts:
@@ -125,7 +125,7 @@ def show_command(name: str) -> None:
     from kerasdenoise.zoo import find_model
 
     info = find_model(name)
-    click.echo(json.dumps({**info.metadata, "folder": str(info.folder)}, indent=2))
+    click.echo(to_json({**info.metadata, "folder": str(info.folder)}, indent=2))
 
 
 @command.command("verify")

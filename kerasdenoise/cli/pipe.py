@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kerasdenoise.cli.report import say
-from kerasdenoise.cli.target import check_target
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import InputError, OutputError, UsageError
+from kerasdenoise.files import check_target
 from kerasdenoise.images.formats import known_suffixes
 from kerasdenoise.images.naming import can_be_written
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasdenoise.cli.target import check_target
 from kerasdenoise.cli.treatment import Treatment
-from kerasdenoise.errors import UsageError
+from kerasdenoise.errors import UsageError, list_names
+from kerasdenoise.files import check_target
 from kerasdenoise.images.find import Found, find_photos
 from kerasdenoise.images.formats import format_of_suffix
 from kerasdenoise.images.naming import NameTemplate, can_be_written
-from kerasdenoise.images.paths import list_names
 from kerasdenoise.images.plan import Plan, plan_jobs, refuse_inputs
 
 

@@ -15,6 +15,7 @@ from PIL import Image as PillowImage
 from kerasdenoise.data.sources import SUFFIXES
 from kerasdenoise.errors import InputError, UsageError
 from kerasdenoise.images.read import read_image
+from kerasdenoise.pixels import to_pixels, to_samples
 
 # The noise of `EightBit`, on the [0, 1] scale.
 SIGMA = 25 / 255
@@ -214,7 +215,7 @@ class Compressed:
     def load(self, index: int) -> Sample:
         """Reads a sample and compresses it; see `NoisySet.load`."""
         sample = self.samples.load(index)
-        pixels = np.round(255 * sample.noisy.clip(0, 1)).astype(np.uint8)
+        pixels = to_samples(sample.noisy, np.uint8)
         file = io.BytesIO()
         PillowImage.fromarray(pixels).save(file, "JPEG", quality=self.quality)
         return Sample(noisy=read_image(file.getvalue()).pixels, clean=sample.clean)
@@ -276,8 +277,8 @@ class EightBit:
         if not self.gray and clean.shape[2] == 1:
             clean = np.repeat(clean, 3, axis=2)
         noise = np.random.default_rng(index).normal(0, SIGMA, clean.shape)
-        noisy = np.rint(255 * np.clip(clean + noise, 0, 1)) / 255
-        return Sample(noisy=noisy.astype(np.float32), clean=clean)
+        noisy = to_pixels(to_samples(clean + noise, np.uint8))
+        return Sample(noisy=noisy, clean=clean)
 
 
 def find_images(folder: Path) -> list[Path]:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from kerasdenoise.pixels import to_samples
+
 # What estimates the level of the noise that peers are told on real photos.
 _FOR_ESTIMATES = ("scikit-image", "PyWavelets")
 
@@ -85,7 +87,7 @@ def _bm3d(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
 
 def _opencv(noisy: np.ndarray, sigma: float, factor: float) -> np.ndarray:
     strength = 255 * factor * sigma
-    pixels = np.round(255 * noisy.clip(0, 1)).astype(np.uint8)[..., ::-1]
+    pixels = to_samples(noisy, np.uint8)[..., ::-1]
     denoised = _module("cv2").fastNlMeansDenoisingColored(pixels, None, strength, strength)
     return denoised[..., ::-1] / np.float32(255)
 

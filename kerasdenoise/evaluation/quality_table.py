@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from kerasdenoise import plain_json
-from kerasdenoise.errors import OutputError
 from kerasdenoise.evaluation.quality import Result
 
 if TYPE_CHECKING:
@@ -51,24 +47,6 @@ def to_json(results: Sequence[Result], **facts: object) -> str:
     """
     content = {**facts, "results": [_as_dict(result) for result in results]}
     return plain_json.to_json(content, indent=2) + "\n"
-
-
-def save(text: str, target: Path) -> None:
-    """Writes text to a file, all of it or nothing; a file that is there is replaced.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    temporary = target.with_name(f".{target.name[:32]}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    except OSError as error:
-        cause = f"cannot be written ({error.strerror or error})"
-        raise OutputError(target, cause, "write elsewhere with --json") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def _table(results: Sequence[Result], title: str, *, ascii_only: bool) -> Table:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.export.files import Order, write_files
-from kerasdenoise.export.model_package import enter_files, load_model, write_card
-from kerasdenoise.export.placing import index_with, replace_folder, workplace, write_index
+from kerasdenoise.export.model_package import enter_files, index_with, load_model, write_card
+from kerasdenoise.files import new_folder, refuse_existing
+from kerasdenoise.plain_json import write_json
 from kerasdenoise.training.recipe import read_recipe
 from kerasdenoise.zoo import ModelInfo, find_model
 from kerasdenoise.zoo.find import INDEX
@@ -37,15 +37,9 @@ def deliver_files(model: str | Path, order: Order, output: Path, *, overwrite: b
     info = find_model(model)
     target = output / info.name
     _check_free(target, order, overwrite=overwrite)
-    with workplace(target) as temporary:
-        folder = temporary / target.name
-        folder.mkdir()
+    with new_folder(target, option="--output") as folder:
+        _copy(target, folder, order)
         _write(model, info, folder, order)
-        if target.exists():
-            for file in folder.iterdir():
-                file.replace(target / file.name)
-        else:
-            folder.rename(target)
     return target
 
 
@@ -68,20 +62,25 @@ def add_files(model: str | Path, order: Order, *, overwrite: bool) -> Path:
     info = find_model(model)
     target = info.folder
     _check_free(target, order, overwrite=overwrite)
-    with workplace(target) as temporary:
-        folder = shutil.copytree(target, temporary / target.name)
-        for variant in order.variants:
-            (folder / variant.file).unlink(missing_ok=True)
+    with new_folder(target) as folder:
+        _copy(target, folder, order)
         metadata: dict[str, Any] = dict(info.metadata)
         enter_files(metadata, _write(model, info, folder, order))
         write_card(folder, metadata)
         index = None
         if (target.parent / INDEX).exists():
             index = index_with(target, folder, info.summary)
-        replace_folder(folder, target, temporary / "replaced")
-        if index is not None:
-            write_index(target.parent / INDEX, index)
+    if index is not None:
+        write_json(target.parent / INDEX, index)
     return target
+
+
+def _copy(source: Path, folder: Path, order: Order) -> None:
+    """Copies the existing files but for those that are ordered."""
+    if source.is_dir():
+        shutil.copytree(source, folder, symlinks=True, dirs_exist_ok=True)
+    for variant in order.variants:
+        (folder / variant.file).unlink(missing_ok=True)
 
 
 def _write(
@@ -94,10 +93,6 @@ def _write(
 def _check_free(folder: Path, order: Order, *, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(folder, "is a file, not a folder", "give another --output")
-    there = _find(folder, [variant.file for variant in order.variants])
-    if there and not overwrite:
-        raise UsageError(there[0], "exists", "give another --output, or --overwrite to replace it")
-
-
-def _find(folder: Path, names: Sequence[str]) -> list[Path]:
-    return [folder / name for name in names if (folder / name).exists()]
+    targets = [folder / variant.file for variant in order.variants]
+    remedy = "give another --output, or --overwrite to replace it"
+    refuse_existing(targets, overwrite=overwrite, remedy=remedy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from kerasdenoise.export.quantize import draw_noisy_patches
 from kerasdenoise.export.separate import separate_activations
 from kerasdenoise.export.sidecar import describe_file, halo_of, stride_of
 from kerasdenoise.export.variant import Variant
+from kerasdenoise.plain_json import write_json
 
 if TYPE_CHECKING:
     from kerasdenoise.training.recipe import Recipe
@@ -98,7 +98,7 @@ def write_files(
         described = describe_file(path, metadata, row)
         if variant.size and variant.size <= golden.LARGEST and len(denoiser.inputs) == 1:
             described["golden"] = _write_golden(path, variant.size, metadata["channels"])
-        path.with_suffix(".json").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+        write_json(path.with_suffix(".json"), described)
         order.report(variant.file, described)
     return rows
 

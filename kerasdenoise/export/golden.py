@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.pixels import to_samples
 
 # A larger picture would weigh more than the files that it checks.
 LARGEST = 256
@@ -35,11 +36,11 @@ def make_picture(size: int, channels: int) -> np.ndarray:
     ]
     clean = np.stack(planes[:channels], axis=-1)
     noisy = clean + np.random.default_rng(25).normal(0, _SIGMA, clean.shape)
-    return np.rint(255 * np.clip(noisy, 0, 1)).astype(np.uint8)
+    return to_samples(noisy, np.uint8)
 
 
 def denoise_picture(path: Path, picture: np.ndarray) -> np.ndarray:
     """Runs a LiteRT file of one image on a picture; uint8 in and out, of one shape."""
     given = picture[np.newaxis] / np.float32(255)
     (denoised,) = LiteRTEngine(path, threads=1)({"noisy": given}).values()
-    return np.rint(255 * np.clip(denoised[0], 0, 1)).astype(np.uint8)
+    return to_samples(denoised[0], np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable
@@ -12,18 +13,13 @@ from typing import TYPE_CHECKING, Any
 from kerasdenoise._version import __version__
 from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.export.card import render_card
-from kerasdenoise.export.placing import (
-    index_with,
-    replace_folder,
-    workplace,
-    write_index,
-    write_json,
-)
+from kerasdenoise.files import new_folder, refuse_existing
 from kerasdenoise.models import find_architecture, make_config
+from kerasdenoise.plain_json import read_object, write_json
 from kerasdenoise.runtime import prepare_keras
 from kerasdenoise.zoo import find_model, verify_model
 from kerasdenoise.zoo.find import INDEX
-from kerasdenoise.zoo.info import INT8, read_json
+from kerasdenoise.zoo.info import INT8
 
 if TYPE_CHECKING:
     import keras
@@ -99,18 +95,16 @@ def save_model(
     from kerasdenoise.export.runnable import write_runnable
 
     info, target = find_model(like), Path(folder).absolute()
-    if target.exists() and not overwrite:
-        raise UsageError(folder, "exists", "give another folder, or overwrite=True to replace it")
+    remedy = "give another folder, or overwrite=True to replace it"
+    refuse_existing([target], overwrite=overwrite, remedy=remedy)
     shapes = [[tuple(w.shape) for w in each.weights] for each in (denoiser, load_model(like))]
     if shapes[0] != shapes[1]:
         raise ModelError(
             denoiser.name, f"is another network than {info.name}", "give what it was trained from"
         )
-    entry = read_json(info.folder / "config.json")
+    entry = read_object(info.folder / "config.json", ModelError)
     config = make_config(info.architecture, entry["config"])
-    with workplace(target) as temporary:
-        made = temporary / target.name
-        made.mkdir()
+    with new_folder(target) as made:
         denoiser.save(made / "model.keras")
         write_json(made / "config.json", entry)
         metadata = {
@@ -121,7 +115,6 @@ def save_model(
             **write_runnable(denoiser, config, made),
         }
         write_json(made / "metadata.json", metadata)
-        replace_folder(made, target, temporary / "replaced")
     return target
 
 
@@ -151,17 +144,40 @@ def write_saved_model(
         ModelError: If an exported file does not compute what the network does.
     """
     check_free(target, overwrite=overwrite)
-    with workplace(target) as temporary:
-        folder = temporary / target.name
-        folder.mkdir()
+    with new_folder(target, option="--output") as folder:
         metadata = _write_files(denoiser, recipe, folder, target.name)
         if order is not None:
             enter_files(metadata, _write_ordered(denoiser, recipe, metadata, folder, order))
         metadata["figures"] = measure(folder)
         write_card(folder, metadata)
         index = index_with(target, folder, metadata["summary"])
-        replace_folder(folder, target, temporary / "replaced")
-        write_index(target.parent / INDEX, index)
+    write_json(target.parent / INDEX, index)
+
+
+def index_with(target: Path, folder: Path, summary: str) -> dict[str, Any]:
+    """Returns the index with a model's files and their checksums entered into it.
+
+    Args:
+        target: Where the model is going to be.
+        folder: Where its files are now.
+        summary: What the model is for.
+    """
+    path = target.parent / INDEX
+    index = (
+        read_object(path, ModelError) if path.exists() else {"default": target.name, "models": {}}
+    )
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    index["models"][target.name] = {
+        "summary": summary,
+        "files": {
+            file.relative_to(folder).as_posix(): {
+                "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+                "bytes": file.stat().st_size,
+            }
+            for file in files
+        },
+    }
+    return index
 
 
 def enter_files(metadata: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
@@ -191,10 +207,10 @@ def check_free(target: Path, *, overwrite: bool) -> None:
     """
     if not os.path.lexists(target):
         return
-    if not overwrite:
-        raise UsageError(target, "exists", "give another --name, or --overwrite to replace it")
+    remedy = "give another --name, or --overwrite to replace it"
+    refuse_existing([target], overwrite=overwrite, remedy=remedy)
     index = target.parent / INDEX
-    models = read_json(index).get("models", {}) if index.is_file() else {}
+    models = read_object(index, ModelError).get("models", {}) if index.is_file() else {}
     written = models.get(target.name, {}).get("files", {})
     foreign = [
         file

@@ -15,6 +15,7 @@ from kerasdenoise.export.variant import Kind, Variant
 from kerasdenoise.inference.engines import LiteRTEngine, TileError
 from kerasdenoise.inference.tiles import reflect
 from kerasdenoise.metrics import psnr
+from kerasdenoise.pixels import to_pixels, to_samples
 
 if TYPE_CHECKING:
     from kerasdenoise.training.recipe import Recipe
@@ -166,7 +167,7 @@ class ParityGate:
         for index, photo in enumerate(self._photos):
             clean = _cut_middle(photo, side) / np.float32(255)
             noise = np.random.default_rng(index).normal(0, _SIGMA, clean.shape)
-            noisy = np.rint(255 * np.clip(clean + noise, 0, 1)).astype(np.float32) / 255
+            noisy = to_pixels(to_samples(clean + noise, np.uint8))
             values.append(psnr(clean, np.clip(run(noisy[np.newaxis])[0], 0, 1)))
         return float(np.mean(values))
 

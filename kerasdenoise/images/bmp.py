@@ -10,6 +10,7 @@ from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.pillow_pixels import decode, open_picture
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
+from kerasdenoise.pixels import to_samples
 
 _INCH = 0.0254
 _FILE_HEADER = 14
@@ -67,7 +68,7 @@ def _decode_masks(
                 "convert it to 24 bits first",
             )
         level = (values & values.dtype.type(mask)) >> shift
-        samples.append(np.rint(np.arange(most + 1) * 255 / most).astype(np.uint8)[level])
+        samples.append(to_samples(np.arange(most + 1) / most, np.uint8)[level])
     return take_array(
         np.stack(samples, axis=2), channels=3, has_alpha=len(samples) == 4, exact=reading.exact
     )

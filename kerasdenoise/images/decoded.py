@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kerasdenoise.images.samples import BAND_PIXELS, to_pixels
+from kerasdenoise.pixels import BAND_PIXELS, to_pixels
 
 
 def take_array(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasdenoise.images.samples import to_pixels
+from kerasdenoise.pixels import to_pixels
 
 BLOCK = 16
 """Side of the blocks in which noise is measured, the smallest side that a picture may have."""

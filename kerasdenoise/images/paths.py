@@ -1,14 +1,11 @@
-"""When two paths are one file, on any disk, and how many of them are named in a message."""
+"""When two paths are one file, on any disk."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-
-# A message names no more paths than this, so that one about 10,000 files can still be read.
-_NAMED = 8
 
 
 def identity(path: Path) -> tuple[object, ...]:
@@ -52,10 +49,3 @@ def fold(path: str) -> str:
 def is_folder(path: str | Path) -> bool:
     """Whether a path is a folder, or a link to one."""
     return os.path.isdir(path)  # noqa: PTH112 (where a folder may not be searched, Path raises)
-
-
-def list_names(paths: Iterable[Path]) -> str:
-    """Lists paths for a message, each once: the first ones, and how many more there are."""
-    names = list(dict.fromkeys(str(path) for path in paths))
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kerasdenoise.errors import UsageError
+from kerasdenoise.errors import UsageError, list_names
+from kerasdenoise.files import Identity, file_identity, refuse_existing
 from kerasdenoise.images.formats import format_of_suffix, known_suffixes
 from kerasdenoise.images.naming import DENOISED, KEPT, PREVIEW, NameTemplate, can_be_written
 from kerasdenoise.images.paths import (
@@ -16,10 +17,8 @@ from kerasdenoise.images.paths import (
     identity,
     is_folder,
     is_of_file,
-    list_names,
     make_locator,
 )
-from kerasdenoise.images.store import Identity, file_identity
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Job:
     Attributes:
         source: The file to read.
         target: The file to write.
-        replaces: What was at the target when this was planned; see `store.file_identity`.
+        replaces: What was at the target when this was planned; see `files.file_identity`.
     """
 
     source: Path
@@ -113,7 +112,7 @@ def plan_jobs(
         left = set(existing)
         jobs = [job for job in jobs if job not in left]
     else:
-        _refuse_existing(existing, overwrite=overwrite)
+        _refuse_existing([job.target for job in existing], overwrite=overwrite)
     _refuse_unwritable(jobs)
     if overwrite:
         jobs = [replace(job, replaces=file_identity(job.target)) for job in jobs]
@@ -280,15 +279,13 @@ def _refuse_inputs_as_targets(jobs: Sequence[Job], existing: Sequence[Job]) -> N
         )
 
 
-def _refuse_existing(existing: Sequence[Job], *, overwrite: bool) -> None:
+def _refuse_existing(existing: Sequence[Path], *, overwrite: bool) -> None:
     if overwrite:
-        existing = [job for job in existing if is_folder(job.target)]
-    if existing:
-        raise UsageError(
-            list_names(job.target for job in existing),
-            "exists already" if len(existing) == 1 else "exist already",
-            "move the folder away" if overwrite else "add --overwrite or --skip-existing",
-        )
+        folders = [target for target in existing if is_folder(target)]
+        refuse_existing(folders, overwrite=False, remedy="move the folder away")
+    else:
+        remedy = "add --overwrite or --skip-existing"
+        refuse_existing(existing, overwrite=False, remedy=remedy)
 
 
 def _refuse_unwritable(jobs: Sequence[Job]) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
-from kerasdenoise.images.samples import BAND_PIXELS
 from kerasdenoise.images.tags import ByteOrder, Directory, byte_order
 from kerasdenoise.images.tiff_pixels import (
     ASSOCIATED,
@@ -30,6 +29,7 @@ from kerasdenoise.images.tiff_tags import (
     first_number,
     metadata_of_tags,
 )
+from kerasdenoise.pixels import BAND_PIXELS, to_pixels, to_samples
 
 _PREDICTABLE = ("lzw", "adobe_deflate", "deflate", "lzma", "zstd")
 _EXTRA = {UNSPECIFIED: "unspecified", ASSOCIATED: "assocalpha"}
@@ -131,23 +131,10 @@ def _expand(
 
 def _to_floats(decoded: np.ndarray) -> np.ndarray:
     floats = np.empty(decoded.shape, np.float32)
-    peak = 1.0 if decoded.dtype.kind == "f" else float(np.iinfo(decoded.dtype).max)
     rows = max(1, BAND_PIXELS // decoded.shape[1])
     for top in range(0, len(decoded), rows):
-        with np.errstate(over="ignore"):  # of a number beyond float32, which is refused later
-            floats[top : top + rows] = decoded[top : top + rows] / peak
+        floats[top : top + rows] = to_pixels(decoded[top : top + rows])
     return floats
-
-
-def _from_floats(samples: np.ndarray, kind: str) -> np.ndarray:
-    """Undoes `_to_floats`; integers are rounded and clipped to their range."""
-    dtype = np.dtype(kind)
-    if dtype.kind == "f":
-        with np.errstate(over="ignore"):  # beyond float16, where it is infinite
-            return samples.astype(dtype)
-    range_of = np.iinfo(dtype)
-    scaled = np.rint(samples.astype(np.float64) * range_of.max)
-    return scaled.clip(range_of.min, range_of.max).astype(dtype)
 
 
 def _divide_by_alpha(pixels: np.ndarray, alpha: np.ndarray) -> None:
@@ -174,7 +161,7 @@ def encode_tiff(samples: np.ndarray, image: Image) -> bytes:
     compression = coding.get("compression", "adobe_deflate")
     alpha = coding.get("extra") or "unassalpha"
     if samples.dtype == np.float32 and (kind := coding.get("samples")):
-        samples = _from_floats(samples, kind)
+        samples = to_samples(samples, kind)
     stream = io.BytesIO()
     with tifffile.TiffWriter(stream, byteorder=order) as file:
         file.write(

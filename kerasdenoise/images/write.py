@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import OutputError, UsageError
+from kerasdenoise.files import check_name, write_file
 from kerasdenoise.images.bmp import encode_bmp
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.heif import encode_heif
@@ -24,9 +25,8 @@ from kerasdenoise.images.plan import Job
 from kerasdenoise.images.png import encode_png
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.refusal import RefusedError
-from kerasdenoise.images.samples import BAND_PIXELS, to_pixels, to_samples
-from kerasdenoise.images.store import check_name, store
 from kerasdenoise.images.tiff import encode_tiff
+from kerasdenoise.pixels import BAND_PIXELS, to_pixels, to_samples
 
 Quality = int | Literal["keep"] | None
 """1 to 100 for formats with loss, `keep` for that of a JPEG file itself, None for the usual."""
@@ -93,9 +93,9 @@ def write_image(
         image = replace(image, format=row.name, coding={})
     content = _encode(image, str(target), quality, metadata, bit_depth)
     if job is None:
-        store(content, target, overwrite=overwrite)
+        write_file(target, content, overwrite=overwrite)
     else:
-        store(content, target, overwrite=overwrite, replaces=job.replaces, like=job.source)
+        write_file(target, content, overwrite=overwrite, replaces=job.replaces, like=job.source)
 
 
 def check_writable(image: Image, target: Path, *, bit_depth: int | None = None) -> None:
@@ -244,8 +244,7 @@ def _convert_alpha(alpha: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Brings alpha to another type of samples; of its own it stays as it is."""
     if alpha.dtype == dtype:
         return alpha
-    scaled = alpha.astype(np.float64) * (_peak(dtype) / _peak(alpha.dtype))
-    return scaled if dtype.kind == "f" else np.rint(scaled.clip(0, _peak(dtype)))
+    return to_samples(to_pixels(alpha), dtype)
 
 
 def _share(alpha: np.ndarray) -> np.ndarray:

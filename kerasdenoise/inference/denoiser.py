@@ -13,7 +13,6 @@ from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError, UsageError
 from kerasdenoise.images.measures import BLOCK, estimate_sigma
-from kerasdenoise.images.samples import to_samples
 from kerasdenoise.inference.image_types import denoise_any
 from kerasdenoise.inference.input_checks import check_finite, check_pixels
 from kerasdenoise.inference.mix import mix
@@ -24,6 +23,7 @@ from kerasdenoise.inference.settings import DenoiseSettings, Quality
 from kerasdenoise.inference.tiles import Tile, reflect
 from kerasdenoise.inference.tiling import Tiling, no_memory
 from kerasdenoise.inference.tone import keep_tone
+from kerasdenoise.pixels import to_samples
 from kerasdenoise.zoo import default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)

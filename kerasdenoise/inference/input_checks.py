@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kerasdenoise.errors import InputError, UsageError
-from kerasdenoise.images.samples import to_pixels
+from kerasdenoise.pixels import to_pixels
 
 DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 """The types: unsigned integers use their whole range, floats nominally [0, 1]."""

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.inference.isolated import IsolatedEngine
 from kerasdenoise.inference.self_ensemble import UPRIGHT, Turn
 from kerasdenoise.inference.tiles import cut_parts, reflect
+from kerasdenoise.pixels import to_pixels
 from kerasdenoise.zoo import ModelInfo, verify_model
 
 # Inputs of a network besides the pixels: arrays by input name.

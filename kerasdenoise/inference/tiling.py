@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from kerasdenoise.errors import InputError
-from kerasdenoise.images.samples import to_pixels
 from kerasdenoise.inference.engines import TileError
 from kerasdenoise.inference.tiles import AUTO_BYTES, Tile, TileGrid, halve, reflect, tile_grid
 from kerasdenoise.inference.tone import REACH, tile_stride
+from kerasdenoise.pixels import to_pixels
 from kerasdenoise.runtime import free_memory
 from kerasdenoise.zoo import ModelInfo
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.files import write_by
 from kerasdenoise.training.recipe import Recipe, parse_recipe
 
 _FILE = "checkpoint.npz"
@@ -30,12 +30,7 @@ def save_checkpoint(
     arrays = {f"task/{i}": np.asarray(v) for i, v in enumerate(_values(task.variables))}
     arrays |= {f"optimizer/{i}": np.asarray(v) for i, v in enumerate(_values(optimizer.variables))}
     arrays["meta"] = np.array(json.dumps({"step": step, "recipe": recipe.source}))
-    temporary = run / f".{_FILE}.tmp"
-    with temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(run / _FILE)
+    write_by(run / _FILE, lambda path: np.savez(path, allow_pickle=False, **arrays), option="--run")
 
 
 def is_run(folder: Path) -> bool:

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from kerasdenoise.files import write_by, write_file
 from kerasdenoise.runtime import make_figure
 
 _FILE = "log.jsonl"
@@ -33,10 +34,9 @@ def read_log(run: Path, step: int) -> list[dict[str, Any]]:
 
 
 def write_log(run: Path, entries: list[dict[str, Any]]) -> None:
-    """Replaces the record in one move."""
-    temporary = run / f".{_FILE}.tmp"
-    temporary.write_text("".join(json.dumps(entry) + "\n" for entry in entries), "utf-8")
-    temporary.replace(run / _FILE)
+    """Replaces the record in one move; figures that are no numbers stay so, as NaN."""
+    lines = "".join(json.dumps(entry) + "\n" for entry in entries)
+    write_file(run / _FILE, lines, option="--run")
 
 
 def draw_curves(entries: list[dict[str, Any]], target: Path) -> None:
@@ -55,4 +55,4 @@ def draw_curves(entries: list[dict[str, Any]], target: Path) -> None:
     psnr_axes.legend()
     for axes in (loss_axes, psnr_axes):
         axes.grid(alpha=0.3)
-    figure.savefig(target, dpi=120)
+    write_by(target, lambda path: figure.savefig(path, dpi=120), option="--run")

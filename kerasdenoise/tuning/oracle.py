@@ -15,7 +15,8 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine import trial as trials
 
-from kerasdenoise.tuning.files import read_json, write_whole
+from kerasdenoise.files import write_file
+from kerasdenoise.plain_json import read_json
 from kerasdenoise.tuning.gaussian_process import propose
 from kerasdenoise.tuning.pareto import scalarize
 
@@ -63,12 +64,12 @@ class Durable:
     _given: Mapping[str, float] = MappingProxyType({})
 
     def save(self: Any) -> None:
-        """Writes the search's state."""
-        write_whole(Path(self._get_oracle_fname()), json.dumps(self.get_state()))
+        """Writes the search's state as KerasTuner reads it, NaN among its figures."""
+        write_file(Path(self._get_oracle_fname()), json.dumps(self.get_state()))
 
     def _save_trial(self: Any, trial: Any) -> None:
         file = Path(self._get_trial_dir(trial.trial_id)) / "trial.json"
-        write_whole(file, json.dumps(trial.get_state()))
+        write_file(file, json.dumps(trial.get_state()))
 
     def reload(self: Any) -> None:
         """Reads the search's state, and puts right what a kill left."""

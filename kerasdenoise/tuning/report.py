@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerasdenoise.files import write_file
 from kerasdenoise.metrics import warn_if_worse
-from kerasdenoise.tuning.files import write_whole
 from kerasdenoise.tuning.importance import describe_best, measure_importance
 from kerasdenoise.tuning.narrator import describe_duration, describe_value
 from kerasdenoise.tuning.pareto import find_front
@@ -31,9 +31,9 @@ def write_report(study: Study) -> list[str]:
     best = find_best(results, study.settings.objective)
     files = [study.folder / REPORT]
     if best is not None:
-        write_whole(study.folder / TUNED, _tuned(study, best, len(results)))
+        write_file(study.folder / TUNED, _tuned(study, best, len(results)))
         files.append(study.folder / TUNED)
-    write_whole(study.folder / REPORT, describe_study(study, results, study.folder, ""))
+    write_file(study.folder / REPORT, describe_study(study, results, study.folder, ""))
     failed = sum(result.status == "failed" for result in results)
     line = f"{study.folder}: {len(results)} trials"
     line += f", {failed} failed" if failed else ""

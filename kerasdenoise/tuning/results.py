@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import InputError
-from kerasdenoise.tuning.files import read_json
+from kerasdenoise.plain_json import read_json
 from kerasdenoise.tuning.study import Study
 
 # What a trial leaves besides KerasTuner's `trial.json` and what `run_trial` writes.

@@ -15,10 +15,10 @@ from keras_tuner.src import config as tuner_config
 
 from kerasdenoise.errors import KerasDenoiseError, describe_unexpected
 from kerasdenoise.models import make_config
+from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.training.build import build_task
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.run import Progress
-from kerasdenoise.tuning.files import read_json, write_json
 from kerasdenoise.tuning.narrator import Narrator
 from kerasdenoise.tuning.oracle import Limits, make_oracle
 from kerasdenoise.tuning.parameters import active_values, from_hyperparameters, to_hyperparameters

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import UsageError
+from kerasdenoise.files import write_file
+from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.tuning.data import MEASURED_ON, Data
-from kerasdenoise.tuning.files import read_json, write_json, write_whole
 from kerasdenoise.tuning.space import Space, parse_space
 
 TUNERS = ("random", "hyperband", "bayesian")
@@ -91,7 +92,7 @@ def create_study(folder: Path, settings: Settings, space: Space) -> Study:
     """
     check_free(folder)
     study = Study(folder, settings, space)
-    write_whole(study.space_file, space.text)
+    write_file(study.space_file, space.text)
     write_json(folder / _FILE, dataclasses.asdict(settings))
     return study
 

@@ -18,14 +18,15 @@ from kerasdenoise.errors import KerasDenoiseError, ModelError
 from kerasdenoise.evaluation.timing import time_in_turns
 from kerasdenoise.export.cost import mac_per_pixel
 from kerasdenoise.export.litert import export_litert
+from kerasdenoise.files import new_folder, write_file
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.models import make_config
+from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.training.build import load_run
 from kerasdenoise.training.log import read_log
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.run import Progress, train
 from kerasdenoise.training.validation import Validation
-from kerasdenoise.tuning.files import read_json, write_json, write_whole
 
 RESULT, RECIPE, RUN = "result.json", "recipe.toml", "run"
 
@@ -67,7 +68,7 @@ def run_trial(
         return read_json(folder / RESULT)
     keras.backend.clear_session()
     recipe = parse_recipe(recipe_text, str(folder / RECIPE))
-    write_whole(folder / RECIPE, recipe_text)
+    write_file(folder / RECIPE, recipe_text)
     run = folder / RUN
     if earlier is not None and not run.exists():
         _copy(earlier / RUN, run)
@@ -120,7 +121,5 @@ def _measure_latency(denoiser: keras.Model, stride: int) -> float | None:
 
 def _copy(source: Path, target: Path) -> None:
     """Copies a run in one move: what a killed process leaves of it is no run."""
-    temporary = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(source, temporary)
-    temporary.rename(target)
+    with new_folder(target, option="--study") as folder:
+        shutil.copytree(source, folder, dirs_exist_ok=True)

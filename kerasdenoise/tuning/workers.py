@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import OutputError
+from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.runtime import usable_cores
-from kerasdenoise.tuning.files import read_json, write_json
 from kerasdenoise.tuning.results import DEATHS, read_results
 from kerasdenoise.tuning.study import Study
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerasdenoise.errors import ModelError, OutputError, UsageError
+from kerasdenoise.errors import ModelError
+from kerasdenoise.files import new_folder, refuse_existing
+from kerasdenoise.plain_json import to_json
 
 if TYPE_CHECKING:
     from kerasdenoise.zoo import ModelInfo
@@ -135,7 +135,7 @@ def _collect_model(info: ModelInfo) -> tuple[bytes, dict[str, Resource]]:
         "keeps_tone": info.keeps_tone,
         "files": names,
     }
-    return json.dumps(manifest).encode(), models
+    return to_json(manifest).encode(), models
 
 
 def write_page(resources: Mapping[str, Resource], folder: Path) -> None:
@@ -150,22 +150,12 @@ def write_page(resources: Mapping[str, Resource], folder: Path) -> None:
         UsageError: It exists already.
         OutputError: It cannot be written.
     """
-    if folder.exists():
-        raise UsageError(folder, "exists already", "remove it, or choose another --output")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-            complete = Path(temporary) / "page"
-            complete.mkdir()
-            for address, resource in resources.items():
-                if name := address.removeprefix("/"):
-                    (complete / name).write_bytes(_plain(resource))
-            (complete / _HEADERS_FILE).write_text(_describe_headers(), encoding="utf-8")
-            complete.rename(folder)
-    except OSError as error:
-        raise OutputError(
-            folder, f"cannot be written ({error.strerror})", "choose another --output"
-        ) from error
+    refuse_existing([folder], overwrite=False, remedy="remove it, or choose another --output")
+    with new_folder(folder, option="--output") as complete:
+        for address, resource in resources.items():
+            if name := address.removeprefix("/"):
+                (complete / name).write_bytes(_plain(resource))
+        (complete / _HEADERS_FILE).write_text(_describe_headers(), encoding="utf-8")
 
 
 def _resource(name: str, content: bytes, *, is_gzip: bool = False) -> Resource:

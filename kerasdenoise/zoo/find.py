@@ -10,7 +10,8 @@ from typing import Any
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.foreign import fault_of_name
-from kerasdenoise.zoo.info import METADATA, FileRecord, ModelInfo, read_info, read_json
+from kerasdenoise.plain_json import read_object
+from kerasdenoise.zoo.info import METADATA, FileRecord, ModelInfo, read_info
 
 INDEX = "index.json"
 
@@ -60,7 +61,7 @@ def default_model() -> str:
     if name := os.environ.get("KERASDENOISE_MODEL"):
         return name
     for folder in model_folders():
-        if name := read_json(folder / INDEX).get("default"):
+        if name := read_object(folder / INDEX, ModelError).get("default"):
             return str(name)
     raise ModelError(
         "default model",
@@ -112,7 +113,7 @@ def _entries(folders: list[Path]) -> dict[str, tuple[Path, dict[str, FileRecord]
 
 
 def _read_index(path: Path) -> Iterator[tuple[str, dict[str, FileRecord]]]:
-    models: dict[str, Any] = read_json(path).get("models", {})
+    models: dict[str, Any] = read_object(path, ModelError).get("models", {})
     try:
         for name, entry in models.items():
             if fault := fault_of_name(name):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.foreign import fault_of_name
+from kerasdenoise.plain_json import read_object
 
 METADATA = "metadata.json"
 
@@ -127,7 +127,7 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
     """
     path = folder / METADATA
     try:
-        metadata = read_json(path)
+        metadata = read_object(path, ModelError)
         info = ModelInfo(
             name=str(metadata["name"]),
             folder=folder,
@@ -159,20 +159,3 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
             "export the model again",
         )
     return info
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object.
-
-    Raises:
-        ModelError: The file cannot be read or is not a JSON object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(path, f"cannot be read ({error.strerror})", "check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(path, f"is not valid JSON ({error})", "restore the file") from error
-    if not isinstance(content, dict):
-        raise ModelError(path, "is not a JSON object", "restore the file")
-    return content

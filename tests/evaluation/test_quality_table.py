@@ -3,13 +3,11 @@ from __future__ import annotations
 import io
 import json
 import math
-from pathlib import Path
 
 import pytest
 
-from kerasdenoise.errors import OutputError
 from kerasdenoise.evaluation.quality import Failure, Figures, Result
-from kerasdenoise.evaluation.quality_table import print_table, save, to_json
+from kerasdenoise.evaluation.quality_table import print_table, to_json
 
 RESULTS = [
     Result(
@@ -66,17 +64,3 @@ def test_json_is_strict_and_whole():
     assert second["standard_error"] == {"noisy_psnr": None, "psnr": None, "ssim": None}
     assert third["failed"] == [{"name": "d.png", "error": "d.png: is gray"}]
     assert third["mean"]["psnr"] is None
-
-
-def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path):
-    target = tmp_path / "figures.json"
-    save("old", target)
-    save("new", target)
-    assert target.read_text(encoding="utf-8") == "new"
-    with pytest.raises(OutputError, match="cannot be written"):
-        save("x", tmp_path / "none" / "figures.json")
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    with pytest.raises(OutputError, match="cannot be written"):
-        save("x", folder)
-    assert {path.name for path in tmp_path.iterdir()} == {"figures.json", "folder"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdenoise.errors import RecipeError
+from kerasdenoise.errors import OutputError, RecipeError
 from kerasdenoise.training.build import averaged_weights, build_task, load_run
 from kerasdenoise.training.checkpoint import (
     averaged_variables,
@@ -96,10 +97,10 @@ def test_a_write_that_fails_leaves_the_last_checkpoint(
     before = (run / "checkpoint.npz").read_bytes()
 
     def full(*_: object, **__: object) -> None:
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(OutputError, match=r"no space.*--run"):
         save_checkpoint(run, saved.recipe, 3, saved.task, saved.task.optimizer)
     assert (run / "checkpoint.npz").read_bytes() == before
 

@@ -15,9 +15,10 @@ from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
 
+from kerasdenoise.files import write_file  # noqa: E402
+from kerasdenoise.plain_json import read_json, write_json  # noqa: E402
 from kerasdenoise.tuning import search as search_module  # noqa: E402
 from kerasdenoise.tuning.data import Data  # noqa: E402
-from kerasdenoise.tuning.files import read_json, write_json, write_whole  # noqa: E402
 from kerasdenoise.tuning.oracle import Limits  # noqa: E402
 from kerasdenoise.tuning.recipes import Frame  # noqa: E402
 from kerasdenoise.tuning.space import parse_space  # noqa: E402
@@ -83,7 +84,7 @@ class Pretender:
         if (folder / "result.json").is_file():
             return read_json(folder / "result.json")
         assert earlier is None or (earlier / "result.json").is_file()
-        write_whole(folder / "recipe.toml", recipe)
+        write_file(folder / "recipe.toml", recipe)
         chance = int(hashlib.sha256(recipe.encode()).hexdigest()[:8], 16) / 2**32
         figures = {
             "psnr": 20 + 5 * chance + share,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kerasdenoise.tuning.files import read_json, write_json
+from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.tuning.results import find_best, read_results
 from kerasdenoise.tuning.study import Study
 
@@ -29,21 +30,20 @@ def _status(study: Study) -> dict[str, str]:
 @pytest.fixture
 def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None, bool], None]:
     """Dies before or after the file of a certain number gets its name."""
-    replace = Path.replace
+    replace = os.replace
 
     def prepare(number: int | None, after: bool = False) -> None:
         counter = itertools.count(1)
 
-        def dying(self: Path, target: Path) -> Path:
+        def dying(source: str, target: str, **folders: int | None) -> None:
             due = next(counter) == number
             if due and not after:
                 raise _Killed
-            result = replace(self, target)
+            replace(source, target, **folders)
             if due:
                 raise _Killed
-            return result
 
-        monkeypatch.setattr(Path, "replace", dying)
+        monkeypatch.setattr(os, "replace", dying)
 
     return prepare
 

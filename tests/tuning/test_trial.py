@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from kerasdenoise.errors import RecipeError, UsageError
+from kerasdenoise.plain_json import read_json
 from kerasdenoise.training.recipe import read_recipe
 from kerasdenoise.training.run import Progress, train
 from kerasdenoise.tuning.data import Data, choose_data
-from kerasdenoise.tuning.files import read_json
 from kerasdenoise.tuning.oracle import Limits
 from kerasdenoise.tuning.recipes import find_frame, make_recipe
 from kerasdenoise.tuning.report import write_report

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from kerasdenoise.evaluation.noisy_sets import SIGMA
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.inference.network import merge_context
 from kerasdenoise.inference.tiles import reflect, tile_grid
+from kerasdenoise.plain_json import write_json
 from kerasdenoise.zoo import ModelInfo
 from kerasdenoise.zoo.info import read_info
 
@@ -86,7 +86,7 @@ def _as_model(path: Path, engine: LiteRTEngine, info: ModelInfo, folder: Path) -
     is_fixed = height > 0 and width > 0
     folder.mkdir()
     shutil.copyfile(path, folder / "model.tflite")
-    (folder / "config.json").write_text("{}", encoding="utf-8")
+    write_json(folder / "config.json", {})
     metadata = {
         "name": path.stem,
         "architecture": info.architecture,
@@ -97,7 +97,7 @@ def _as_model(path: Path, engine: LiteRTEngine, info: ModelInfo, folder: Path) -
         "noise_level": "noise_level" in engine.inputs,
         "bytes_per_pixel": info.bytes_per_pixel,
     }
-    (folder / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+    write_json(folder / "metadata.json", metadata)
     return ModelFiles(
         path.relative_to(info.folder).as_posix(),
         read_info(folder),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from kerasdenoise.errors import OutputError
-from kerasdenoise.images.store import file_identity, store
+from kerasdenoise.errors import OutputError, UsageError
+from kerasdenoise.files import (
+    check_target,
+    file_identity,
+    new_folder,
+    refuse_existing,
+    write_by,
+    write_file,
+)
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has nameless files")
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="not so on Windows")
@@ -50,12 +58,12 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_missing_folders_are_made(way: str, tmp_path: Path):
-    store(b"new", tmp_path / "x" / "y" / "a.png", overwrite=False)
+    write_file(tmp_path / "x" / "y" / "a.png", b"new", overwrite=False)
     assert content(tmp_path / "x" / "y") == {"a.png": b"new"}
 
 
 def test_any_buffer_will_do(way: str, tmp_path: Path):
-    store(memoryview(bytearray(b"new")), tmp_path / "a.png", overwrite=False)
+    write_file(tmp_path / "a.png", memoryview(bytearray(b"new")), overwrite=False)
     assert content(tmp_path) == {"a.png": b"new"}
 
 
@@ -64,7 +72,7 @@ def test_any_buffer_will_do(way: str, tmp_path: Path):
 def test_permissions_follow_the_umask(way: str, tmp_path: Path, overwrite: bool):
     before = os.umask(0o027)
     try:
-        store(b"new", tmp_path / "a.png", overwrite=overwrite)
+        write_file(tmp_path / "a.png", b"new", overwrite=overwrite)
     finally:
         os.umask(before)
     assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o640
@@ -72,20 +80,20 @@ def test_permissions_follow_the_umask(way: str, tmp_path: Path, overwrite: bool)
 
 def test_a_long_name_is_no_obstacle(way: str, tmp_path: Path):
     target = tmp_path / f"{'ü' * 120}.png"
-    store(b"new", target, overwrite=False)
-    store(b"newer", target, overwrite=True)
+    write_file(target, b"new", overwrite=False)
+    write_file(target, b"newer", overwrite=True)
     assert content(tmp_path) == {target.name: b"newer"}
     with pytest.raises(OutputError, match=r"name .*too long"):
-        store(b"new", tmp_path / f"{'a' * 300}.png", overwrite=False)
+        write_file(tmp_path / f"{'a' * 300}.png", b"new", overwrite=False)
 
 
 def test_an_existing_file_stays_unless_overwriting(way: str, tmp_path: Path):
     target = tmp_path / "a.png"
-    store(b"first", target, overwrite=False)
+    write_file(target, b"first", overwrite=False)
     with pytest.raises(OutputError, match=r"exists.*; .*--overwrite"):
-        store(b"second", target, overwrite=False)
+        write_file(target, b"second", overwrite=False)
     assert content(tmp_path) == {"a.png": b"first"}
-    store(b"second", target, overwrite=True)
+    write_file(target, b"second", overwrite=True)
     assert content(tmp_path) == {"a.png": b"second"}
 
 
@@ -95,7 +103,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
     target = tmp_path / "a.png"
     monkeypatch.setattr(os, "fsync", lambda _: target.write_bytes(b"somebody else's"))
     with pytest.raises(OutputError, match="exists already"):
-        store(b"new", target, overwrite=False)
+        write_file(target, b"new", overwrite=False)
     assert content(tmp_path) == {"a.png": b"somebody else's"}
 
 
@@ -130,14 +138,14 @@ def test_a_failure_leaves_nothing_behind(
     else:
         monkeypatch.setattr(os, "replace" if overwrite else "rename", _fail(error))
     with pytest.raises(raised, match=text):
-        store(b"new", target, overwrite=overwrite)
+        write_file(target, b"new", overwrite=overwrite)
     assert content(tmp_path) == ({"a.png": b"old"} if overwrite else {})
 
 
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from kerasdenoise.images.store import file_identity, store
+from kerasdenoise.files import file_identity, write_file
 
 folder, place, named, overwrite = sys.argv[1:]
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
@@ -146,7 +154,7 @@ if named == "True":
     del os.O_TMPFILE
     os.link = fail
 setattr(os, place, die)
-store(b"new", Path(folder, "a.png"), overwrite=overwrite == "True")
+write_file(Path(folder, "a.png"), b"new", overwrite=overwrite == "True")
 """
 
 
@@ -184,7 +192,7 @@ def test_a_folder_that_may_not_be_written(
 ):
     monkeypatch.setattr(os, "open", _fail(OSError(code, os.strerror(code))))
     with pytest.raises(OutputError, match=r"permission denied|read-only") as caught:
-        store(b"new", tmp_path / "a.png", overwrite=False)
+        write_file(tmp_path / "a.png", b"new", overwrite=False)
     assert "-o" in caught.value.remedy
 
 
@@ -193,7 +201,7 @@ def test_a_folder_that_may_not_be_written(
 def test_a_file_where_the_folder_should_be(way: str, tmp_path: Path, target: str, overwrite: bool):
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(OutputError, match=r"file .*folder"):
-        store(b"new", tmp_path / target, overwrite=overwrite)
+        write_file(tmp_path / target, b"new", overwrite=overwrite)
     assert (tmp_path / "file").read_bytes() == b"old"
 
 
@@ -201,7 +209,7 @@ def test_a_file_where_the_folder_should_be(way: str, tmp_path: Path, target: str
 def test_a_folder_where_the_file_should_be(way: str, tmp_path: Path, overwrite: bool):
     (tmp_path / "a.png").mkdir()
     with pytest.raises(OutputError):
-        store(b"new", tmp_path / "a.png", overwrite=overwrite)
+        write_file(tmp_path / "a.png", b"new", overwrite=overwrite)
     assert [path.name for path in tmp_path.rglob("*")] == ["a.png"]
 
 
@@ -211,7 +219,7 @@ def test_overwriting_a_link_leaves_what_it_points_to(way: str, tmp_path: Path):
     original.write_bytes(b"original")
     link = tmp_path / "a.png"
     link.symlink_to(original)
-    store(b"new", link, overwrite=True)
+    write_file(link, b"new", overwrite=True)
     assert original.read_bytes() == b"original"
     assert not link.is_symlink()
     assert link.read_bytes() == b"new"
@@ -222,7 +230,7 @@ def test_a_link_to_nothing_is_a_name_that_is_taken(way: str, tmp_path: Path):
     link = tmp_path / "a.png"
     link.symlink_to(tmp_path / "nothing")
     with pytest.raises(OutputError, match="exists already"):
-        store(b"new", link, overwrite=False)
+        write_file(link, b"new", overwrite=False)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
@@ -241,7 +249,7 @@ def test_a_folder_that_became_a_link_to_the_photos_costs_none(
     results.rename(tmp_path / "away")
     results.symlink_to(photos)
     with pytest.raises(OutputError):
-        store(b"new", results / "a.png", overwrite=True, replaces=planned)
+        write_file(results / "a.png", b"new", overwrite=True, replaces=planned)
     assert content(photos) == {"a.png": b"original"}
 
 
@@ -260,7 +268,7 @@ def test_a_folder_that_is_swapped_meanwhile_is_still_the_one_that_is_written_to(
             results.symlink_to(photos)
 
     monkeypatch.setattr(os, "fsync", swap)
-    store(b"new", results / "a.png", overwrite=True)
+    write_file(results / "a.png", b"new", overwrite=True)
     assert content(photos) == {"a.png": b"original"}
     assert content(tmp_path / "away") == {"a.png": b"new"}
 
@@ -269,11 +277,11 @@ def test_what_was_planned_to_be_replaced_is(way: str, tmp_path: Path):
     target = tmp_path / "a.png"
     target.write_bytes(b"old")
     planned = file_identity(target)
-    store(b"new", target, overwrite=True, replaces=planned)
+    write_file(target, b"new", overwrite=True, replaces=planned)
     assert content(tmp_path) == {"a.png": b"new"}
     # It is now another file than the one that was planned.
     with pytest.raises(OutputError, match="is another file"):
-        store(b"newer", target, overwrite=True, replaces=planned)
+        write_file(target, b"newer", overwrite=True, replaces=planned)
     assert content(tmp_path) == {"a.png": b"new"}
 
 
@@ -289,7 +297,7 @@ def test_a_result_is_like_its_source(way: str, tmp_path: Path):
             os.setxattr(source, "user.rating", b"5")
         except OSError:
             attributes = False
-    store(b"new", target, overwrite=False, like=source)
+    write_file(target, b"new", overwrite=False, like=source)
     found = target.stat()
     assert found.st_mode & 0o777 == 0o604
     assert found.st_mtime_ns == 10**18 + 7 * 10**9
@@ -297,8 +305,140 @@ def test_a_result_is_like_its_source(way: str, tmp_path: Path):
         assert os.getxattr(target, "user.rating") == b"5"
     if os.geteuid() == 0:
         os.chown(source, 1234, 567)
-        store(b"new", target, overwrite=True, like=source)
+        write_file(target, b"new", overwrite=True, like=source)
         assert (target.stat().st_uid, target.stat().st_gid) == (1234, 567)
     source.unlink()
-    store(b"newer", target, overwrite=True, like=source)
+    write_file(target, b"newer", overwrite=True, like=source)
     assert target.read_bytes() == b"newer"
+
+
+def test_text_is_written_as_it_is(tmp_path: Path):
+    write_file(tmp_path / "a.json", "ä\n")
+    assert content(tmp_path) == {"a.json": b"\xc3\xa4\n"}
+
+
+def test_errors_name_the_option_for_another_place(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="write elsewhere with --json"):
+        write_file(tmp_path / "file/a.json", "x", option="--json")
+    with pytest.raises(OutputError, match="write elsewhere with --run"):
+        write_by(tmp_path / "file/a.npz", lambda path: path.touch(), option="--run")
+    with (
+        pytest.raises(OutputError, match="write elsewhere with --output"),
+        new_folder(tmp_path / "file/a", option="--output"),
+    ):
+        raise AssertionError("there is nothing to fill")
+
+
+def test_what_is_written_is_on_the_disk_before_and_after_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[tuple[str, bool]] = []
+
+    def note(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        seen.append((kind, (tmp_path / "new").exists()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_file(tmp_path / "new", b"x")
+    assert seen == [("file", False), ("folder", True)]
+    (tmp_path / "new").unlink()
+    seen.clear()
+    write_by(tmp_path / "new", lambda path: path.write_bytes(b"x"))
+    assert seen == [("file", False), ("folder", True)]
+    (tmp_path / "new").unlink()
+    seen.clear()
+    with new_folder(tmp_path / "new") as folder:
+        (folder / "a").write_bytes(b"x")
+    assert seen == [("file", False), ("folder", True)]
+
+
+class TestWritingByALibrary:
+    def test_its_path_has_the_suffix_and_stands_beside_the_target(self, tmp_path: Path):
+        target = tmp_path / "deep" / "a.npz"
+
+        def write(path: Path) -> None:
+            assert (path.suffix, path.parent) == (".npz", target.parent)
+            path.write_bytes(b"new")
+
+        write_by(target, write)
+        write_by(target, write)
+        assert content(target.parent) == {"a.npz": b"new"}
+
+    @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+    def test_a_failure_leaves_what_was_there(self, tmp_path: Path, error: BaseException):
+        target = tmp_path / "a.npz"
+        target.write_bytes(b"old")
+
+        def write(path: Path) -> None:
+            path.write_bytes(b"ha")
+            raise error
+
+        with pytest.raises((OutputError, KeyboardInterrupt)):
+            write_by(target, write)
+        assert content(tmp_path) == {"a.npz": b"old"}
+
+
+class TestNewFolder:
+    def test_it_appears_when_it_is_complete(self, tmp_path: Path):
+        target = tmp_path / "deep" / "new"
+        with new_folder(target) as folder:
+            (folder / "a").write_bytes(b"new")
+            assert not target.exists()
+            assert folder.name == "new"
+        assert content(target) == {"a": b"new"}
+        assert list(target.parent.iterdir()) == [target]
+
+    def test_it_replaces_another(self, tmp_path: Path):
+        target = tmp_path / "x"
+        target.mkdir()
+        (target / "old").touch()
+        with new_folder(target) as folder:
+            (folder / "new").write_bytes(b"new")
+        assert content(target) == {"new": b"new"}
+        assert list(tmp_path.iterdir()) == [target]
+
+    @pytest.mark.parametrize("where", ["inside", "rename"])
+    def test_a_failure_leaves_everything_as_it_was(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    ):
+        target = tmp_path / "x"
+        target.mkdir()
+        (target / "old").write_bytes(b"old")
+        rename = Path.rename
+
+        def refuse(self: Path, new: Path) -> Path:
+            if self.name == new.name == "x" and not (self / "old").exists():
+                raise OSError(errno.ENOSPC, "full")
+            return rename(self, new)
+
+        if where == "rename":
+            monkeypatch.setattr(Path, "rename", refuse)
+        with pytest.raises((OutputError, ZeroDivisionError)), new_folder(target):
+            _ = 1 / (where != "inside")
+        assert content(target) == {"old": b"old"}
+        assert list(tmp_path.iterdir()) == [target]
+
+
+def test_taken_names_are_refused_before_the_work(tmp_path: Path):
+    taken = [tmp_path / "a", tmp_path / "b"]
+    refuse_existing(taken, overwrite=False, remedy="no")
+    taken[0].touch()
+    with pytest.raises(UsageError, match="a: exists already; add --overwrite"):
+        check_target(taken[0], overwrite=False)
+    check_target(taken[0], overwrite=True)
+    taken[1].mkdir()
+    with pytest.raises(UsageError, match=r"a, .*b: exist already; name others"):
+        refuse_existing(taken, overwrite=False, remedy="name others")
+    refuse_existing(taken, overwrite=True, remedy="name others")
+    with pytest.raises(UsageError, match="is a folder"):
+        check_target(taken[1], overwrite=True)
+    with pytest.raises(UsageError, match="no such folder"):
+        check_target(tmp_path / "none" / "a", overwrite=False)
+
+
+@needs_posix
+def test_a_link_to_nothing_is_taken_too(tmp_path: Path):
+    (tmp_path / "a").symlink_to("nothing")
+    with pytest.raises(UsageError, match="exists already"):
+        check_target(tmp_path / "a", overwrite=False)

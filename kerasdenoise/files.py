@@ -1,4 +1,4 @@
-"""A file's content to disk: all of it or nothing, and never over another file unasked."""
+"""Files and folders to disk: all of one or nothing, and never over another unasked."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import contextlib
 import errno
 import os
 import secrets
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from kerasdenoise.errors import OutputError
+from kerasdenoise.errors import OutputError, UsageError, list_names
 
+# What an error of the system means, and what to do about it by an option for the place.
 _CAUSES: dict[int, tuple[str, str]] = {
-    errno.ENOSPC: ("no space left on the device", "free some space or write elsewhere with -o"),
-    errno.EDQUOT: ("disk quota exceeded", "free some space or write elsewhere with -o"),
-    errno.EACCES: ("permission denied", "write to a folder of your own with -o"),
-    errno.EPERM: ("permission denied", "write to a folder of your own with -o"),
-    errno.EROFS: ("the disk is read-only", "write elsewhere with -o"),
-    errno.ENAMETOOLONG: ("the file name is too long", "give a shorter one with -o"),
-    errno.ENOTDIR: ("a file stands where its folder should be", "write elsewhere with -o"),
-    errno.EISDIR: ("is a folder", "give a file name with -o"),
+    errno.ENOSPC: ("no space left on the device", "free some space or write elsewhere with {}"),
+    errno.EDQUOT: ("disk quota exceeded", "free some space or write elsewhere with {}"),
+    errno.EACCES: ("permission denied", "write to a folder of your own with {}"),
+    errno.EPERM: ("permission denied", "write to a folder of your own with {}"),
+    errno.EROFS: ("the disk is read-only", "write elsewhere with {}"),
+    errno.ENAMETOOLONG: ("the file name is too long", "give a shorter one with {}"),
+    errno.ENOTDIR: ("a file stands where its folder should be", "write elsewhere with {}"),
+    errno.EISDIR: ("is a folder", "give a file name with {}"),
     errno.EEXIST: ("exists already", "add --overwrite or --skip-existing"),
 }
-
 
 # Bytes of a name on nearly all disks.
 _LONGEST_NAME = 255
@@ -49,32 +51,70 @@ def check_name(target: Path) -> None:
         OutputError: It is too long.
     """
     if len(os.fsencode(target.name)) > _LONGEST_NAME:
-        raise OutputError(target, *_CAUSES[errno.ENAMETOOLONG])
+        raise _explain(target, OSError(errno.ENAMETOOLONG, ""), "-o")
 
 
-def store(
-    data: bytes | memoryview,
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Refuses a file before the work, where writing it would fail after it.
+
+    Args:
+        target: The file.
+        overwrite: Whether an existing one may be replaced.
+
+    Raises:
+        UsageError: It is a folder, exists and may not be replaced, or has no folder.
+    """
+    if target.is_dir():
+        raise UsageError(target, "is a folder", "give a file name")
+    refuse_existing([target], overwrite=overwrite, remedy="add --overwrite")
+    if not target.parent.is_dir():
+        raise UsageError(target.parent, "no such folder", "make it, or give another")
+
+
+def refuse_existing(targets: Iterable[Path], *, overwrite: bool, remedy: str) -> None:
+    """Refuses names that are taken, even by links to nothing.
+
+    Args:
+        targets: Files or folders to be written.
+        overwrite: Whether existing ones may be replaced.
+        remedy: What to do if not.
+
+    Raises:
+        UsageError: One of them exists and may not be replaced.
+    """
+    taken = [] if overwrite else [target for target in targets if os.path.lexists(target)]
+    if taken:
+        raise UsageError(
+            list_names(taken), "exists already" if len(taken) == 1 else "exist already", remedy
+        )
+
+
+def write_file(
     target: Path,
+    content: bytes | memoryview | str,
     *,
-    overwrite: bool,
+    overwrite: bool = True,
     replaces: Identity | None = _ANY,
     like: Path | None = None,
+    option: str = "-o",
 ) -> None:
     """Writes a file, and the folders on the way to it.
 
     Args:
-        data: The file's content.
-        target: Where to write it. The name appears only when the file is complete.
-        overwrite: Whether a file that is there may be replaced.
+        target: Where to write it. The name appears only when the file is complete and on the disk.
+        content: What to write; text is written as UTF-8.
+        overwrite: Whether an existing file may be replaced.
         replaces: What alone may be replaced, as `file_identity` told when that was decided: the
             folder may since have become a link to others. None if there was nothing.
         like: The file it is made of, of which it gets the permissions, the time, and, where the
             system lets it, the owner and extended attributes.
+        option: What on the command line gives another place.
 
     Raises:
         OutputError: The file cannot be written; what was there before is unchanged.
     """
-    try:
+    data = content.encode() if isinstance(content, str) else content
+    with _explained(target, option):
         target.parent.mkdir(parents=True, exist_ok=True)
         with _Place(target, replaces if overwrite else None) as place:
             # Only the name's beginning: with all of it the temporary name could be too long.
@@ -85,15 +125,97 @@ def store(
             finally:
                 with contextlib.suppress(OSError):
                     os.unlink(place.path(temporary), dir_fd=place.folder)
-    except FileExistsError as error:
-        # Of a folder on the way, mkdir says that it exists when it is in truth a file.
-        code = errno.EEXIST if target.parent.is_dir() else errno.ENOTDIR
-        raise OutputError(target, *_CAUSES[code]) from error
+            place.flush()
+
+
+def write_by(target: Path, write: Callable[[Path], object], *, option: str = "-o") -> None:
+    """Lets a library write a file, in place of an existing one, and the folders on the way to it.
+
+    Args:
+        target: Where to write it. The name appears only when the file is complete and on the disk.
+        write: Writes a file to the path that it is given, which has the suffix of `target`.
+        option: What on the command line gives another place.
+
+    Raises:
+        OutputError: The file cannot be written; what was there before is unchanged.
+    """
+    with _explained(target, option):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        name = f".{target.stem[:32]}.{secrets.token_hex(4)}{target.suffix}"
+        temporary = target.with_name(name)
+        try:
+            write(temporary)
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            with _Place(target, _ANY) as place:
+                place.move_in(name)
+                place.flush()
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(target: Path, *, option: str = "-o") -> Iterator[Path]:
+    """Makes a folder to be filled, which gets its name once that is done without an error.
+
+    Existing folders are replaced: moved out of the way, and back should the new one fail.
+
+    Args:
+        target: The folder's name. Folders above it are made.
+        option: What on the command line gives another place.
+
+    Yields:
+        The folder to fill: beside `target`, with the last part of its name.
+
+    Raises:
+        OutputError: Nothing can be written there.
+    """
+    with contextlib.ExitStack() as stack:
+        with _explained(target, option):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            beside = tempfile.TemporaryDirectory(prefix=f".{target.name[:32]}.", dir=target.parent)
+            folder = Path(stack.enter_context(beside), target.name)
+            folder.mkdir()
+        with _explained(target, option):
+            yield folder
+        with _explained(target, option), _Place(target, _ANY) as place:
+            _flush_tree(folder)
+            replaced = folder.with_name(f"{target.name}.replaced")
+            there = os.path.lexists(target)
+            if there:
+                target.rename(replaced)
+            try:
+                folder.rename(target)
+            except BaseException:
+                if there:
+                    replaced.rename(target)
+                raise
+            place.flush()
+
+
+def _flush_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb+") as stream:
+                os.fsync(stream.fileno())
+
+
+@contextlib.contextmanager
+def _explained(target: Path, option: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        cause = _CAUSES.get(error.errno or 0)
-        if cause is None:
-            cause = (f"cannot be written ({error.strerror or error})", "write elsewhere with -o")
-        raise OutputError(target, *cause) from error
+        raise _explain(target, error, option) from error
+
+
+def _explain(target: Path, error: OSError, option: str) -> OutputError:
+    code = error.errno or 0
+    # Of a folder on the way, mkdir says that it exists when it is in truth a file.
+    if isinstance(error, FileExistsError):
+        code = errno.EEXIST if target.parent.is_dir() else errno.ENOTDIR
+    other = (f"cannot be written ({error.strerror or error})", "write elsewhere with {}")
+    cause, remedy = _CAUSES.get(code, other)
+    return OutputError(target, cause, remedy.format(option))
 
 
 class _Place:
@@ -147,6 +269,12 @@ class _Place:
                     "see what became of its folder, and run the command again",
                 )
         self._rename(temporary, self.name)
+
+    def flush(self) -> None:
+        """Brings the names in the folder to the disk, where the system can."""
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                os.fsync(self.folder)
 
     def link_in(self, temporary: str) -> None:
         """Gives a complete file its name, unless that is taken, even if it was taken just now."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kerasdenoise.images.samples import to_pixels, to_samples
+from kerasdenoise.pixels import to_pixels, to_samples
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", ">u2", "float16", "float32", "float64"])
