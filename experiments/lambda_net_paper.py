@@ -95,8 +95,8 @@ def count_costs(context: Context, folder: Path) -> dict[str, Any]:
 
 def denoise_photo(context: Context, folder: Path) -> dict[str, Any]:
     """Denoises one photo of 512x512 pixels by all four networks, and draws whole and zoom."""
-    from kerasdenoise.images.measures import edginess
     from kerasdenoise.images.read import read_image
+    from kerasdenoise.inference.noise_estimate import edginess
 
     file = next(path for path in (context.root / each for each in PHOTOS) if path.exists())
     pixels = read_image(file).pixels

@@ -30,8 +30,8 @@ from kerasdenoise.evaluation.noisy_sets import (
     find_images,
     find_pairs,
 )
-from kerasdenoise.images.measures import estimate_sigma
 from kerasdenoise.inference.denoiser import Denoiser
+from kerasdenoise.inference.noise_estimate import estimate_sigma
 from kerasdenoise.zoo import list_models
 
 PAGE = Path(__file__).parents[1] / "docs" / "noise_level.md"
@@ -150,7 +150,7 @@ picture is the mean of many ([which strength suits them](real_photos.md)).
   truth is that of a cell and its neighbors. The median over images. An estimate that is one
   number has none, and white noise is equally strong everywhere.
 
-`kerasdenoise info` measures flat blocks (`kerasdenoise.images.measures.estimate_sigma`).
+`kerasdenoise info` measures flat blocks (`kerasdenoise.inference.noise_estimate.estimate_sigma`).
 scikit-image takes the median of the finest diagonal wavelet coefficients, which holds for white
 noise.
 

@@ -32,7 +32,8 @@ _LONGEST_NAME = 255
 # Device and number of a file or link, which tell it from all others.
 Identity = tuple[int, int]
 
-_ANY = (0, 0)
+ANY: Identity = (0, 0)
+"""Whatever there is."""
 
 
 def file_identity(path: Path) -> Identity | None:
@@ -94,7 +95,7 @@ def write_file(
     content: bytes | memoryview | str,
     *,
     overwrite: bool = True,
-    replaces: Identity | None = _ANY,
+    replaces: Identity | None = ANY,
     like: Path | None = None,
     option: str = "-o",
 ) -> None:
@@ -147,7 +148,7 @@ def write_by(target: Path, write: Callable[[Path], object], *, option: str = "-o
             write(temporary)
             with temporary.open("rb+") as stream:
                 os.fsync(stream.fileno())
-            with _Place(target, _ANY) as place:
+            with _Place(target, ANY) as place:
                 place.move_in(name)
                 place.flush()
         finally:
@@ -178,7 +179,7 @@ def new_folder(target: Path, *, option: str = "-o") -> Iterator[Path]:
             folder.mkdir()
         with _explained(target, option):
             yield folder
-        with _explained(target, option), _Place(target, _ANY) as place:
+        with _explained(target, option), _Place(target, ANY) as place:
             _flush_tree(folder)
             replaced = folder.with_name(f"{target.name}.replaced")
             there = os.path.lexists(target)
@@ -257,7 +258,7 @@ class _Place:
         Raises:
             OutputError: Something else has that name by now.
         """
-        if self._replaces != _ANY:
+        if self._replaces != ANY:
             try:
                 found = os.stat(self.path(self.name), dir_fd=self.folder, follow_symlinks=False)
             except FileNotFoundError:

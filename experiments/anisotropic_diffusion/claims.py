@@ -15,7 +15,7 @@ from anisotropic_diffusion.diffusion_charts import draw_edginess
 from anisotropic_diffusion.trials import NOISES, PARTITIONED, find_photos
 from kerasdenoise.evaluation import figures
 from kerasdenoise.evaluation.networks import add_noise
-from kerasdenoise.images.measures import edginess
+from kerasdenoise.inference.noise_estimate import edginess
 
 # What the slides call no big difference, in dB, and flat, as a share: they say no number.
 BIG, FLAT = 0.5, 0.05

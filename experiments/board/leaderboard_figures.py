@@ -48,7 +48,7 @@ def measure_images(clean: np.ndarray, denoised: np.ndarray) -> dict[str, Any]:
         `smooth`, the PSNR of the mean squared error over all such pixels; `terciles`, the mean
         PSNR of the images with the least, the middle and the most edginess.
     """
-    from kerasdenoise.images.measures import edginess
+    from kerasdenoise.inference.noise_estimate import edginess
 
     figures = figures_of(clean, denoised)
     borders, errors = mark_borders(clean), np.square(denoised - clean)

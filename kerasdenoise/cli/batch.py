@@ -26,7 +26,7 @@ from kerasdenoise.errors import (
 )
 from kerasdenoise.files import check_name
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.plan import Job, Plan
+from kerasdenoise.paths.plan import Job, Plan
 from kerasdenoise.plain_json import to_json
 
 AHEAD_PIXELS = 48_000_000

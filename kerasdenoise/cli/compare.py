@@ -52,10 +52,10 @@ def command(
     from kerasdenoise.cli.side_by_side import as_picture, side_by_side
     from kerasdenoise.errors import InputError, UsageError
     from kerasdenoise.images.orientation import orientation, turn
-    from kerasdenoise.images.paths import identity
     from kerasdenoise.images.read import read_image
     from kerasdenoise.images.write import write_image
     from kerasdenoise.metrics import WINDOW, psnr, ssim
+    from kerasdenoise.paths.identity import identity
     from kerasdenoise.plain_json import to_json
 
     files = [*images, *([reference] if reference else [])]

@@ -70,7 +70,7 @@ def command(ctx: click.Context, photos: tuple[Path, ...], as_json: bool) -> None
 
 def _describe(image: Image) -> dict[str, Any]:
     """Lists the properties of an image; None for those it lacks."""
-    from kerasdenoise.images.measures import BLOCK, edginess, estimate_sigma
+    from kerasdenoise.inference.noise_estimate import BLOCK, edginess, estimate_sigma
 
     large = min(image.width, image.height) >= BLOCK
     return {

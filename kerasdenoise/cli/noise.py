@@ -48,11 +48,11 @@ def command(image: Path, kind: str, seed: int, output: str | None, overwrite: bo
     import numpy as np
 
     from kerasdenoise.evaluation.noisy_sets import Corruption
-    from kerasdenoise.images.naming import NameTemplate
-    from kerasdenoise.images.plan import plan_jobs
     from kerasdenoise.images.read import read_image
     from kerasdenoise.images.write import write_image
     from kerasdenoise.inference.input_checks import check_finite
+    from kerasdenoise.paths.plan import plan_jobs
+    from kerasdenoise.paths.template import NameTemplate
 
     name = NameTemplate("{stem}_noisy{ext}") if output is None else None
     (job,) = plan_jobs([image], output, name=name, overwrite=overwrite).jobs
@@ -62,5 +62,11 @@ def command(image: Path, kind: str, seed: int, output: str | None, overwrite: bo
     padding = [(0, -side % corruption.multiple) for side in (clean.height, clean.width)]
     padded = np.pad(clean.pixels, [*padding, (0, 0)], mode="reflect")
     noisy = corruption(padded, seed, name=job.source)[: clean.height, : clean.width]
-    write_image(clean.with_pixels(noisy), job.target, overwrite=overwrite, job=job)
+    write_image(
+        clean.with_pixels(noisy),
+        job.target,
+        overwrite=overwrite,
+        replaces=job.replaces,
+        like=job.source,
+    )
     say(f"{job.source} {arrow()} {job.target}")

@@ -12,7 +12,7 @@ from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import InputError, OutputError, UsageError
 from kerasdenoise.files import check_target
 from kerasdenoise.images.formats import known_suffixes
-from kerasdenoise.images.naming import can_be_written
+from kerasdenoise.paths.template import can_be_written
 
 
 def denoise_stream(

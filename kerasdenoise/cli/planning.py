@@ -8,10 +8,10 @@ from pathlib import Path
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import UsageError, list_names
 from kerasdenoise.files import check_target
-from kerasdenoise.images.find import Found, find_photos
 from kerasdenoise.images.formats import format_of_suffix
-from kerasdenoise.images.naming import NameTemplate, can_be_written
-from kerasdenoise.images.plan import Plan, plan_jobs, refuse_inputs
+from kerasdenoise.paths.photos import Found, find_photos
+from kerasdenoise.paths.plan import Plan, plan_jobs, refuse_inputs
+from kerasdenoise.paths.template import NameTemplate, can_be_written
 
 
 def make_plan(

@@ -15,9 +15,9 @@ from kerasdenoise.cli.side_by_side import crop, side_by_side
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import KerasDenoiseError, UsageError
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.naming import PREVIEW, can_be_written
 from kerasdenoise.images.orientation import orientation, turn, turn_back
-from kerasdenoise.images.paths import is_folder
+from kerasdenoise.paths.identity import is_folder
+from kerasdenoise.paths.template import PREVIEW, can_be_written
 
 EDGE = 480
 """Height and width of the part in pixels."""

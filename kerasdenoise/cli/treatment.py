@@ -6,17 +6,18 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.metadata_loss import lost_metadata
-from kerasdenoise.images.plan import Job
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import Quality, check_writable, encode_image, write_image
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.inference.image_types import denoise_image
 from kerasdenoise.inference.settings import DenoiseSettings
+from kerasdenoise.paths.plan import Job
 
 
 @dataclass(frozen=True)
@@ -113,15 +114,20 @@ class Treatment:
             quality=self.quality,
             metadata=self.metadata,
             bit_depth=self.bit_depth,
-            job=job,
+            **_place_of(job),
         )
         return self._notes(denoised, format_of_suffix(target) or FORMATS[denoised.format])
 
     def write_picture(self, picture: Image, target: Path, job: Job | None = None) -> None:
         """Writes an image that shows photos, with default format settings."""
-        write_image(picture, target, overwrite=self.overwrite, job=job)
+        write_image(picture, target, overwrite=self.overwrite, **_place_of(job))
 
     def _notes(self, denoised: Image, row: Format) -> tuple[str, ...]:
         wanted = replace(denoised, metadata=apply_policy(denoised.metadata, self.metadata))
         lost = ", ".join(lost_metadata(wanted, row.name))
         return (*denoised.notes, *([f"loses {lost}: {row.title} cannot store it"] * bool(lost)))
+
+
+def _place_of(job: Job | None) -> dict[str, Any]:
+    """Returns what of a plan tells `write_image` which file to replace, and to be like."""
+    return {} if job is None else {"replaces": job.replaces, "like": job.source}

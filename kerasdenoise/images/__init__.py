@@ -5,7 +5,6 @@ from __future__ import annotations
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix, suffix_of_result
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.metadata_loss import lost_metadata
-from kerasdenoise.images.plan import Job, Plan, plan_jobs
 from kerasdenoise.images.policy import MetadataPolicy
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
@@ -14,14 +13,11 @@ __all__ = [
     "FORMATS",
     "Format",
     "Image",
-    "Job",
     "Metadata",
     "MetadataPolicy",
-    "Plan",
     "encode_image",
     "format_of_suffix",
     "lost_metadata",
-    "plan_jobs",
     "read_image",
     "suffix_of_result",
     "write_image",

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import OutputError, UsageError
-from kerasdenoise.files import check_name, write_file
+from kerasdenoise.files import ANY, Identity, check_name, write_file
 from kerasdenoise.images.bmp import encode_bmp
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.heif import encode_heif
@@ -21,7 +21,6 @@ from kerasdenoise.images.image import Image, Metadata, sample_type
 from kerasdenoise.images.jpeg import jpeg_metadata, state_density
 from kerasdenoise.images.metadata_loss import kept_metadata
 from kerasdenoise.images.orientation import turn_upright
-from kerasdenoise.images.plan import Job
 from kerasdenoise.images.png import encode_png
 from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.refusal import RefusedError
@@ -66,7 +65,8 @@ def write_image(
     quality: Quality = None,
     metadata: MetadataPolicy = "keep",
     bit_depth: int | None = None,
-    job: Job | None = None,
+    replaces: Identity | None = ANY,
+    like: Path | None = None,
 ) -> None:
     """Writes a picture to a file, all of it or nothing.
 
@@ -80,8 +80,8 @@ def write_image(
         quality: See `encode_image`.
         metadata: See `encode_image`.
         bit_depth: See `encode_image`.
-        job: What was planned, where it was: then only what was there at that time is replaced,
-            and the file gets the permissions, the time and the owner of its source.
+        replaces: What alone may be replaced; see `files.write_file`.
+        like: The file whose permissions, time and owner it gets.
 
     Raises:
         OutputError: The picture cannot be coded in this format, or the file cannot be
@@ -92,10 +92,7 @@ def write_image(
     if row is not None and row.name != image.format:
         image = replace(image, format=row.name, coding={})
     content = _encode(image, str(target), quality, metadata, bit_depth)
-    if job is None:
-        write_file(target, content, overwrite=overwrite)
-    else:
-        write_file(target, content, overwrite=overwrite, replaces=job.replaces, like=job.source)
+    write_file(target, content, overwrite=overwrite, replaces=replaces, like=like)
 
 
 def check_writable(image: Image, target: Path, *, bit_depth: int | None = None) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError, UsageError
-from kerasdenoise.images.measures import BLOCK, estimate_sigma
 from kerasdenoise.inference.image_types import denoise_any
 from kerasdenoise.inference.input_checks import check_finite, check_pixels
 from kerasdenoise.inference.mix import mix
 from kerasdenoise.inference.network import Network, Told
+from kerasdenoise.inference.noise_estimate import BLOCK, estimate_sigma
 from kerasdenoise.inference.outliers import fill, find_limits, find_missing
 from kerasdenoise.inference.self_ensemble import turns_of
 from kerasdenoise.inference.settings import DenoiseSettings, Quality
@@ -280,7 +280,7 @@ class Denoiser:
         """Estimates the noise level at each pixel, regardless of `sigma`.
 
         If the model estimates the level, this is the estimate that it denoises with. For other
-        models, and at "fast", it is the same at all pixels: `images.measures.estimate_sigma`.
+        models, and at "fast", it is the same at all pixels: `noise_estimate.estimate_sigma`.
 
         Args:
             pixels: As for `denoise_pixels`.

@@ -12,11 +12,11 @@ from PIL import Image as PillowImage
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.plan import plan_jobs
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
 from kerasdenoise.inference.input_checks import check_type
 from kerasdenoise.inference.tiling import no_memory
+from kerasdenoise.paths.plan import plan_jobs
 
 _PIL_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
 
@@ -54,7 +54,13 @@ def denoise_any(
     if isinstance(noisy, str | os.PathLike):
         (job,) = plan_jobs([Path(noisy)], output, overwrite=overwrite).jobs
         denoised = denoise_image(read_image(job.source, exact=True), denoise, job.source)
-        write_image(denoised, job.target, overwrite=overwrite, job=job)
+        write_image(
+            denoised,
+            job.target,
+            overwrite=overwrite,
+            replaces=job.replaces,
+            like=job.source,
+        )
         return str(job.target) if isinstance(noisy, str) else job.target
     if output is not None:
         raise UsageError(f"output {output}", "needs an image given as a path", "leave it out")

@@ -10,9 +10,9 @@ from kerasdenoise.cli import batch
 from kerasdenoise.cli.report import Report
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.plan import Job
 from kerasdenoise.images.read import read_image
 from kerasdenoise.inference.denoiser import Denoiser
+from kerasdenoise.paths.plan import Job
 
 Write = Callable[..., Path]
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from kerasdenoise.images.samples import to_pixels
 
 from kerasdenoise.images import png
 from kerasdenoise.images.decoded import take_array
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image
+from kerasdenoise.pixels import to_pixels
 
 Encoded = Callable[..., bytes]
 MakeImage = Callable[..., Image]

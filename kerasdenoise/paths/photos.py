@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.images.formats import format_of_suffix
-from kerasdenoise.images.paths import is_folder, make_locator
+from kerasdenoise.paths.identity import is_folder, make_locator
 
 
 @dataclass

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasdenoise.images.measures import edginess, estimate_sigma
 from kerasdenoise.images.read import read_image
+from kerasdenoise.inference.noise_estimate import edginess, estimate_sigma
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "images"
 

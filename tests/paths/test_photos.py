@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from kerasdenoise.errors import InputError, UsageError
-from kerasdenoise.images.find import Found, find_photos
-from kerasdenoise.images.plan import plan_jobs
 from kerasdenoise.images.read import read_image
+from kerasdenoise.paths.photos import Found, find_photos
+from kerasdenoise.paths.plan import plan_jobs
 
 TREE = [
     "s/b.jpg",

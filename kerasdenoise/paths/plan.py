@@ -11,14 +11,14 @@ from pathlib import Path
 from kerasdenoise.errors import UsageError, list_names
 from kerasdenoise.files import Identity, file_identity, refuse_existing
 from kerasdenoise.images.formats import format_of_suffix, known_suffixes
-from kerasdenoise.images.naming import DENOISED, KEPT, PREVIEW, NameTemplate, can_be_written
-from kerasdenoise.images.paths import (
+from kerasdenoise.paths.identity import (
     fold,
     identity,
     is_folder,
     is_of_file,
     make_locator,
 )
+from kerasdenoise.paths.template import DENOISED, KEPT, PREVIEW, NameTemplate, can_be_written
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.images.naming import NameTemplate
+from kerasdenoise.paths.template import NameTemplate
 
 WORDS = {"model": "photo", "strength": "0.5"}
 

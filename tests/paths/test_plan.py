@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.images.find import find_photos
 from kerasdenoise.images.formats import known_suffixes
-from kerasdenoise.images.naming import NameTemplate
-from kerasdenoise.images.plan import Job, Plan, plan_jobs, refuse_inputs
+from kerasdenoise.paths.photos import find_photos
+from kerasdenoise.paths.plan import Job, Plan, plan_jobs, refuse_inputs
+from kerasdenoise.paths.template import NameTemplate
 
 Touch = Callable[..., list[Path]]
 
