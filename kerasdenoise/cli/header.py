@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kerasdenoise.images.formats import format_of_content, format_of_suffix
-from kerasdenoise.images.tags import byte_order
-from kerasdenoise.images.tiff_tags import directories, first_number
+from kerasdenoise.images.tags import byte_order, directories, first_number
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP")
 

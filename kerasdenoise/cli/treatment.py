@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
+from kerasdenoise.images.formats import format_of_suffix
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.metadata_loss import lost_metadata
-from kerasdenoise.images.policy import MetadataPolicy, apply_policy
+from kerasdenoise.images.metadata import MetadataPolicy, describe_losses
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import Quality, check_writable, encode_image, write_image
 from kerasdenoise.inference.denoiser import Denoiser
@@ -99,7 +98,7 @@ class Treatment:
             metadata=self.metadata,
             bit_depth=self.bit_depth,
         )
-        return content, self._notes(denoised, FORMATS[denoised.format])
+        return content, describe_losses(denoised, denoised.format, self.metadata)
 
     def write(self, denoised: Image, target: Path, job: Job | None = None) -> tuple[str, ...]:
         """Writes a photo to a file; see `images.write.write_image`.
@@ -116,16 +115,12 @@ class Treatment:
             bit_depth=self.bit_depth,
             **_place_of(job),
         )
-        return self._notes(denoised, format_of_suffix(target) or FORMATS[denoised.format])
+        row = format_of_suffix(target)
+        return describe_losses(denoised, row.name if row else denoised.format, self.metadata)
 
     def write_picture(self, picture: Image, target: Path, job: Job | None = None) -> None:
         """Writes an image that shows photos, with default format settings."""
         write_image(picture, target, overwrite=self.overwrite, **_place_of(job))
-
-    def _notes(self, denoised: Image, row: Format) -> tuple[str, ...]:
-        wanted = replace(denoised, metadata=apply_policy(denoised.metadata, self.metadata))
-        lost = ", ".join(lost_metadata(wanted, row.name))
-        return (*denoised.notes, *([f"loses {lost}: {row.title} cannot store it"] * bool(lost)))
 
 
 def _place_of(job: Job | None) -> dict[str, Any]:

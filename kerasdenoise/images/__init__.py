@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix, suffix_of_result
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.metadata_loss import lost_metadata
-from kerasdenoise.images.policy import MetadataPolicy
+from kerasdenoise.images.metadata import MetadataPolicy, lost_metadata
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
 

@@ -6,9 +6,8 @@ import struct
 
 import numpy as np
 
-from kerasdenoise.images.decoded import take_array
+from kerasdenoise.images.decoding import decode, open_picture, take_array
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.pillow_pixels import decode, open_picture
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.pixels import to_samples
 

@@ -1,12 +1,12 @@
-"""Where a photo was taken: how each kind of metadata loses it, and nothing else."""
+"""Where a photo was taken: which metadata tells it, and EXIF without it."""
 
 from __future__ import annotations
 
 import re
 import struct
 
-from kerasdenoise.images.photoshop import EXIF_RESOURCES, XMP_RESOURCE, change_resources
-from kerasdenoise.images.png_text import read_text
+from kerasdenoise.images.photoshop import resources
+from kerasdenoise.images.png import read_text
 from kerasdenoise.images.refusal import Reading
 from kerasdenoise.images.tags import (
     GPS,
@@ -22,19 +22,14 @@ _MAKER_NOTE = 0x927C
 # What puts a picture on a map: GeoTIFF's tags, their forerunner, and coefficients of a sensor.
 _GEO_TIFF = (33550, 33920, 33922, 34264, 34735, 34736, 34737, 50844)
 _ENTRY = 12
+# Photoshop's resources of other kinds of metadata.
+_XMP_RESOURCE, _EXIF_RESOURCES = 0x0424, (0x0422, 0x0423)
 
 # A property's name with any prefix, as XMP, drones and others have it. Names are looked for
 # only where one can begin, so that long runs of letters, as pictures in XMP are, take no time.
 _LETTER = rb"[\w.\x80-\xff-]"
 _WORD = rb"(?:gps|latitude|longitude)"
 _NAME = rb"(?!xmlns:)(?=" + _LETTER + rb"+:)(?:" + _LETTER + rb"|:)*" + _WORD
-_NAME += rb"(?:" + _LETTER + rb"|:)*"
-# XMP has properties as attributes or as elements.
-_XMP_PLACE = re.compile(
-    rb"\s" + _NAME + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')"
-    rb"|<(" + _NAME + rb")(?=[\s/>])[^>]*?(?:/>|>.*?</\1\s*>)",
-    re.DOTALL | re.IGNORECASE,
-)
 _XMP_MENTION = re.compile(rb"[\s\"'</]" + _NAME + rb"|</?" + _WORD, re.IGNORECASE)
 # A segment of extended XMP begins with an identifier, the whole length, and its own place in it.
 _EXTENSION_HEAD = 40
@@ -102,7 +97,7 @@ def _is_place(number: int, tag: Tag | None) -> bool:
     if number == GPS or number in _GEO_TIFF:
         return True
     # By chance a maker's note, which is no text, may have these letters.
-    return tag is not None and number != _MAKER_NOTE and _is_mentioned(tag.value)
+    return tag is not None and number != _MAKER_NOTE and is_mentioned(tag.value)
 
 
 def _erase(block: bytearray, tag: Tag | None, order: ByteOrder) -> None:
@@ -118,59 +113,39 @@ def _erase(block: bytearray, tag: Tag | None, order: ByteOrder) -> None:
     block[tag.place : tag.place + len(tag.value)] = bytes(len(tag.value))
 
 
-def xmp_without_place(xmp: bytes | None) -> bytes | None:
-    """Cuts the place out of an XMP packet.
+def xmp_tells_place(xmp: bytes | None, extension: tuple[bytes, ...] = ()) -> bool:
+    """Whether an XMP packet, or the segments of extended XMP, have a property of the place.
 
-    Returns:
-        The rest; None where it still speaks of the place, as in UTF-16.
+    They are joined to be searched, as a name may begin in one segment and end in the next.
     """
-    if xmp is None:
-        return None
-    cut = _XMP_PLACE.sub(b"", xmp)
-    return None if _XMP_MENTION.search(cut.replace(b"\x00", b"")) else cut
+    ordered = sorted(extension, key=lambda part: part[:_EXTENSION_HEAD])
+    packets = (xmp or b"", b"".join(part[_EXTENSION_HEAD:] for part in ordered))
+    # Without zeros, so that UTF-16 is found as well.
+    return any(_XMP_MENTION.search(packet.replace(b"\x00", b"")) for packet in packets)
 
 
-def extension_without_place(parts: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Returns the segments of extended XMP, or none where they speak of the place.
-
-    They are joined to be searched, as a name may begin in one and end in the next.
-    """
-    ordered = sorted(parts, key=lambda part: part[:_EXTENSION_HEAD])
-    packet = b"".join(part[_EXTENSION_HEAD:] for part in ordered)
-    return () if _XMP_MENTION.search(packet.replace(b"\x00", b"")) else parts
+def resources_tell_place(block: bytes | None) -> bool:
+    """Whether one of Photoshop's resources tells the place, or EXIF in them cannot be followed."""
+    return any(_resource_tells_place(number, data) for number, data in resources(block or b""))
 
 
-def resources_without_place(block: bytes | None) -> bytes | None:
-    """Takes the place out of Photoshop's resources; those that speak of it still are left out."""
-    return change_resources(block, _change_resource) if block else block
-
-
-def _change_resource(number: int | None, data: bytes) -> bytes | None:
-    if number in EXIF_RESOURCES:
-        return exif_without_place(data)
-    if number == XMP_RESOURCE:
-        return xmp_without_place(data)
-    return None if _is_mentioned(data) else data
+def _resource_tells_place(number: int | None, data: bytes) -> bool:
+    if number in _EXIF_RESOURCES:
+        return exif_without_place(data) != data
+    return xmp_tells_place(data) if number == _XMP_RESOURCE else is_mentioned(data)
 
 
 def texts_without_place(
     texts: tuple[tuple[bytes, bytes], ...],
 ) -> tuple[tuple[bytes, bytes], ...]:
-    """Returns PNG's text chunks but for those that speak of the place, or cannot be read."""
-    kept = []
+    """Returns PNG's text chunks but for those that mention the place, or cannot be read."""
     inflate = Reading().inflate
-    for kind, body in texts:
-        text = read_text(kind, body, inflate)
-        if text is not None and not _is_mentioned(body) and not _is_mentioned(text):
-            kept.append((kind, body))
-    return tuple(kept)
+    said = [(read_text(*text, inflate), text) for text in texts]
+    return tuple(
+        text for words, text in said if words is not None and not is_mentioned(text[1] + words)
+    )
 
 
-def comments_without_place(comments: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Returns JPEG's comments but for those that speak of the place."""
-    return tuple(comment for comment in comments if not _is_mentioned(comment))
-
-
-def _is_mentioned(data: bytes) -> bool:
-    # Without zeros, so that text in UTF-16 is found as well.
+def is_mentioned(data: bytes) -> bool:
+    """Whether a text has GPS in it, in UTF-16 too."""
     return b"gps" in data.replace(b"\x00", b"").lower()

@@ -1,23 +1,50 @@
-"""HEIC files of 8 bits, by the extra `heif`."""
+"""AVIF and HEIC files of 8 bits: boxes that tell of pictures, of which a library decodes one.
+
+HEIC is read and written by the extra `heif`.
+"""
 
 from __future__ import annotations
 
 import io
 import struct
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image as PillowImage
 
-from kerasdenoise.images.decoded import take_array
-from kerasdenoise.images.extras import import_extra
+from kerasdenoise.images.decoding import (
+    bare_exif,
+    decode,
+    metadata_of,
+    open_picture,
+    take_array,
+)
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.isobmff import check_boxes, read_boxes
-from kerasdenoise.images.pillow_pixels import bare_exif
-from kerasdenoise.images.refusal import Reading
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, import_extra
 from kerasdenoise.images.tags import set_upright
 
+_ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
+# Of `nclx` colors: unknown or those of sRGB, which is what a file without a profile means.
+_PRIMARIES = (1, 2)
+# Those of television before HDTV, whose colors are close to sRGB's.
+_OLD_PRIMARIES = {5: "BT.470BG", 6: "SMPTE 170M"}
+_TRANSFERS = (1, 2, 6, 13, 14)
+# Boxes that hold boxes, and the bytes before the first of them.
+_NESTED = {b"meta": 4, b"iprp": 0, b"ipco": 0}
+# Channels of pillow_heif's modes.
 _MODES = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3}
+
+
+def read_avif(data: bytes, reading: Reading) -> Image:
+    """Reads an AVIF file; refuses animations, more than 8 bits, HDR and gain maps.
+
+    Its own turns and mirrors become the orientation tag, as Pillow does it; pixels stay.
+    """
+    check_boxes(read_boxes(data), reading)
+    picture = open_picture(data, "AVIF", reading)
+    pixels, alpha = decode(picture, reading)
+    return Image(pixels, alpha, format="AVIF", metadata=metadata_of(picture))
 
 
 def read_heif(data: bytes, reading: Reading) -> Image:
@@ -76,3 +103,125 @@ def encode_heif(samples: np.ndarray, image: Image, options: dict[str, object]) -
         coder.info["icc_profile"] = image.metadata.icc
     coder.save(stream, **options, **blocks)
     return stream.getvalue()
+
+
+class Box(NamedTuple):
+    """A box: its kind, what is in it, and the kind of the box that it is in."""
+
+    kind: bytes
+    body: bytes
+    parent: bytes
+
+
+def read_boxes(data: bytes) -> list[Box]:
+    """Lists all boxes that tell of pictures, those within others too.
+
+    Raises:
+        RefusedError: The file ends before a box does.
+    """
+    return list(_boxes(memoryview(data)))
+
+
+def _boxes(view: memoryview, parent: bytes = b"") -> Iterator[Box]:
+    at = 0
+    while at + 8 <= len(view):
+        size, kind = struct.unpack_from(">L4s", view, at)
+        head = 8
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", view, at + 8)
+            head = 16
+        elif size == 0:
+            size = len(view) - at
+        if size < head or at + size > len(view):
+            # Behind the pixels there may be anything.
+            if not parent and at + 8 < len(view) and kind.isalnum():
+                raise RefusedError("is truncated", COPY_AGAIN)
+            return
+        if kind in _NESTED:
+            yield from _boxes(view[at + head + _NESTED[kind] : at + size], kind)
+        elif kind != b"mdat":
+            yield Box(kind, bytes(view[at + head : at + size]), parent)
+        at += size
+
+
+def check_boxes(boxes: list[Box], reading: Reading) -> None:
+    """Refuses what would be lost: more than 8 bits, HDR, gain maps and depth maps."""
+    for kind, body, _ in _of_picture(boxes):
+        bits = _bits(kind, body)
+        if bits > 8:
+            raise RefusedError(
+                f"has {bits} bits, which cannot be kept yet", "convert it to 8 bits first"
+            )
+        if kind == b"colr" and body.startswith(b"nclx"):
+            primaries, transfer = struct.unpack_from(">HH", body, 4)
+            if primaries in _OLD_PRIMARIES:
+                reading.notes.append(
+                    f"has the primaries of {_OLD_PRIMARIES[primaries]}: it is written as sRGB, "
+                    "from which they differ little"
+                )
+                primaries = _PRIMARIES[0]
+            if primaries not in _PRIMARIES or transfer not in _TRANSFERS:
+                raise RefusedError(
+                    "has colors that are no sRGB and have no profile, which cannot be kept yet",
+                    "convert it to sRGB first",
+                )
+    extra = [kind for kind, body, _ in boxes if kind == b"auxC" and not body[4:].startswith(_ALPHA)]
+    if extra or any(kind == b"iinf" and b"tmap" in body for kind, body, _ in boxes):
+        reading.leave_out(
+            "holds a gain map or a depth map, which would be lost", "save the picture without it"
+        )
+
+
+def _of_picture(boxes: list[Box]) -> list[Box]:
+    """Returns the properties of the main picture, its tiles and its alpha; all where none say.
+
+    Those of a gain map beside it, and of the HDR picture that both make, are of no account.
+    """
+    try:
+        bodies = {box.kind: box.body for box in boxes if box.kind in (b"pitm", b"ipma", b"iref")}
+        (main,) = struct.unpack_from(">H" if bodies[b"pitm"][0] == 0 else ">L", bodies[b"pitm"], 4)
+        items = {main}
+        for kind, source, targets in _references(bodies.get(b"iref", b"\0\0\0\0")):
+            if kind == b"dimg" and source == main:
+                items |= targets
+            if kind == b"auxl" and main in targets:
+                items.add(source)
+        places = set().union(*(_properties(bodies[b"ipma"]).get(item, set()) for item in items))
+    except (KeyError, struct.error, IndexError):
+        return boxes
+    properties = [box for box in boxes if box.parent == b"ipco"]
+    return [box for place, box in enumerate(properties, 1) if place in places]
+
+
+def _references(body: bytes) -> Iterator[tuple[bytes, int, set[int]]]:
+    letter, width = ("H", 2) if body[0] == 0 else ("L", 4)
+    for kind, reference, _ in _boxes(memoryview(body)[4:], b"iref"):
+        source, count = struct.unpack_from(f">{letter}H", reference)
+        yield kind, source, set(struct.unpack_from(f">{count}{letter}", reference, width + 2))
+
+
+def _properties(body: bytes) -> dict[int, set[int]]:
+    """Returns which properties each item has, counted from 1."""
+    letter, width = ("H", 2) if body[0] == 0 else ("L", 4)
+    wide = body[3] & 1
+    (entries,) = struct.unpack_from(">L", body, 4)
+    found: dict[int, set[int]] = {}
+    at = 8
+    for _ in range(entries):
+        item, count = struct.unpack_from(f">{letter}B", body, at)
+        at += width + 1
+        places = struct.unpack_from(f">{count}{'H' if wide else 'B'}", body, at)
+        at += count * (2 if wide else 1)
+        found[item] = {place & (0x7FFF if wide else 0x7F) for place in places}
+    return found
+
+
+def _bits(kind: bytes, body: bytes) -> int:
+    """Returns the bits per sample that a box states, 0 if none."""
+    if kind == b"pixi":
+        return max(body[5 : 5 + body[4]], default=0)
+    if kind == b"av1C":
+        return (8, 10, 12)[bool(body[2] & 0x40) + bool(body[2] & 0x40 and body[2] & 0x20)]
+    if kind == b"hvcC":
+        return 8 + (body[17] & 7)
+    return 0

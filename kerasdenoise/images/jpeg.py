@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from PIL import JpegImagePlugin
 
+from kerasdenoise.images.decoding import decode, metadata_of, open_picture
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.pillow_pixels import decode, metadata_of, open_picture
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 
 # A segment's length is a 16-bit number that counts itself.

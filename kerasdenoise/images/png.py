@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image as PillowImage
 
-from kerasdenoise.images.decoded import take_array
+from kerasdenoise.images.decoding import bare_exif, decode, open_picture, take_array
 from kerasdenoise.images.image import Image, Metadata, Resolution
-from kerasdenoise.images.pillow_pixels import bare_exif, decode, open_picture
-from kerasdenoise.images.png_text import TEXT_CHUNKS, XMP_KEYWORD, sort_texts
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.runtime import sift_stderr
 
@@ -31,6 +30,14 @@ _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 # was changed, where it lies on a page, and how large things in it are.
 _STILL_TRUE = (b"tIME", b"oFFs", b"sCAL", b"pCAL")
 _INCH = 0.0254
+
+_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+_XMP_KEYWORD = b"XML:com.adobe.xmp"
+# ImageMagick's and ExifTool's, of which the rest of the keyword is no proof of what is in it.
+_RAW_PROFILE = b"Raw profile type "
+_XMP_MARKER = b"http://ns.adobe.com/xap/1.0/\x00"
+_XMP_STARTS = (b"<?xpacket", b"<x:xmpmeta", b"<rdf:RDF")
+_TIFF_STARTS = (b"II*\x00", b"MM\x00*")
 
 _Chunk = tuple[bytes, memoryview]
 
@@ -180,7 +187,7 @@ def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
     texts: list[tuple[bytes, bytes]] = []
     lost: list[str] = []
     for kind, view in chunks:
-        if kind in TEXT_CHUNKS:
+        if kind in _TEXT_CHUNKS:
             texts.append((kind, bytes(view)))
         elif kind in _KNOWN:
             first.setdefault(kind, bytes(view))
@@ -191,7 +198,7 @@ def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
     if lost:
         reading.notes.append(f"has chunks of {', '.join(dict.fromkeys(lost))}: they are left out")
     dpi, density = _resolution(first.get(b"pHYs", b""))
-    blocks = sort_texts(texts, reading.inflate)
+    blocks = _sort_texts(texts, reading.inflate)
     return Metadata(
         icc=_profile(first.get(b"iCCP"), reading),
         exif=bare_exif(first.get(b"eXIf")) or blocks.exif,
@@ -226,6 +233,73 @@ def _profile(body: bytes | None, reading: Reading) -> bytes | None:
         return None
 
 
+class _Blocks(NamedTuple):
+    """What text chunks hold, each as the bytes that other formats have."""
+
+    exif: bytes | None
+    xmp: bytes | None
+    texts: tuple[tuple[bytes, bytes], ...]
+
+
+def _sort_texts(chunks: list[tuple[bytes, bytes]], inflate: Callable[[bytes], bytes]) -> _Blocks:
+    """Tells EXIF and XMP from texts.
+
+    Args:
+        chunks: Text chunks as names and contents.
+        inflate: Callable[[bytes], bytes]s a block, or raises a ValueError; see `Reading.inflate`.
+
+    Returns:
+        The blocks, and all chunks that hold neither. XMP under its own keyword goes before XMP in
+        a raw profile.
+    """
+    exif = xmp = profile_xmp = None
+    texts = []
+    for kind, body in chunks:
+        keyword = body.partition(b"\x00")[0]
+        if keyword == _XMP_KEYWORD:
+            xmp = read_text(kind, body, inflate) or xmp
+            continue
+        # Other texts stay packed, as they may be bombs.
+        profile = (keyword.startswith(_RAW_PROFILE) and read_text(kind, body, inflate)) or b""
+        if profile.startswith((_XMP_MARKER, *_XMP_STARTS)):
+            profile_xmp = profile.removeprefix(_XMP_MARKER)
+        elif (bare_exif(profile) or b"").startswith(_TIFF_STARTS):
+            exif = bare_exif(profile)
+        else:
+            texts.append((kind, body))
+    return _Blocks(exif, xmp or profile_xmp, tuple(texts))
+
+
+def read_text(kind: bytes, body: bytes, inflate: Callable[[bytes], bytes]) -> bytes | None:
+    """Returns what a text chunk says, inflated, and of a raw profile the bytes that it spells.
+
+    Args:
+        kind: The chunk's name.
+        body: Its content, from the keyword on.
+        inflate: Inflates a block, or raises a ValueError; see `Reading.inflate`.
+
+    Returns:
+        The text, in the encoding of its chunk; None where it is damaged.
+    """
+    keyword, _, rest = body.partition(b"\x00")
+    packed = kind == b"zTXt"
+    if kind == b"iTXt":
+        packed = rest[:1] == b"\x01"
+        rest = rest[2:].partition(b"\x00")[2].partition(b"\x00")[2]
+    elif packed:
+        rest = rest[1:]
+    try:
+        text = inflate(rest) if packed else rest
+        return _from_hexadecimal(text) if keyword.startswith(_RAW_PROFILE) else text
+    except ValueError:
+        return None
+
+
+def _from_hexadecimal(text: bytes) -> bytes:
+    # Behind an empty line come the profile's name and its length.
+    return bytes.fromhex("".join(text.decode("ascii").split("\n")[3:]))
+
+
 def encode_png(samples: np.ndarray, image: Image) -> bytes:
     """Codes samples of 8 or 16 bits, with the picture's metadata.
 
@@ -258,7 +332,7 @@ def _metadata_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
     if metadata.exif:
         yield b"eXIf", metadata.exif
     if metadata.xmp:
-        yield b"iTXt", XMP_KEYWORD + b"\x00\x00\x00\x00\x00" + metadata.xmp
+        yield b"iTXt", _XMP_KEYWORD + b"\x00\x00\x00\x00\x00" + metadata.xmp
     yield from metadata.texts
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import struct
 
-from kerasdenoise.images.decoded import take_array
-from kerasdenoise.images.extras import import_extra
+from kerasdenoise.images.decoding import take_array
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
-from kerasdenoise.images.tags import byte_order
-from kerasdenoise.images.tiff_tags import directories, exif_of_tags
+from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError, import_extra
+from kerasdenoise.images.tags import byte_order, directories
+from kerasdenoise.images.tiff import exif_of_tags
 from kerasdenoise.runtime import sift_stderr
 
 # What LibRaw says of data that are missing or wrong.

@@ -12,7 +12,6 @@ from pathlib import Path
 from PIL import UnidentifiedImageError
 
 from kerasdenoise.errors import InputError
-from kerasdenoise.images.avif import read_avif
 from kerasdenoise.images.bmp import read_bmp
 from kerasdenoise.images.formats import (
     FORMATS,
@@ -22,14 +21,14 @@ from kerasdenoise.images.formats import (
     format_of_suffix,
     known_titles,
 )
-from kerasdenoise.images.heif import read_heif
+from kerasdenoise.images.heif import read_avif, read_heif
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.jpeg import read_jpeg
 from kerasdenoise.images.png import read_png
 from kerasdenoise.images.raw import read_raw
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
+from kerasdenoise.images.tags import is_camera_raw
 from kerasdenoise.images.tiff import read_tiff
-from kerasdenoise.images.tiff_tags import is_camera_raw
 from kerasdenoise.images.webp import read_webp
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")

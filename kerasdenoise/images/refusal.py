@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import zlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from kerasdenoise.runtime import free_memory
 
@@ -115,3 +117,22 @@ class Reading:
         if not stream.eof:
             raise ValueError("it does not end")
         return block
+
+
+def import_extra(module: str, extra: str) -> Any:
+    """Imports the library of an extra.
+
+    Args:
+        module: The library's module.
+        extra: What it is called in `pip install "kerasdenoise[extra]"`.
+
+    Raises:
+        RefusedError: It is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise RefusedError(
+            f"needs the library {module}, which is not installed",
+            f'run pip install "kerasdenoise[{extra}]"',
+        ) from error

@@ -1,9 +1,10 @@
-"""The directories of tags that EXIF blocks and TIFF files are made of."""
+"""The directories of tags that EXIF blocks, TIFF files and most camera raw are made of."""
 
 from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,8 @@ ByteOrder = Literal["<", ">"]
 
 EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 ORIENTATION = 0x0112
+SUB_DIRECTORIES, DNG_VERSION = 330, 50706
+_PHOTOMETRIC, _RAW_COLORS = 262, (32803, 34892)
 _DIRECTORIES = (EXIF, GPS, INTEROPERABILITY)
 # Bytes of a value of each type.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -21,6 +24,8 @@ _MOST_ENTRIES = 2000
 _MOST_ENTRIES_IN_ALL = 100_000
 # Directories lead to others in so many steps; EXIF's own take two.
 _DEEPEST = 8
+# A file of more pages than this holds no photo.
+_MOST_PAGES = 1000
 # Values may be as long together as their block. Some writers let short ones overlap.
 _SHARED = 2**16
 
@@ -223,3 +228,52 @@ def pack_block(tags: Directory, order: str) -> bytes:
     """Makes an EXIF block of a directory whose values are in the byte order `order`."""
     header = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HL", 42, 8)
     return header + pack_directory(tags, order, 8)
+
+
+def directories(data: Block, *, below: bool = False, whole: bool = False) -> Iterator[Directory]:
+    """Yields the directories of a file, one a page.
+
+    Args:
+        data: A TIFF file's content.
+        below: Whether directories below them, which hold raw data and previews, come too.
+        whole: Whether it is an error that a value lies beyond the end.
+
+    Raises:
+        ValueError: It is no TIFF file.
+        struct.error: The file ends before a directory does.
+    """
+    order = byte_order(data)
+    big = data[2:4] in (b"+\x00", b"\x00+")
+    pointer, head, entry = ("Q", "Q", 20) if big else ("L", "H", 12)
+    walk = Walk(data)
+    seen: set[int] = set()
+    at = struct.unpack_from(f"{order}Q", data, 8)[0] if big else first_directory(data)
+    while at and at not in seen and len(seen) < _MOST_PAGES:
+        seen.add(at)
+        walk.start_page()
+        tags = read_directory(data, at, big=big, whole=whole, walk=walk)
+        yield tags
+        inner = tags.get(SUB_DIRECTORIES)
+        for place in inner.numbers(order)[:8] if below and inner else ():
+            yield read_directory(data, place, big=big, walk=walk)
+        (count,) = struct.unpack_from(order + head, data, at)
+        (at,) = struct.unpack_from(
+            order + pointer, data, at + struct.calcsize(head) + entry * count
+        )
+
+
+def first_number(tags: Directory, number: int, order: str, default: int = 0) -> int:
+    """Returns the first value of a tag as an integer, or the default where it has none."""
+    tag = tags.get(number)
+    return [*(tag.numbers(order) if tag else []), default][0]
+
+
+def is_camera_raw(data: bytes) -> bool:
+    """Returns whether a TIFF file holds a camera's raw data, as most raw files are TIFF."""
+    if data[8:10] == b"CR":
+        return True
+    order = byte_order(data)
+    for tags in directories(data, below=True):
+        if DNG_VERSION in tags or first_number(tags, _PHOTOMETRIC, order) in _RAW_COLORS:
+            return True
+    return False

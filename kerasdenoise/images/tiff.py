@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import io
+import struct
+from dataclasses import replace
+from fractions import Fraction
 from typing import cast
 
 import numpy as np
 
-from kerasdenoise.images.decoded import take_array
-from kerasdenoise.images.image import Image
+from kerasdenoise.images.decoding import take_array
+from kerasdenoise.images.image import Image, Metadata, Resolution
+from kerasdenoise.images.photoshop import iptc_of, resources_of
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
-from kerasdenoise.images.tags import ByteOrder, Directory, byte_order
+from kerasdenoise.images.tags import (
+    DNG_VERSION,
+    ORIENTATION,
+    SUB_DIRECTORIES,
+    ByteOrder,
+    Directory,
+    Tag,
+    byte_order,
+    directories,
+    first_directory,
+    first_number,
+    pack_block,
+    pack_directory,
+    read_directory,
+)
 from kerasdenoise.images.tiff_pixels import (
     ASSOCIATED,
     COMPRESSIONS,
@@ -21,20 +39,30 @@ from kerasdenoise.images.tiff_pixels import (
     decode_page,
     read_page,
 )
-from kerasdenoise.images.tiff_tags import (
-    LAYERS,
-    SUBFILE,
-    add_tags,
-    directories,
-    first_number,
-    metadata_of_tags,
-)
 from kerasdenoise.pixels import BAND_PIXELS, to_pixels, to_samples
+
+# Tags by their numbers.
+_SUBFILE, _COLOR_MAP, _LAYERS = 254, 320, 37724
+_ACROSS, _DOWN, _UNIT = 282, 283, 296
+_XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
+# How pixels are laid out, which is the writer's affair, and blocks with a place of their own.
+_STRUCTURE = {
+    *(_SUBFILE, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281),
+    *(_ACROSS, _DOWN, 284, 288, 289, 290, 291, 292, 293, _UNIT, 297, 317, _COLOR_MAP, 321, 322),
+    *(323, 324, 325, SUB_DIRECTORIES, 332, 333, 334, 336, 338, 339, 340, 341, 342, 347),
+    *(512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532),
+    *(_XMP, _IPTC, _PHOTOSHOP, _ICC, _LAYERS),
+}
+# What describes raw data: the mosaic of colors, and all tags of DNG.
+_RAW_TAGS = {33421, 33422, *range(DNG_VERSION, 53000)}
+# How many of a unit, which goes by its number, an inch has.
+_UNITS = {2: 1.0, 3: 2.54}
+# The last of the types of values that files of less than 4 GB have.
+_LAST_CLASSIC = 13
 
 _PREDICTABLE = ("lzw", "adobe_deflate", "deflate", "lzma", "zstd")
 _EXTRA = {UNSPECIFIED: "unspecified", ASSOCIATED: "assocalpha"}
 _REDUCED, _MASK = 1, 4
-_COLOR_MAP = 320
 # Samples that pixels have not are float32 on the way, and come back as they were.
 _NATIVE = (np.uint8, np.uint16, np.float32)
 
@@ -48,7 +76,7 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
     """
     order = byte_order(data)
     pages = list(directories(data, whole=True))
-    kinds = [first_number(tags, SUBFILE, order) for tags in pages]
+    kinds = [first_number(tags, _SUBFILE, order) for tags in pages]
     full = [tags for tags, kind in zip(pages, kinds, strict=True) if not kind & (_REDUCED | _MASK)]
     if not full:
         raise RefusedError("has no page of full size", COPY_AGAIN)
@@ -60,7 +88,7 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
     tags = full[0]
     if any(kind & _MASK for kind in kinds):
         reading.notes.append("has a mask of what is transparent: it is left out")
-    if LAYERS in tags:
+    if _LAYERS in tags:
         reading.notes.append("has Photoshop's layers: they are left out")
     page = read_page(tags, order)
     decoded = _expand(decode_page(data, page, order, reading), tags, page, order, reading)
@@ -82,7 +110,7 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
         alpha,
         bit_depth=decoded.dtype.itemsize * 8,
         format="TIFF",
-        metadata=metadata_of_tags(tags, order),
+        metadata=_metadata_of_tags(tags, order),
         lossless=True,
         coding={
             "compression": COMPRESSIONS[page.compression],
@@ -145,6 +173,76 @@ def _divide_by_alpha(pixels: np.ndarray, alpha: np.ndarray) -> None:
         np.divide(row, share, out=row, where=share > 0)
 
 
+def exif_of_tags(tags: Directory, order: ByteOrder, *, upright: bool = False) -> bytes | None:
+    """Makes an EXIF block of the tags of a page, but for those of its layout.
+
+    Args:
+        tags: The page's directory.
+        order: The file's order of bytes.
+        upright: Whether the orientation tag and what describes raw data are left out.
+
+    Returns:
+        The block, or None where no tags are left.
+    """
+    kept = {
+        number: tag
+        for number, tag in tags.items()
+        if number not in _STRUCTURE
+        and not (upright and (number == ORIENTATION or number in _RAW_TAGS))
+    }
+    classic = _classic(kept)
+    return pack_block(classic, order) if classic else None
+
+
+def _classic(tags: Directory) -> Directory:
+    """Leaves out values of BigTIFF's types, which EXIF has not; what leads to directories stays."""
+    return {
+        number: replace(tag, directory=tag.directory and _classic(tag.directory))
+        for number, tag in tags.items()
+        if tag.kind <= _LAST_CLASSIC or tag.directory is not None
+    }
+
+
+def _metadata_of_tags(tags: Directory, order: ByteOrder) -> Metadata:
+    """Returns what travels untouched of a page's directory.
+
+    Args:
+        tags: The page's directory.
+        order: The file's order of bytes.
+    """
+
+    def block(number: int) -> bytes | None:
+        return tags[number].value if number in tags else None
+
+    dpi, density = _resolution(tags, order)
+    photoshop = block(_PHOTOSHOP)
+    iptc = block(_IPTC)
+    if iptc and not iptc_of(photoshop or b""):
+        photoshop = (photoshop or b"") + resources_of(iptc)
+    return Metadata(
+        icc=block(_ICC),
+        exif=exif_of_tags(tags, order),
+        xmp=block(_XMP),
+        photoshop=photoshop,
+        density=density,
+        dpi=dpi,
+    )
+
+
+def _resolution(tags: Directory, order: str) -> tuple[Resolution, Resolution]:
+    """Returns dots per inch, and the density where there is no unit."""
+    values = [tags[number].numbers(order) for number in (_ACROSS, _DOWN) if number in tags]
+    if [len(value) for value in values] != [2, 2]:
+        return None, None
+    if any(part == 0 for value in values for part in value):
+        return None, None
+    across, down = (value[0] / value[1] for value in values)
+    unit = _UNITS.get(first_number(tags, _UNIT, order, 2))
+    if unit is not None:
+        return (across * unit, down * unit), None
+    return None, (across, down) if (across, down) != (1, 1) else None
+
+
 def encode_tiff(samples: np.ndarray, image: Image) -> bytes:
     """Codes samples of any type that TIFF keeps, with the picture's metadata.
 
@@ -174,5 +272,60 @@ def encode_tiff(samples: np.ndarray, image: Image) -> bytes:
             metadata=None,
             software=False,
         )
-    add_tags(stream, image.metadata, order)
+    _add_tags(stream, image.metadata, order)
     return stream.getvalue()
+
+
+def _tags_of(metadata: Metadata, order: str) -> Directory:
+    """Returns the tags that a file gets beside those of its layout."""
+    tags: Directory = {}
+    if metadata.exif:
+        tags = read_directory(metadata.exif, first_directory(metadata.exif))
+        # The resolution that a file states outside EXIF goes before.
+        stated = metadata.dpi or metadata.density
+        allowed = _STRUCTURE if stated else _STRUCTURE - {_ACROSS, _DOWN, _UNIT}
+        tags = {number: tag for number, tag in tags.items() if number not in allowed}
+    blocks = {
+        _XMP: (1, metadata.xmp),
+        _PHOTOSHOP: (7, metadata.photoshop),
+        _IPTC: (7, iptc_of(metadata.photoshop or b"")),
+        _ICC: (7, metadata.icc),
+    }
+    for number, (kind, value) in blocks.items():
+        if value:
+            tags[number] = Tag(kind, len(value), value)
+    resolution = metadata.dpi or metadata.density
+    if resolution:
+        for number, value in zip((_ACROSS, _DOWN), resolution, strict=True):
+            exact = Fraction(value).limit_denominator(2**32 // (int(value) + 2))
+            parts = struct.pack(f"{order}LL", exact.numerator, exact.denominator)
+            tags[number] = Tag(5, 1, parts)
+        tags[_UNIT] = Tag(3, 1, struct.pack(f"{order}H", 2 if metadata.dpi else 1))
+    return tags
+
+
+def _add_tags(file: io.BytesIO, metadata: Metadata, order: ByteOrder) -> None:
+    """Adds metadata to a file of one page, whose directory moves to its end.
+
+    Args:
+        file: The file, which is changed where it stands, as it may be large.
+        metadata: What it gets; EXIF in its own order of bytes.
+        order: The file's order of bytes.
+
+    Raises:
+        ValueError: The file would be too long for the places that its tags can state.
+    """
+    more = _tags_of(metadata, order)
+    data = file.getvalue()
+    size = len(data)
+    own = read_directory(data, first_directory(data))
+    del data  # which, while it is held, is copied when the file changes
+    # Its resolution is made up where none is known.
+    tags = {number: tag for number, tag in own.items() if number not in (_ACROSS, _DOWN, _UNIT)}
+    at = size + size % 2
+    if at + 2**20 + sum(len(tag.value) for tag in more.values()) > 2**32:
+        raise ValueError("it would be longer than 4 GB")
+    file.seek(4)
+    file.write(struct.pack(f"{order}L", at))
+    file.seek(size)
+    file.write(bytes(at - size) + pack_directory(tags | more, order, at))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from kerasdenoise.images.decoding import decode, metadata_of, open_picture
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.pillow_pixels import decode, metadata_of, open_picture
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 
 _KNOWN = frozenset(

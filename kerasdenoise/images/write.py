@@ -19,10 +19,9 @@ from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.heif import encode_heif
 from kerasdenoise.images.image import Image, Metadata, sample_type
 from kerasdenoise.images.jpeg import jpeg_metadata, state_density
-from kerasdenoise.images.metadata_loss import kept_metadata
+from kerasdenoise.images.metadata import MetadataPolicy, apply_policy, kept_metadata
 from kerasdenoise.images.orientation import turn_upright
 from kerasdenoise.images.png import encode_png
-from kerasdenoise.images.policy import MetadataPolicy, apply_policy
 from kerasdenoise.images.refusal import RefusedError
 from kerasdenoise.images.tiff import encode_tiff
 from kerasdenoise.pixels import BAND_PIXELS, to_pixels, to_samples

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError
-from kerasdenoise.images.isobmff import Box, check_boxes, read_boxes
+from kerasdenoise.images.heif import Box, check_boxes, read_boxes
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.refusal import Reading, RefusedError
 

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 
 from kerasdenoise.images import png
-from kerasdenoise.images.decoded import take_array
+from kerasdenoise.images.decoding import take_array
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image

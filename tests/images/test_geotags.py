@@ -15,8 +15,8 @@ from PIL import Image as PillowImage
 
 from kerasdenoise.images.geotags import exif_without_place
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.photoshop import iptc_of, resources, resources_of
-from kerasdenoise.images.policy import apply_policy
+from kerasdenoise.images.metadata import apply_policy
+from kerasdenoise.images.photoshop import resources_of
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.tags import (
     EXIF,
@@ -58,14 +58,15 @@ def raw_profile(name: str, content: bytes) -> bytes:
 )
 def test_xmp_has_the_place_under_any_prefix(place: bytes) -> None:
     xmp = b'<rdf:Description xmlns:gpsx="http://gps.example/"%s exif:ISO="100"/>'
-    left = without_place(Metadata(xmp=xmp % place)).xmp
-    assert left == xmp % b""
+    assert without_place(Metadata(xmp=xmp % place)).xmp is None
+    assert without_place(Metadata(xmp=xmp % b"")).xmp == xmp % b""
 
 
 def test_xmp_has_the_place_in_elements() -> None:
     xmp = b"<a>%s<e:ISO>100</e:ISO></a>"
-    place = b"<e:gpsLatitude rdf:parseType='x'>47.37</e:gpsLatitude><drone-dji:GpsStatus/>"
-    assert without_place(Metadata(xmp=xmp % place)).xmp == xmp % b""
+    for place in (b"<e:gpsLatitude rdf:parseType='x'>47</e:gpsLatitude>", b"<dji:GpsStatus/>"):
+        assert without_place(Metadata(xmp=xmp % place)).xmp is None
+    assert without_place(Metadata(xmp=xmp % b"")).xmp == xmp % b""
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_xmp_has_the_place_in_elements() -> None:
         b'<!-- exif:GPSLatitude="47.37 -->',
     ],
 )
-def test_a_packet_that_still_speaks_of_the_place_is_dropped(xmp: bytes) -> None:
+def test_a_packet_that_speaks_of_the_place_in_any_way_is_dropped(xmp: bytes) -> None:
     assert without_place(Metadata(xmp=xmp)).xmp is None
 
 
@@ -127,36 +128,43 @@ def test_texts_of_png_are_searched_as_they_read(kind: bytes, body: bytes) -> Non
 
 
 @pytest.mark.parametrize("name", ["xmp", "APP1"])
-def test_a_raw_profile_of_xmp_loses_the_place(name: str) -> None:
+def test_a_raw_profile_of_xmp_that_tells_the_place_is_dropped(name: str) -> None:
     marker = b"http://ns.adobe.com/xap/1.0/\x00" if name == "APP1" else b""
     text = f"Raw profile type {name}\x00".encode() + raw_profile(name, marker + LATITUDE)
     data = encode_image(replace(PICTURE, metadata=Metadata(texts=((b"tEXt", text),))))
     image = read_image(data)
     assert image.metadata.xmp == LATITUDE
-    left = read_image(encode_image(image, metadata="no-gps")).metadata
-    assert left == Metadata(xmp=LATITUDE.replace(b' exif:GPSLatitude="47,22.2N"', b""))
+    assert read_image(encode_image(image, metadata="no-gps")).metadata == Metadata()
 
 
-def test_resources_of_photoshop_lose_the_place() -> None:
-    exif = pack_block({0x010F: MAKER, GPS: Tag(4, 1, b"", {2: Tag(5, 3, PLACE)})}, "<")
+def test_resources_of_photoshop_that_tell_the_place_go_as_a_whole() -> None:
+    maker = {0x010F: MAKER}
+    place = pack_block(maker | {GPS: Tag(4, 1, b"", {2: Tag(5, 3, PLACE)})}, "<")
     iptc = resources_of(b"\x1c\x02\x05\x00\x05title")
-    block = b"".join(
-        [
-            resource(0x0424, LATITUDE),
-            iptc,
-            resource(0x0422, exif),
-            resource(0x0425, b"a note on GPS"),
-        ]
-    )
-    left = without_place(Metadata(photoshop=block)).photoshop or b""
-    assert iptc_of(left) == iptc_of(iptc)
-    assert [number for number, _ in resources(left)] == [0x0424, 0x0404, 0x0422]
-    assert b"GPS" not in left
-    assert PLACE not in left
-    assert b"Maker" in left
-    assert without_place(Metadata(photoshop=iptc)).photoshop == iptc
-    assert without_place(Metadata(photoshop=resource(0x0425, b"GPS"))).photoshop is None
-    assert without_place(Metadata(photoshop=iptc + b"8BIMGPS 47.37")).photoshop == iptc
+    told = [
+        resource(0x0424, LATITUDE),
+        resource(0x0424, b"<drone-dji:Latitude>47</drone-dji:Latitude>"),
+        resource(0x0422, place),
+        resource(0x0423, b"cannot be followed"),
+        resource(0x0425, b"a note on GPS"),
+        resource(0x0404, "GPS".encode("utf-16")),
+        b"8BIMGPS 47.37",
+    ]
+    for each in told:
+        assert without_place(Metadata(photoshop=iptc + each)).photoshop is None
+    others = iptc + resource(0x0424, b"<dc:title>my GPS track</dc:title>")
+    for kept in (iptc, others, iptc + resource(0x0422, pack_block(maker, "<")), iptc + b"8BIM\x04"):
+        assert without_place(Metadata(photoshop=kept)).photoshop == kept
+
+
+def test_xmp_goes_with_the_part_of_it_that_tells_the_place() -> None:
+    told = (b"0" * 40 + b"<exif:GPSLatitude>",)
+    packet = b"<x:xmpmeta/>"
+    assert without_place(Metadata(xmp=packet, xmp_extension=told)) == Metadata()
+    other = (b"0" * 40 + b"<dc:title>",)
+    assert without_place(Metadata(xmp=LATITUDE, xmp_extension=other)) == Metadata()
+    both = Metadata(xmp=packet, xmp_extension=other)
+    assert without_place(both) == both
 
 
 def test_comments_of_jpeg_that_speak_of_the_place_are_dropped() -> None:

@@ -86,8 +86,9 @@ def test_iptc_stays(length: int) -> None:
 
 def test_resources_end_where_they_are_damaged() -> None:
     block = resources_of(b"abc") + b"8BIM\x04\x04\x00"
-    assert list(resources(block)) == [(0x0404, b"abc")]
-    assert list(resources(b"8BIM\x04\x04\x00\x00\xff\xff\xff\xff")) == []
+    assert list(resources(block)) == [(0x0404, b"abc"), (None, b"8BIM\x04\x04\x00")]
+    damaged = b"8BIM\x04\x04\x00\x00\xff\xff\xff\xff"
+    assert list(resources(damaged)) == [(None, damaged)]
 
 
 def test_the_second_part_of_xmp_stays() -> None:

@@ -13,7 +13,7 @@ from PIL import ImageCms
 
 from kerasdenoise.images.formats import FORMATS, Format
 from kerasdenoise.images.image import Image, Metadata, sample_type
-from kerasdenoise.images.metadata_loss import lost_metadata
+from kerasdenoise.images.metadata import lost_metadata
 from kerasdenoise.images.photoshop import resources_of
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.tags import ORIENTATION, Tag, pack_block

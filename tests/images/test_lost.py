@@ -16,7 +16,7 @@ import tifffile
 
 from kerasdenoise.errors import InputError, OutputError
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.metadata_loss import lost_metadata
+from kerasdenoise.images.metadata import lost_metadata
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import check_writable, encode_image
 

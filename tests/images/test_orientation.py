@@ -9,8 +9,8 @@ from PIL import Image as PillowImage
 from PIL import ImageOps
 
 from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.metadata import MetadataPolicy
 from kerasdenoise.images.orientation import orientation, turn, turn_back
-from kerasdenoise.images.policy import MetadataPolicy
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image
 

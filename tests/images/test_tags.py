@@ -16,11 +16,11 @@ from kerasdenoise.images.tags import (
     ORIENTATION,
     Tag,
     byte_order,
+    directories,
     first_directory,
     pack_block,
     read_directory,
 )
-from kerasdenoise.images.tiff_tags import directories
 from kerasdenoise.images.write import encode_image
 
 

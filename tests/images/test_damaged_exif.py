@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.metadata_loss import lost_metadata
+from kerasdenoise.images.metadata import lost_metadata
 from kerasdenoise.images.orientation import orientation
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.tags import EXIF, ORIENTATION, Tag, pack_block

@@ -9,7 +9,7 @@ from PIL import Image as PillowImage
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.policy import apply_policy
+from kerasdenoise.images.metadata import apply_policy, describe_losses
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.tags import (
     EXIF,
@@ -65,7 +65,7 @@ def test_keep_keeps_all() -> None:
     assert apply_policy(FULL, "keep") is FULL
 
 
-def test_no_gps_drops_the_place_alone() -> None:
+def test_no_gps_drops_the_place_from_exif_and_else_all_that_tells_it() -> None:
     left = apply_policy(FULL, "no-gps")
     assert left.exif is not None
     assert FULL.exif is not None
@@ -77,14 +77,38 @@ def test_no_gps_drops_the_place_alone() -> None:
     assert not block.get_ifd(GPS)
     assert (block[0x010F], block[ORIENTATION]) == ("Maker", 6)
     assert block.get_ifd(EXIF)[0x927C] == NOTE
-    assert left.xmp is not None
-    assert b"GPS" not in left.xmp
-    for kept in (b'dc:title="sea"', b'exif:ISO="100"', b"</rdf:Description></x:xmpmeta>"):
-        assert kept in left.xmp
-    assert left.xmp_extension == ()
+    assert (left.xmp, left.xmp_extension) == (None, ())
     assert left.texts == ((b"tEXt", b"Author\x00me"),)
     changed = {"exif": FULL.exif, "xmp": XMP, "xmp_extension": FULL.xmp_extension}
     assert replace(left, **changed, texts=FULL.texts) == FULL
+
+
+def test_what_goes_with_the_place_is_said() -> None:
+    image = replace(PICTURE, metadata=FULL, notes=("is a test",))
+    given, of_place, of_format = describe_losses(image, "JPEG", "no-gps")
+    assert given == "is a test"
+    assert of_place.startswith("loses XMP, the second part of XMP, PNG's texts: the place where")
+    assert of_format == "loses PNG's color chunks, PNG's texts: JPEG cannot store it"
+    plain = replace(PICTURE, metadata=Metadata(exif=exif_of(), comments=(b"hello",)))
+    assert describe_losses(plain, "JPEG", "no-gps") == ()
+    full = replace(PICTURE, metadata=replace(FULL, texts=(), color=()))
+    assert describe_losses(full, "JPEG", "keep") == ()
+    assert describe_losses(full, "JPEG", "none") == ()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name"),
+    [
+        (Metadata(exif=b"nonsense"), "EXIF"),
+        (Metadata(xmp=XMP), "XMP"),
+        (Metadata(photoshop=b"8BIM\x04\x04\x00\x00\x00\x00\x00\x06my GPS"), "IPTC"),
+        (Metadata(comments=(b"hello", b"my GPS")), "comments"),
+        (Metadata(segments=((0xE5, b"anything"),)), "segments of the camera's maker"),
+    ],
+)
+def test_each_block_that_goes_with_the_place_is_named(metadata: Metadata, name: str) -> None:
+    (note,) = describe_losses(replace(PICTURE, metadata=metadata), "JPEG", "no-gps")
+    assert note.startswith(f"loses {name}: the place")
 
 
 def test_none_keeps_what_decides_how_it_looks() -> None:
