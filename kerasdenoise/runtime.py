@@ -36,6 +36,19 @@ def free_memory() -> int | None:
     return min((each for each in found if each is not None), default=None)
 
 
+def memory_text(size: int) -> str:
+    """Writes an amount of memory as `--max-memory` takes it, such as `35M`; never less than it is.
+
+    Args:
+        size: Bytes.
+    """
+    unit, letter = next(
+        (each for each in ((10**9, "G"), (10**6, "M"), (10**3, "K")) if size >= each[0]), (1, "")
+    )
+    thousandths = -(-size * 1000 // unit)
+    return f"{thousandths / 1000:.15g}{letter}"
+
+
 def usable_cores() -> int:
     """Returns how many threads may run at once: fewer than the machine has cores in a container."""
     cores = os.cpu_count() or 1

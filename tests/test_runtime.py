@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kerasdenoise.runtime import quiet_stderr
+from kerasdenoise.cli.types import BytesType
+from kerasdenoise.runtime import memory_text, quiet_stderr
 
 
 def _run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -113,3 +114,19 @@ def test_fonts_that_this_machine_lacks_are_no_news(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     assert _run(_DRAW).stderr == ""
     assert (tmp_path / "figure.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (5, "5"),
+        (35_000_000, "35M"),
+        (1_500_000_000, "1.5G"),
+        (78_399, "78.399K"),
+        (36_700_160, "36.701M"),
+        (123_456_789_012, "123.457G"),
+    ],
+)
+def test_amounts_of_memory_are_written_as_they_are_given(size: int, text: str):
+    assert memory_text(size) == text
+    assert BytesType().convert(text, None, None) >= size

@@ -30,6 +30,16 @@ _PRIMARIES = (1, 2)
 # Those of television before HDTV, whose colors are close to sRGB's.
 _OLD_PRIMARIES = {5: "BT.470BG", 6: "SMPTE 170M"}
 _TRANSFERS = (1, 2, 6, 13, 14)
+# What makes up the picture, or is kept another way; what else a file has is named.
+_KNOWN_BOXES = (b"ftyp", b"free", b"skip", b"moov")
+_KNOWN_PROPERTIES = (
+    *(b"ispe", b"pixi", b"colr", b"av1C", b"hvcC", b"auxC", b"irot", b"imir"),
+    *(b"a1op", b"a1lx", b"lsel"),
+)
+_KNOWN_TEXTS = (b"Exif", b"application/rdf+xml")
+_PICTURES = (b"av01", b"hvc1", b"grid", b"iovl", b"iden", b"tmap", b"jpeg", b"unci")
+# Pictures are made of others in so many steps; of tiles and gain maps in two.
+_DEEPEST = 4
 # Boxes that hold boxes, and the bytes before the first of them.
 _NESTED = {b"meta": 4, b"iprp": 0, b"ipco": 0}
 # Channels of pillow_heif's modes.
@@ -41,7 +51,9 @@ def read_avif(data: bytes, reading: Reading) -> Image:
 
     Its own turns and mirrors become the orientation tag, as Pillow does it; pixels stay.
     """
-    check_boxes(read_boxes(data), reading)
+    boxes = read_boxes(data)
+    check_boxes(boxes, reading)
+    note_others(boxes, reading)
     picture = open_picture(data, "AVIF", reading)
     pixels, alpha = decode(picture, reading)
     return Image(pixels, alpha, format="AVIF", metadata=metadata_of(picture))
@@ -54,7 +66,9 @@ def read_heif(data: bytes, reading: Reading) -> Image:
     to match.
     """
     pillow_heif = import_extra("pillow_heif", "heif")
-    check_boxes(read_boxes(data), reading)
+    boxes = read_boxes(data)
+    check_boxes(boxes, reading)
+    note_others(boxes, reading, cuts=True)
     pictures = pillow_heif.open_heif(data)
     width, height = pictures.size
     reading.check_size(width, height, len(data), reading.pixel_bytes(4))
@@ -136,12 +150,14 @@ def _boxes(view: memoryview, parent: bytes = b"") -> Iterator[Box]:
             # Behind the pixels there may be anything.
             if not parent and at + 8 < len(view) and kind.isalnum():
                 raise RefusedError("is truncated", COPY_AGAIN)
-            return
+            break
         if kind in _NESTED:
             yield from _boxes(view[at + head + _NESTED[kind] : at + size], kind)
         elif kind != b"mdat":
             yield Box(kind, bytes(view[at + head : at + size]), parent)
         at += size
+    if not parent and any(view[at:]):
+        yield Box(b"", bytes(view[at:]), parent)
 
 
 def check_boxes(boxes: list[Box], reading: Reading) -> None:
@@ -172,14 +188,93 @@ def check_boxes(boxes: list[Box], reading: Reading) -> None:
         )
 
 
+def note_others(boxes: list[Box], reading: Reading, *, cuts: bool = False) -> None:
+    """Names what a file has beside its picture, of which no result will know.
+
+    Args:
+        boxes: All of the file.
+        reading: What gets the notes; it decides about further pictures.
+        cuts: Whether the decoder cuts the picture as its file asks for.
+    """
+    top = [box for box in boxes if not box.parent]
+    kinds = [box.kind for box in top if box.kind]
+    reading.note_lost("boxes", [kind for kind in kinds if kind not in _KNOWN_BOXES])
+    for box in top:
+        if not box.kind:
+            size = len(box.body)
+            reading.notes.append(f"has {size} bytes behind the picture: they are left out")
+    known = (*_KNOWN_PROPERTIES, b"clap") if cuts else _KNOWN_PROPERTIES
+    properties = [box.kind for box in _of_picture(boxes) if box.parent == b"ipco"]
+    reading.note_lost("properties", [kind for kind in properties if kind not in known])
+    try:
+        bodies = _bodies(boxes)
+        related = _related(bodies)
+        items = [item for item in _items(bodies[b"iinf"]) if item.number not in related]
+    except (KeyError, struct.error, IndexError):
+        return  # it is left to the decoder what is to be made of it
+    others = [item.kind for item in items if item.kind not in (*_PICTURES, *_KNOWN_TEXTS)]
+    reading.note_lost("items", others)
+    pictures = [item for item in items if item.kind in _PICTURES and not item.hidden]
+    if pictures and not cuts:  # HEIC's decoder counts them itself
+        reading.leave_out(
+            f"holds {1 + len(pictures)} pictures, of which only the first would be left",
+            "save the picture you want as a file of its own",
+        )
+
+
+class _Item(NamedTuple):
+    """What an item is: a kind of picture, or what its text is of."""
+
+    number: int
+    kind: bytes
+    hidden: bool
+
+
+def _items(body: bytes) -> Iterator[_Item]:
+    """Yields the items of a file, from the contents of its `iinf` box."""
+    for _, entry, _ in _boxes(memoryview(body)[6 if body[0] == 0 else 8 :], b"iinf"):
+        if entry[0] < 2:  # of a version that tells texts alone
+            (number,) = struct.unpack_from(">H", entry, 4)
+            yield _Item(number, entry[8:].split(b"\0")[1], False)
+            continue
+        number, _, kind = struct.unpack_from(">HH4s" if entry[0] == 2 else ">LH4s", entry, 4)
+        rest = entry[12 if entry[0] == 2 else 14 :].split(b"\0")
+        yield _Item(number, rest[1] if kind == b"mime" else kind, bool(entry[3] & 1))
+
+
+def _related(bodies: dict[bytes, bytes]) -> set[int]:
+    """Returns the items of the main picture, and those that are told of elsewhere.
+
+    That is its tiles and what is made of it, thumbnails, alpha, gain maps and depth maps.
+    """
+    related = {_main_item(bodies)}
+    references = list(_references(bodies.get(b"iref", b"\0\0\0\0")))
+    for _ in range(_DEEPEST):
+        for kind, source, targets in references:
+            if kind == b"dimg" and (source in related or targets & related):
+                related |= {source, *targets}
+            if kind in (b"auxl", b"thmb") and targets & related:
+                related.add(source)
+    return related
+
+
+def _bodies(boxes: list[Box]) -> dict[bytes, bytes]:
+    return {box.kind: box.body for box in boxes if box.parent in (b"meta", b"iprp")}
+
+
+def _main_item(bodies: dict[bytes, bytes]) -> int:
+    body = bodies[b"pitm"]
+    return struct.unpack_from(">H" if body[0] == 0 else ">L", body, 4)[0]
+
+
 def _of_picture(boxes: list[Box]) -> list[Box]:
     """Returns the properties of the main picture, its tiles and its alpha; all where none say.
 
     Those of a gain map beside it, and of the HDR picture that both make, are of no account.
     """
     try:
-        bodies = {box.kind: box.body for box in boxes if box.kind in (b"pitm", b"ipma", b"iref")}
-        (main,) = struct.unpack_from(">H" if bodies[b"pitm"][0] == 0 else ">L", bodies[b"pitm"], 4)
+        bodies = _bodies(boxes)
+        main = _main_item(bodies)
         items = {main}
         for kind, source, targets in _references(bodies.get(b"iref", b"\0\0\0\0")):
             if kind == b"dimg" and source == main:

@@ -185,7 +185,7 @@ def _decode_by_libpng(bare: bytes, samples: int, bits: int) -> np.ndarray:
 def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
     first: dict[bytes, bytes] = {}
     texts: list[tuple[bytes, bytes]] = []
-    lost: list[str] = []
+    lost: list[bytes] = []
     for kind, view in chunks:
         if kind in _TEXT_CHUNKS:
             texts.append((kind, bytes(view)))
@@ -194,9 +194,8 @@ def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
         elif kind[3] >= ord("a") or kind in _STILL_TRUE:
             texts.append((kind, bytes(view)))
         elif kind not in _ANIMATION:
-            lost.append(kind.decode("ascii", "replace"))
-    if lost:
-        reading.notes.append(f"has chunks of {', '.join(dict.fromkeys(lost))}: they are left out")
+            lost.append(kind)
+    reading.note_lost("chunks", lost)
     dpi, density = _resolution(first.get(b"pHYs", b""))
     blocks = _sort_texts(texts, reading.inflate)
     return Metadata(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerasdenoise.runtime import free_memory
+from kerasdenoise.runtime import free_memory, memory_text
 
 MAX_PIXELS = 1_000_000_000
 """Pictures of more pixels than this are refused as decompression bombs."""
@@ -59,6 +60,13 @@ class Reading:
             raise RefusedError(cause, f"{remedy}, or `denoise --first-only` does the first alone")
         self.notes.append(f"{cause}: the rest is left out")
 
+    def note_lost(self, what: str, names: Iterable[bytes]) -> None:
+        """Notes parts of a file, by their names in its format, that no result will have."""
+        listed = [name.decode("ascii", "replace").strip("\0 ") for name in names]
+        if listed:
+            named = ", ".join(dict.fromkeys(listed))
+            self.notes.append(f"has {what} of {named}: they are left out")
+
     def check_size(self, width: int, height: int, size: int, bytes_per_pixel: int) -> None:
         """Refuses pictures that are too large, or too large for what their file has in it.
 
@@ -91,7 +99,7 @@ class Reading:
             allowed = "are allowed, half of what is free"
         if decoded > limit:
             raise RefusedError(
-                f"takes {decoded / 1e6:,.0f} MB of memory, more than the {limit / 1e6:,.0f} MB "
+                f"takes {memory_text(decoded)} of memory, more than the {memory_text(limit)} "
                 f"that {allowed}",
                 "give --max-memory a larger size if it is no bomb",
             )

@@ -17,9 +17,7 @@ def read_webp(data: bytes, reading: Reading) -> Image:
     """Reads a WebP file; refuses animations, and a file that ends early."""
     names = _chunk_names(data)
     lossless = b"VP8L" in names
-    if lost := sorted(names - _KNOWN):
-        listed = ", ".join(name.decode("ascii", "replace").strip() for name in lost)
-        reading.notes.append(f"has chunks of {listed}: they are left out")
+    reading.note_lost("chunks", sorted(names - _KNOWN))
     picture = open_picture(data, "WEBP", reading)
     pixels, alpha = decode(picture, reading)
     return Image(pixels, alpha, format="WEBP", metadata=metadata_of(picture), lossless=lossless)

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from kerasdenoise.errors import UsageError
+from kerasdenoise.runtime import memory_text
 
 # Edge of the largest interior that "auto" chooses, where tiles are square: `photo` has a halo of
 # 160 pixels, which costs 72 % of extra work around 1024 pixels, and 34 % around 2048.
@@ -106,9 +107,9 @@ def tile_grid(
     smallest = bytes_per_pixel * (2 * halo + stride) ** 2
     if max_memory is not None and max_memory < smallest:
         raise UsageError(
-            f"max_memory {max_memory}",
+            f"max_memory {memory_text(max_memory)}",
             "too little for the smallest tile of this model",
-            f"give {smallest} bytes or more",
+            f"give {memory_text(smallest)} or more",
         )
     if tile == "auto":
         affordable = (auto_bytes if max_memory is None else max_memory) // bytes_per_pixel

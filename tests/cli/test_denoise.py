@@ -158,7 +158,7 @@ def test_how_to_denoise_reaches_the_denoiser(command: Callable, write_photo: Wri
     assert re.search("luma 3: .*0 and 2", command("denoise", "a.png", "--luma", 3).err)
     refused = command("denoise", "a.png", "--chroma", 1.5)
     assert re.search(r"chroma 1\.5: .*strength 1.*tiny", refused.err)
-    assert re.search("grain 2: .*0 and 1", command("denoise", "a.png", "--keep-grain", 2).err)
+    assert re.search("keep_grain 2: .*0 and 1", command("denoise", "a.png", "--keep-grain", 2).err)
     fast = command("denoise", "a.png", "--quality", "fast")
     assert (fast.code, "8-bit integers" in fast.only_error) == (2, True)
 

@@ -11,10 +11,13 @@ import pytest
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError
-from kerasdenoise.images.heif import Box, check_boxes, read_boxes
+from kerasdenoise.images.heif import Box, check_boxes, note_others, read_boxes
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.refusal import Reading, RefusedError
+from kerasdenoise.images.tags import Tag, pack_block
+from kerasdenoise.images.write import encode_image
 
+EXIF = pack_block({0x010F: Tag(2, 6, b"Maker\0")}, ">")
 SRGB = b"nclx" + struct.pack(">HHHB", 1, 13, 6, 128)
 PQ = b"nclx" + struct.pack(">HHHB", 9, 16, 9, 128)
 
@@ -76,6 +79,57 @@ def test_colors_of_old_television_are_said(primaries: int) -> None:
     body = b"nclx" + struct.pack(">HHHB", primaries, 6, 6, 128)
     check_boxes([Box(b"colr", body, b"ipco")], reading)
     assert "primaries" in reading.notes[0]
+
+
+@pytest.fixture(params=["AVIF", "HEIF"])
+def whole(request: pytest.FixtureRequest, encoded: Callable[..., bytes]) -> bytes:
+    """A file with alpha, EXIF and XMP."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    return encoded("RGBA", request.param, exif=b"Exif\0\0" + EXIF, xmp=b"<x:xmpmeta/>")
+
+
+def test_what_is_kept_or_shown_is_not_named(whole: bytes) -> None:
+    image = read_image(whole)
+    assert image.notes == ()
+    assert image.alpha is not None
+    assert image.metadata.xmp == b"<x:xmpmeta/>"
+
+
+def test_items_of_no_picture_are_named(whole: bytes) -> None:
+    other = b"application/x-notes"
+    assert whole.count(b"application/rdf+xml") == 1
+    image = read_image(whole.replace(b"application/rdf+xml", other))
+    assert image.notes == ("has items of application/x-notes: they are left out",)
+    assert other not in encode_image(image)
+
+
+def test_a_further_picture_is_refused_or_left_out(whole: bytes) -> None:
+    two = whole.replace(b"auxl", b"xxxx")  # what was alpha is a picture of its own
+    with pytest.raises(InputError, match="holds 2 pictures"):
+        read_image(two)
+    (note,) = read_image(two, first_only=True).notes
+    assert "holds 2 pictures" in note
+
+
+def test_boxes_and_bytes_behind_the_picture_are_named(whole: bytes) -> None:
+    video = struct.pack(">L4s", 20, b"mpvd") + bytes(12)
+    assert read_image(whole + video).notes == ("has boxes of mpvd: they are left out",)
+    unused = struct.pack(">L4s", 20, b"free") + bytes(12)
+    assert read_image(whole + unused + bytes(3)).notes == ()
+    assert read_image(whole + b"\0\0\0\1xy").notes == (
+        "has 6 bytes behind the picture: they are left out",
+    )
+
+
+@pytest.mark.parametrize("cuts", [False, True])
+def test_properties_of_the_picture_that_nobody_keeps_are_named(cuts: bool) -> None:
+    reading = Reading()
+    boxes = file_of(1, {1: [1, 4, 5], 2: [6]})
+    boxes[6:6] = [Box(kind, b"", b"ipco") for kind in (b"pasp", b"clap", b"udes")]
+    note_others(boxes, reading, cuts=cuts)
+    named = "pasp" if cuts else "pasp, clap"
+    assert reading.notes == [f"has properties of {named}: they are left out"]
 
 
 def test_boxes_in_boxes_without_end_are_an_error(encoded: Callable[..., bytes]) -> None:

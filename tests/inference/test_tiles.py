@@ -112,7 +112,7 @@ def test_memory_can_be_given(tile):
         3000, 4000, tile=tile, radius=11, stride=4, bytes_per_pixel=100, max_memory=9_000_000
     )
     assert 70_000 < grid.tile_size[0] * grid.tile_size[1] <= 90_000
-    with pytest.raises(UsageError, match=r"max_memory 78399: .*; give 78400"):
+    with pytest.raises(UsageError, match=r"max_memory 78\.399K: .*; give 78\.4K"):
         tile_grid(9, 9, tile=tile, radius=11, stride=4, bytes_per_pixel=100, max_memory=78399)
 
 
