@@ -25,8 +25,8 @@ from common.processes import run_each
 from common.records import ROOT, Record, Results, Watch
 
 from kerasdenoise.evaluation.markdown import table, wrap
+from kerasdenoise.files import write_file
 from kerasdenoise.runtime import prepare_keras
-from kerasdenoise.tuning.files import write_whole
 
 PAGE = ROOT / "docs" / "ablation.md"
 RESULTS = ROOT / "experiments" / "results" / "ablation.json"
@@ -206,7 +206,7 @@ def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
         origin=watch.describe(),
     )
     # Into a file of its own: another process may finish at the same moment.
-    write_whole(run.with_suffix(".json"), json.dumps(dataclasses.asdict(record), indent=1))
+    write_file(run.with_suffix(".json"), json.dumps(dataclasses.asdict(record), indent=1))
 
 
 def keep_records(runs: Path, results: Results) -> None:

@@ -25,8 +25,8 @@ from common.trials import FULL, Context, Length, Trial, measure_step, read_finis
 
 from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.evaluation.networks import add_noise, denoise, measure_network
+from kerasdenoise.files import write_file
 from kerasdenoise.runtime import prepare_keras
-from kerasdenoise.tuning.files import write_whole
 
 PAGE = ROOT / "docs" / "short_trainings.md"
 NOISE = "gaussian:25"
@@ -205,7 +205,7 @@ def run(name: str, context: Context, minutes: float) -> None:
     file = _steps_file(name, context)
     if not file.exists():
         seconds = measure_step(TRIALS[name], context)
-        write_whole(file, str(max(1, round(60 * minutes / seconds))))
+        write_file(file, str(max(1, round(60 * minutes / seconds))))
     run_trial(find_steps(name, context), context, None, lambda text: print(text, flush=True))
 
 

@@ -26,8 +26,8 @@ import numpy as np
 from common.data import add_data_option
 from common.processes import run_each
 
+from kerasdenoise.files import write_file
 from kerasdenoise.runtime import prepare_keras
-from kerasdenoise.tuning.files import write_whole
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -199,7 +199,7 @@ def compare(name: str, which: str, seed: int, arguments: argparse.Namespace) -> 
         "steps": recipe.optimization.steps,
         "recipe": text,
     }
-    write_whole(run.with_suffix(".json"), json.dumps(result, indent=2))
+    write_file(run.with_suffix(".json"), json.dumps(result, indent=2))
 
 
 def compare_all(name: str, arguments: argparse.Namespace) -> None:

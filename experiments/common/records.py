@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise import __version__
-from kerasdenoise.tuning.files import write_whole
+from kerasdenoise.files import write_file
 
 ROOT = Path(__file__).parents[2]
 # The only figure of a training whose loss became infinite.
@@ -185,7 +185,7 @@ class Results:
 
     def _write(self, content: dict[str, Any]) -> None:
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.file, json.dumps(content, indent=1) + "\n")
+        write_file(self.file, json.dumps(content, indent=1) + "\n")
 
 
 def _effort(record: Record) -> float:

@@ -13,7 +13,7 @@ from common.data import Data, find_cifar10
 from common.records import DIVERGED, Record, Watch
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.evaluation.networks import measure_network
-from kerasdenoise.tuning.files import write_whole
+from kerasdenoise.files import write_file
 
 SEED = 20261124
 QUICK, FULL = "quick", "full"
@@ -262,7 +262,7 @@ def run_trial(
         curve=[[entry["step"], next(iter(entry["psnr"].values()))] for entry in log],
         origin=watch.describe(),
     )
-    write_whole(run / _RECORD, json.dumps(record.__dict__, indent=1))
+    write_file(run / _RECORD, json.dumps(record.__dict__, indent=1))
     return record
 
 
