@@ -132,11 +132,16 @@ CHANGES = {
 
 def make_recipe(change: Change, seed: int) -> Any:
     """Makes the recipe of a trial from that of `photo`."""
+    from kerasdenoise.models import make_config
+    from kerasdenoise.noise import parse_noise
+    from kerasdenoise.training.optimization import make_optimization
     from kerasdenoise.training.recipe import NoiseSection, read_recipe
 
     recipe, replace = read_recipe(RECIPE), dataclasses.replace
     config = {"widths": [48, 64, 80], "blocks": [1, 1, 2], **change.config}
     options = {
+        "steps": change.steps,
+        "objective": recipe.optimization.objective,
         "optimizer": "muon",
         "learning_rate": 2e-3,
         "warmup_steps": 200,
@@ -151,15 +156,19 @@ def make_recipe(change: Change, seed: int) -> Any:
         seed=seed,
         model=replace(
             recipe.model,
-            config=config,
+            config=make_config("unet", config),
             initial_weights="",
             reinitialize_dead_units=False,
             teacher="",
         ),
         data=replace(recipe.data, scales=(1.0,), patch_size=change.patch, batch_size=change.batch),
-        noise=(NoiseSection("gaussian:0-55"), NoiseSection("camera")),
-        optimization=replace(recipe.optimization, steps=change.steps, **options),
-        validation=replace(recipe.validation, interval=-(-change.steps // 2), noises=NOISES),
+        noise=tuple(NoiseSection(parse_noise(kind)) for kind in ("gaussian:0-55", "camera")),
+        optimization=make_optimization(options, change.title),
+        validation=replace(
+            recipe.validation,
+            interval=-(-change.steps // 2),
+            noises=tuple(map(parse_noise, NOISES)),
+        ),
         source=json.dumps([dataclasses.asdict(change), seed]),
     )
 
@@ -170,15 +179,15 @@ def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
     from common.blocks import make_block
 
     from kerasdenoise.export.cost import mac_per_pixel
-    from kerasdenoise.models import get_architecture, make_config, unet
+    from kerasdenoise.models import get_architecture, unet
     from kerasdenoise.training.run import Progress, train
 
     watch, change = Watch(), CHANGES[name]
     recipe = make_recipe(change, seed)
-    config = make_config("unet", recipe.model.config)
+    config = recipe.model.config
     progress: list[Progress] = []
     # The package has the block that is best; the others live here.
-    block = make_block(change.block, len(recipe.model.config["widths"]))
+    block = make_block(change.block, len(config.widths))
     with mock.patch.object(unet, "residual_block", block):
         network = get_architecture("unet").build(config)
         run = arguments.runs / f"{name}_{seed}"

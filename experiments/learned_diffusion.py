@@ -9,6 +9,7 @@ writes docs/papers/learned_diffusion.md. A training that was stopped goes on.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ def train_and_measure(run: Path, data: Path) -> Record:
         name=recipe.name,
         title=recipe.summary,
         mode="full",
-        about={"architecture": recipe.model.architecture, "config": recipe.model.config},
+        about={
+            "architecture": recipe.model.architecture,
+            "config": dataclasses.asdict(recipe.model.config),
+        },
         seed=recipe.seed,
         data=recipe.data.license,
         figures=figures,
@@ -73,7 +77,7 @@ def measure(run: Path, data: Path) -> tuple[dict[str, Any], int]:
         # Images of a benchmark differ in size.
         for index, image in enumerate(load_images([benchmark.folder], data, channels=1)):
             clean = image[None].astype(np.float32) / np.float32(255)
-            noisy = add_noise(clean, benchmark.noises[0], SEED + index)
+            noisy = add_noise(clean, benchmark.noises[0].text, SEED + index)
             denoised = figures_of(clean, denoise(denoiser, noisy, clean))
             rows.append({**denoised, "noisy": psnr_of(clean, noisy)})
         columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}

@@ -101,6 +101,7 @@ PLANS = {
                 "learning_rate": 1e-3,
                 "schedule": "exponential",
                 "decay_rate": 0.99,
+                "beta_2": 0.999,
                 "weight_decay": 1e-5,
                 "loss": "l2",
             }

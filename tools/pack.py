@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kerasdenoise.data.sources import list_images
 from kerasdenoise.errors import KerasDenoiseError, OutputError, UsageError
-from kerasdenoise.training.recipe import read_recipe
+from kerasdenoise.runtime import prepare_keras
 
 MEGABYTE = 10**6
 
@@ -53,6 +53,9 @@ def pack(recipe: Path, root: Path | None, target: Path, limit: int) -> list[Path
     Raises:
         KerasDenoiseError: If the recipe or its photos cannot be read, or the target has content.
     """
+    prepare_keras()
+    from kerasdenoise.training.recipe import read_recipe
+
     data = read_recipe(recipe).data
     root = root or Path(data.root)
     if target.exists() and any(target.iterdir()):

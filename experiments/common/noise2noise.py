@@ -31,8 +31,9 @@ def constant_rate(learning_rate: float, **options: Any) -> dict[str, Any]:
         "decay_fraction": 0.0,
         "ema_momentum": 0.0,
         "global_clipnorm": 0.0,
-        "beta_2": 0.999,
     }
+    if options.get("optimizer") != "sgd":
+        rest["beta_2"] = 0.999
     return {"objective": "noise2noise", "learning_rate": learning_rate, **rest, **options}
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from common.data import Data, find_cifar10
 from common.records import DIVERGED, Record, Watch
 from kerasdenoise.errors import RecipeError
@@ -142,41 +144,36 @@ def write_recipe(trial: Trial, context: Context) -> str:
     """Writes a trial's recipe: the loss is L2, and every other setting what `Length` says."""
     length, data = trial.length(context), trial.data(context.root)
     parts = {part: (context.runs / source).as_posix() for part, source in trial.parts.items()}
-    options = {"loss": "l2", **length.options}
-    return "\n".join(
-        [
-            f'name = "{trial.name}"',
-            f"summary = {json.dumps(trial.title)}",
-            f"seed = {trial.seed}",
-            "[model]",
-            f'architecture = "{trial.architecture}"',
-            f"config = {_inline(trial.config)}",
-            f"part_weights = {_inline(parts)}",
-            "[data]",
-            f"root = {json.dumps(data.root.as_posix())}",
-            f"train = {json.dumps([data.part(trial.percent)])}",
-            f"validation = {json.dumps([data.validation])}",
-            f"license = {json.dumps(data.note)}",
-            f"patch_size = {data.patch}",
-            f"margin = {data.margin}",
-            f"batch_size = {length.batch}",
-            f"augment = {json.dumps(trial.turns)}",
-            "[[noise]]",
-            f'kind = "{trial.noise}"',
-            "[optimization]",
-            f"steps = {length.steps}",
-            *(f"{key} = {json.dumps(value)}" for key, value in options.items()),
-            "[validation]",
-            f"interval = {-(-length.steps // length.checkpoints)}",
-            "images = 64",
-            f"crop_size = {data.crop}",
-            f'noises = ["{trial.noise}"]',
-        ]
+    return tomli_w.dumps(
+        {
+            "name": trial.name,
+            "summary": trial.title,
+            "seed": trial.seed,
+            "model": {
+                "architecture": trial.architecture,
+                "config": trial.config,
+                "part_weights": parts,
+            },
+            "data": {
+                "root": data.root.as_posix(),
+                "train": [data.part(trial.percent)],
+                "validation": [data.validation],
+                "license": data.note,
+                "patch_size": data.patch,
+                "margin": data.margin,
+                "batch_size": length.batch,
+                "augment": trial.turns,
+            },
+            "noise": [{"kind": trial.noise}],
+            "optimization": {"steps": length.steps, "loss": "l2", **length.options},
+            "validation": {
+                "interval": -(-length.steps // length.checkpoints),
+                "images": 64,
+                "crop_size": data.crop,
+                "noises": [trial.noise],
+            },
+        }
     )
-
-
-def _inline(table: dict[str, Any]) -> str:
-    return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in table.items()) + " }"
 
 
 def read_finished(trial: Trial, context: Context) -> Record | None:

@@ -299,7 +299,7 @@ def _measure(model: Path, recipe: Recipe, root: Path) -> list[dict[str, Any]]:
         if not folder.is_dir():
             say(f"{folder}: does not exist; {test_set.name} not measured")
             continue
-        sets = [Corrupted(find_images(folder), Corruption(kind)) for kind in test_set.noises]
+        sets = [Corrupted(find_images(folder), Corruption(each.text)) for each in test_set.noises]
         for samples in sets or [Pairs(find_pairs(folder))]:
             result = measure(denoiser, samples)
             if result.failures:

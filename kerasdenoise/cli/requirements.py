@@ -15,7 +15,15 @@ from kerasdenoise.errors import UsageError
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # The packages of the extra `train` that commands import by name.
-_PACKAGES = ("keras", "keras_tuner", "matplotlib", "tensorflow", "tensorflow_datasets")
+_PACKAGES = (
+    "keras",
+    "keras_tuner",
+    "matplotlib",
+    "pydantic",
+    "tensorflow",
+    "tensorflow_datasets",
+    "tomli_w",
+)
 
 
 def needs_training(command: Command) -> Command:

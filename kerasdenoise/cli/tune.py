@@ -195,6 +195,9 @@ def search_command(
     report.md, figures, and tuned.toml, a recipe for `train`.
     """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise.models import find_architecture
+    from kerasdenoise.runtime import prepare_keras
+
+    prepare_keras()
     from kerasdenoise.tuning.space import find_space, read_space
     from kerasdenoise.tuning.workers import TUNER_ID
 
@@ -229,6 +232,9 @@ def report_command(study: Path) -> None:
 
     The search may still be running.
     """  # noqa: D301 (\b keeps the lines after it as they are)
+    from kerasdenoise.runtime import prepare_keras
+
+    prepare_keras()
     from kerasdenoise.tuning.study import open_study
 
     _report(open_study(study))
@@ -259,7 +265,7 @@ def _prepare(
         data=choose_data(data, folder),
     )
     study = create_study(folder, settings, space)
-    noise = ", ".join(settings.noise or space.base.noise)
+    noise = ", ".join(settings.noise or (each.text for each in space.base.noise))
     say(f"{folder}: {architecture} on {settings.data.description}; noise {noise}")
     return study, True
 
@@ -304,7 +310,7 @@ def _take_part(
     """Searches in this process, in the role that its environment sets."""
     import grpc
 
-    from kerasdenoise.runtime import prepare_keras, quiet_stderr
+    from kerasdenoise.runtime import quiet_stderr
     from kerasdenoise.tuning.lock import locked
     from kerasdenoise.tuning.study import open_study
     from kerasdenoise.tuning.workers import (
@@ -318,7 +324,6 @@ def _take_part(
 
     if watched:
         end_with_parent()
-    prepare_keras()
     with quiet_stderr():
         from kerasdenoise.tuning.oracle import Limits
         from kerasdenoise.tuning.search import search

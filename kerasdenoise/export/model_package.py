@@ -14,7 +14,7 @@ from kerasdenoise._version import __version__
 from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.export.card import render_card
 from kerasdenoise.files import new_folder, refuse_existing
-from kerasdenoise.models import find_architecture, make_config
+from kerasdenoise.models import make_config
 from kerasdenoise.plain_json import read_object, write_json
 from kerasdenoise.runtime import prepare_keras
 from kerasdenoise.zoo import find_model, verify_model
@@ -233,8 +233,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     from kerasdenoise.export.runnable import write_runnable
     from kerasdenoise.export.tf_saved_model import write_tf_saved_model
 
-    architecture = find_architecture(recipe.model.architecture)
-    config = make_config(architecture, recipe.model.config)
+    architecture, config = recipe.model.architecture, recipe.model.config
     values = dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]
     write_json(folder / "config.json", {"architecture": architecture, "config": values})
     (folder / "recipe.toml").write_text(recipe.source, "utf-8")
@@ -258,7 +257,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
             "steps": recipe.optimization.steps,
             "data": list(recipe.data.train),
             "data_license": recipe.data.license,
-            "noise": [section.kind for section in recipe.noise],
+            "noise": [noise.text for noise in recipe.mixture.noises],
             "commit": _commit(),
             "version": __version__,
         },
@@ -269,11 +268,8 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
 
 def _keeps_tone(recipe: Recipe) -> bool:
     """Whether it denoises, and what it removes has no mean of its own."""
-    from kerasdenoise.noise import parse_noise
-
-    noises = [parse_noise(section.kind) for section in recipe.noise]
     denoises = recipe.optimization.objective != "border"
-    return denoises and all(noise.keeps_tone for noise in noises)
+    return denoises and all(noise.keeps_tone for noise in recipe.mixture.noises)
 
 
 def _halo(runnable: dict[str, Any]) -> int:

@@ -15,8 +15,6 @@ from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.export.fixed_scales import has_fixed_scales
 from kerasdenoise.export.litert import export_litert
-from kerasdenoise.models import make_config
-from kerasdenoise.noise import Mixture, parse_noise
 
 if TYPE_CHECKING:
     from kerasdenoise.training.recipe import Recipe
@@ -41,10 +39,8 @@ def draw_noisy_patches(recipe: Recipe, root: Path) -> list[np.ndarray]:
         RecipeError: If the photos are not there.
     """
     sampler = PatchSampler(_load(recipe, recipe.data.train, root), _PATCH, _BATCH, recipe.seed)
-    noises = [parse_noise(section.kind) for section in recipe.noise]
-    noise = Mixture(noises, [section.share for section in recipe.noise])
     seed = keras.random.SeedGenerator(recipe.seed)
-    noisy = (noise(sampler.batch_of(step), seed) for step in range(_BATCHES))
+    noisy = (recipe.mixture(sampler.batch_of(step), seed) for step in range(_BATCHES))
     return [np.clip(keras.ops.convert_to_numpy(batch), 0.0, 1.0) for batch in noisy]
 
 
@@ -99,7 +95,7 @@ def _calibration(noisy: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 
 def _load(recipe: Recipe, sources: Sequence[str], root: Path) -> list[np.ndarray]:
-    channels = make_config(recipe.model.architecture, recipe.model.config).channels
+    channels = recipe.model.config.channels
     photos = load_images(
         sources, root, channels=channels, smallest=_PATCH, exclude=recipe.data.exclude
     )

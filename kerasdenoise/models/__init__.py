@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from kerasdenoise.models._noise_level import split_noise_level as split_noise_level
 
 
-# By the type of a setting's default: what its values may be, and how that is called.
-_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
-    bool: ((bool,), "true or false"),
-    int: ((int, type(None)), "a whole number"),
-    float: ((float, int), "a number"),
-    str: ((str,), "a text"),
-    tuple: ((tuple,), "a list"),
-}
-
-
 class Config(Protocol):
     """What every architecture's `Config` says about its network."""
 
@@ -130,35 +120,14 @@ def make_config(architecture: str, values: dict[str, Any]) -> Config:
     Raises:
         ModelError: If a field or preset is unknown or a value is refused.
     """
+    from kerasdenoise.parsing import make
+
     module = get_architecture(architecture)
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    preset = values.pop("preset", None)
+    preset = values.get("preset")
     if preset is not None and preset not in list(module.PRESETS):  # it may be no key at all
         raise ModelError(
             f"{architecture} preset {preset!r}", "is unknown", f"known: {', '.join(module.PRESETS)}"
         )
-    known = [field.name for field in dataclasses.fields(module.Config)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ModelError(
-            f"{architecture} setting {unknown[0]!r}", "is unknown", f"known: {', '.join(known)}"
-        )
-    base = module.PRESETS[preset] if preset else module.Config()
-    for name, value in values.items():
-        _check_type(f"{architecture} {name} {value!r}", getattr(base, name), value)
-    return dataclasses.replace(base, **values)
-
-
-def _check_type(subject: str, default: Any, value: Any) -> None:
-    """Refuses a value of another kind than the default, which JSON and TOML may well hold."""
-    known, called = _KINDS.get(type(default), ((object,), "anything"))
-    if not _is_any_of(value, known):
-        raise ModelError(subject, f"is not {called}", "give one")
-    if isinstance(default, tuple) and default:
-        for each in value:
-            _check_type(subject, default[0], each)
-
-
-def _is_any_of(value: object, kinds: tuple[type, ...]) -> bool:
-    # In Python true and false are numbers as well.
-    return isinstance(value, kinds) and (kinds[0] in (bool, object) or not isinstance(value, bool))
+    base = dataclasses.asdict(module.PRESETS[preset] if preset else module.Config())
+    given = {name: value for name, value in values.items() if name != "preset"}
+    return make(module.Config, base | given, architecture, ModelError)

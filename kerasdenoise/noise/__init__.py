@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 
 from kerasdenoise.errors import UsageError
@@ -64,4 +65,4 @@ def parse_noise(text: str) -> Noise:
         near = difflib.get_close_matches(kind, KINDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known kinds: {', '.join(KINDS)}"
         raise UsageError(text, "no such kind of noise", hint)
-    return KINDS[kind].parse(argument)
+    return dataclasses.replace(KINDS[kind].parse(argument), text=text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import keras
@@ -18,6 +19,7 @@ _NUMBER = r"(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
 _RANGE = re.compile(rf"{_NUMBER}(?:-{_NUMBER})?", re.ASCII)
 
 
+@dataclass(frozen=True)
 class Noise:
     """A corruption of images, drawn with the operations of the active Keras backend.
 
@@ -28,6 +30,7 @@ class Noise:
         kind: What the command line and recipes call it.
         multiple: What height and width of the images must be multiples of.
         color_only: Whether images must be RGB.
+        text: What it was parsed from; noises that are equal may be written otherwise.
         keeps_tone: Whether it leaves the mean of many pixels nearly as it is, so that a denoiser
             has no reason to change it.
     """
@@ -36,6 +39,8 @@ class Noise:
     multiple: ClassVar[int] = 1
     color_only: ClassVar[bool] = False
     keeps_tone: ClassVar[bool] = False
+
+    text: str = field(default="", compare=False, repr=False, kw_only=True)
 
     @classmethod
     def parse(cls, argument: str) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -10,20 +11,20 @@ import numpy as np
 from kerasdenoise.noise.base import Noise, Tensor
 
 
+@dataclass(frozen=True)
 class Mixture(Noise):
     """Gives each corruption its fixed share of every batch.
 
     The split is by position, so that each corruption is computed for its own images only;
     a batch whose images come in random order loses nothing by it.
 
-    Args:
+    Attributes:
         noises: The corruptions.
         shares: Their positive shares, of any sum.
     """
 
-    def __init__(self, noises: Sequence[Noise], shares: Sequence[float]) -> None:
-        self.noises = tuple(noises)
-        self.shares = tuple(shares)
+    noises: Sequence[Noise]
+    shares: Sequence[float]
 
     @property
     def zero_mean(self) -> bool:

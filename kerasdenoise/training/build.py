@@ -5,28 +5,25 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import get_loss
-from kerasdenoise.models import get_architecture, make_config, split_noise_level
-from kerasdenoise.noise import Mixture, Noise, parse_noise
+from kerasdenoise.models import get_architecture, split_noise_level
+from kerasdenoise.noise import Mixture
 from kerasdenoise.training.checkpoint import averaged_variables, read_run, restore_checkpoint
 from kerasdenoise.training.contrast_search import ContrastSearch
 from kerasdenoise.training.distillation import DistillationTask
 from kerasdenoise.training.guided import GuidedTask
 from kerasdenoise.training.imitation import ImitationTask
 from kerasdenoise.training.objectives import check_objective, get_objective
-from kerasdenoise.training.optimizer import make_optimizer
+from kerasdenoise.training.optimization import make_optimizer
 from kerasdenoise.training.recipe import ModelSection, Recipe
 from kerasdenoise.training.task import DenoisingTask
 from kerasdenoise.training.teacher import Teacher
-
-# Keras' policies of which the weights are float32.
-_DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def build_network(model: ModelSection) -> keras.Model:
@@ -34,16 +31,11 @@ def build_network(model: ModelSection) -> keras.Model:
 
     Raises:
         ModelError: If there is no such network.
-        RecipeError: If there is no such precision.
     """
-    if model.dtype not in _DTYPES:
-        raise RecipeError(f"dtype {model.dtype!r}", "is unknown", f"known: {', '.join(_DTYPES)}")
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(model.dtype)
     try:
-        return get_architecture(model.architecture).build(
-            make_config(model.architecture, model.config)
-        )
+        return get_architecture(model.architecture).build(model.config)
     finally:
         keras.config.set_dtype_policy(policy)
 
@@ -63,12 +55,11 @@ def build_task(
         RecipeError: If parts of the recipe do not fit each other.
         ModelError: If there is no such network.
     """
-    config = make_config(recipe.model.architecture, recipe.model.config)
+    config = recipe.model.config
     denoiser = build_network(dataclasses.replace(recipe.model, dtype=dtype or recipe.model.dtype))
-    noises = [parse_noise(section.kind) for section in recipe.noise]
-    _check_sides(recipe, config.stride, noises)
-    _check_colors(recipe, config.channels, noises)
-    noise = Mixture(noises, [section.share for section in recipe.noise])
+    _check_sides(recipe, config.stride)
+    _check_colors(recipe, config.channels)
+    noise = recipe.mixture
     _check_shares(recipe, noise)
     plan = recipe.optimization
     check_objective(plan.objective, noise, plan.loss)
@@ -190,14 +181,13 @@ def _check_integers(recipe: Recipe) -> None:
         )
 
 
-def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:
+def _check_sides(recipe: Recipe, stride: int) -> None:
     """Refuses patches and crops that the network or the noise cannot take."""
     patch, crop = recipe.data.patch_size, recipe.validation.crop_size
     drawn = patch + recipe.data.margin
-    measured = [parse_noise(kind) for kind in recipe.validation.noises]
     needs = [("patch_size", patch, stride), ("crop_size", crop, stride)]
-    needs += [("patch_size and margin", drawn, noise.multiple) for noise in noises]
-    needs += [("crop_size", crop, noise.multiple) for noise in measured]
+    needs += [("patch_size and margin", drawn, noise.multiple) for noise in recipe.mixture.noises]
+    needs += [("crop_size", crop, noise.multiple) for noise in recipe.validation.noises]
     for name, side, multiple in needs:
         if side % multiple:
             raise RecipeError(
@@ -207,14 +197,12 @@ def _check_sides(recipe: Recipe, stride: int, noises: Sequence[Noise]) -> None:
             )
 
 
-def _check_colors(recipe: Recipe, channels: int, noises: Sequence[Noise]) -> None:
+def _check_colors(recipe: Recipe, channels: int) -> None:
     """Refuses noises that have no meaning for the network's channels."""
-    kinds = [section.kind for section in recipe.noise] + [*recipe.validation.noises]
-    measured = [parse_noise(kind) for kind in recipe.validation.noises]
-    for kind, noise in zip(kinds, [*noises, *measured], strict=True):
+    for noise in [*recipe.mixture.noises, *recipe.validation.noises]:
         if noise.color_only and channels != 3:
             raise RecipeError(
-                f"noise {kind!r}",
+                f"noise {noise.text!r}",
                 f"is of colors, of which a network of {channels} channel(s) has none",
                 "give another noise, or a network of 3 channels",
             )
@@ -225,7 +213,7 @@ def _check_shares(recipe: Recipe, noise: Mixture) -> None:
     for section, count in zip(recipe.noise, noise.counts(recipe.data.batch_size), strict=True):
         if not count:
             raise RecipeError(
-                f"noise {section.kind!r}",
+                f"noise {section.kind.text!r}",
                 f"is given to no image: its share of {recipe.data.batch_size} is too small",
                 "write a larger batch_size or share",
             )

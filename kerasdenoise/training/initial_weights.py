@@ -9,7 +9,7 @@ import keras
 
 import kerasdenoise.layers  # noqa: F401 (registers the layers that saved models name)
 from kerasdenoise.errors import ModelError, RecipeError
-from kerasdenoise.models import make_config, split_noise_level
+from kerasdenoise.models import split_noise_level
 from kerasdenoise.training.build import build_network, load_run
 from kerasdenoise.training.checkpoint import is_run, read_run
 from kerasdenoise.training.net2wider import net2wider
@@ -70,7 +70,7 @@ def load_teacher(recipe: Recipe) -> Teacher | None:
     if not source:
         return None
     given = load_source(source)
-    config = make_config(recipe.model.architecture, recipe.model.config)
+    config = recipe.model.config
     if len(given.inputs) > 1 or given.input.shape[-1] != config.channels:
         raise RecipeError(
             f"teacher {source!r}",

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
-from kerasdenoise.errors import RecipeError
+import pydantic
+from pydantic_core import PydanticKnownError
+
+from kerasdenoise.errors import RecipeError, UsageError
 from kerasdenoise.foreign import fault_of_name
-from kerasdenoise.training.ranges import check_ranges
+from kerasdenoise.models import Config, find_architecture, make_config
+from kerasdenoise.noise import Mixture, Noise, parse_noise
+from kerasdenoise.parsing import Count, CountOrZero, Positive, Some, make, parse_toml, read_text
+from kerasdenoise.training.optimization import OptimizationSection, make_optimization
 
-# By how an entry is annotated: what TOML may give for it, and how that is called.
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "bool": ((bool,), "true or false"),
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "str": ((str,), "a text"),
-    "tuple": ((list, tuple), "a list"),
-    "dict": ((dict,), "a table"),
-}
+
+def _parse_noise(text: object) -> Noise:
+    if not isinstance(text, str):
+        raise PydanticKnownError("string_type")
+    return parse_noise(text)
+
+
+def _parse_config(values: object, info: pydantic.ValidationInfo) -> Config | None:
+    if not isinstance(values, dict):
+        raise PydanticKnownError("dict_type")
+    # Without an architecture, that is what is refused.
+    return make_config(info.data["architecture"], values) if info.data else None
+
+
+def _check_name(name: str) -> str:
+    if fault := fault_of_name(name):
+        raise UsageError(f"name = {name!r}", fault, "give a plain name")
+    return name
+
+
+T = TypeVar("T")
+Dtype = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+"""Keras' policies of which the weights are float32."""
+NoiseText = Annotated[Noise, pydantic.PlainValidator(_parse_noise)]
+"""A corruption, which a recipe calls by `kind` or `kind:argument`; see `parse_noise`."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +52,7 @@ class ModelSection:
 
     Attributes:
         architecture: Its name.
-        config: The fields of its `Config`.
+        config: Its shape. A recipe has a table of fields, and `preset` where they start from one.
         dtype: Keras' dtype policy.
         initial_weights: What has the weights that this network starts with: the folder of a
             training run, relative to the working folder, or a saved model; none if empty.
@@ -43,9 +66,9 @@ class ModelSection:
         license: Of the weights; they may be used for no more than the photos they learned from.
     """
 
-    architecture: str
-    config: dict[str, Any] = dataclasses.field(default_factory=dict)
-    dtype: str = "float32"
+    architecture: Annotated[str, pydantic.AfterValidator(find_architecture)]
+    config: Annotated[Config, pydantic.PlainValidator(_parse_config)]
+    dtype: Dtype = "float32"
     initial_weights: str = ""
     part_weights: dict[str, str] = dataclasses.field(default_factory=dict)
     quantization_aware: bool = False
@@ -53,6 +76,15 @@ class ModelSection:
     reinitialize_dead_units: bool = False
     teacher: str = ""
     license: str = "Apache-2.0"
+
+    def __post_init__(self) -> None:
+        for option in ("net2wider", "reinitialize_dead_units"):
+            if getattr(self, option) and not self.initial_weights:
+                raise UsageError(
+                    option,
+                    "needs a trained network to begin with",
+                    'name its run or saved model: initial_weights = "runs/NAME"',
+                )
 
 
 @dataclass(frozen=True)
@@ -76,64 +108,23 @@ class DataSection:
     """
 
     root: str
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
+    train: Some[str]
+    validation: Some[str]
     license: str
-    scales: tuple[float, ...] = (1.0,)
+    scales: Some[Positive] = (1.0,)
     exclude: tuple[str, ...] = ()
-    patch_size: int = 64
-    margin: int = 16
-    batch_size: int = 16
+    patch_size: Count = 64
+    margin: CountOrZero = 16
+    batch_size: Count = 16
     augment: bool = True
 
 
 @dataclass(frozen=True)
 class NoiseSection:
-    """One corruption, as `kind:argument`, and its share of each batch."""
+    """One corruption, and its share of each batch."""
 
-    kind: str
-    share: float = 1.0
-
-
-@dataclass(frozen=True)
-class OptimizationSection:
-    """How it is trained.
-
-    Attributes:
-        steps: Length of the run.
-        learning_rate: Highest learning rate.
-        schedule: How the rate goes: `warmup_stable_decay`, or `exponential`.
-        warmup_steps: Steps of linear rise to the peak.
-        decay_fraction: Share of the steps, at the end, over which the rate falls to zero.
-        decay_steps: For `exponential`: steps after which the rate is lowered; 0 for a fiftieth of
-            all.
-        decay_rate: For `exponential`: what it is then multiplied by.
-        optimizer: `adam`, `adamax`, `muon` or `sgd`.
-        beta_2: Second-moment decay of Adam and Adamax, and of Muon for what is no matrix.
-        momentum: Momentum of SGD.
-        weight_decay: Factor of the weights in their gradients, as in PyTorch's optimizers; the
-            reported loss includes the penalty.
-        ema_momentum: Decay of the moving average of the weights, which is what is kept; 0 for none.
-        loss: Name of the loss.
-        objective: Name of the training mode.
-        global_clipnorm: Global gradient norm above which gradients are scaled down; 0 for none.
-    """
-
-    steps: int
-    learning_rate: float = 1e-3
-    schedule: str = "warmup_stable_decay"
-    warmup_steps: int = 500
-    decay_fraction: float = 0.3
-    decay_steps: int = 0
-    decay_rate: float = 0.99
-    optimizer: str = "adam"
-    beta_2: float = 0.99
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    ema_momentum: float = 0.999
-    loss: str = "l1"
-    objective: str = "supervised"
-    global_clipnorm: float = 1.0
+    kind: NoiseText
+    share: Positive = 1.0
 
 
 @dataclass(frozen=True)
@@ -147,10 +138,10 @@ class ValidationSection:
         noises: The corruptions they get, each with a fixed seed.
     """
 
-    interval: int = 1000
-    images: int = 16
-    crop_size: int = 192
-    noises: tuple[str, ...] = ("gaussian:25",)
+    interval: Count = 1000
+    images: Count = 16
+    crop_size: Count = 192
+    noises: Some[NoiseText] = (parse_noise("gaussian:25"),)
 
 
 @dataclass(frozen=True)
@@ -165,7 +156,34 @@ class BenchmarkSection:
 
     name: str
     folder: str
-    noises: tuple[str, ...] = ()
+    noises: tuple[NoiseText, ...] = ()
+
+
+def _by(make_section: Callable[[object, str], Any], title: str) -> pydantic.PlainValidator:
+    """Has a section made by a function of what TOML says and of what errors call it."""
+
+    def validate(values: object, info: pydantic.ValidationInfo) -> Any:
+        return make_section(values, f"{info.context} {title}")
+
+    return pydantic.PlainValidator(validate)
+
+
+def _make_model(values: object, where: str) -> ModelSection:
+    return make(
+        ModelSection, {"config": {}} | values if isinstance(values, dict) else values, where
+    )
+
+
+def _make_noise(rows: object, where: str) -> tuple[NoiseSection, ...]:
+    if rows == []:
+        raise RecipeError(where, "is missing", "give at least one kind of noise")
+    return _make_rows(NoiseSection, rows, where)
+
+
+def _make_rows(kind: type[T], rows: object, where: str) -> tuple[T, ...]:
+    if not isinstance(rows, list):
+        raise RecipeError(where, "is not a table", "see recipes/photo.toml")
+    return tuple(make(kind, row, where) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -185,26 +203,39 @@ class Recipe:
         source: The text that this was read from.
     """
 
-    name: str
+    name: Annotated[str, pydantic.AfterValidator(_check_name)]
     summary: str
-    seed: int
-    model: ModelSection
-    data: DataSection
-    noise: tuple[NoiseSection, ...]
-    optimization: OptimizationSection
-    validation: ValidationSection
-    benchmark: tuple[BenchmarkSection, ...] = ()
+    seed: Annotated[int, pydantic.Field(ge=0, lt=2**32)]
+    model: Annotated[ModelSection, _by(_make_model, "[model]")]
+    data: Annotated[DataSection, _by(partial(make, DataSection), "[data]")]
+    noise: Annotated[tuple[NoiseSection, ...], _by(_make_noise, "[[noise]]")]
+    optimization: Annotated[OptimizationSection, _by(make_optimization, "[optimization]")]
+    validation: Annotated[ValidationSection, _by(partial(make, ValidationSection), "[validation]")]
+    benchmark: Annotated[
+        tuple[BenchmarkSection, ...], _by(partial(_make_rows, BenchmarkSection), "[[benchmark]]")
+    ]
     source: str = ""
 
-    def identity(self) -> dict[str, Any]:
-        """What must not change between the parts of a run; its end and place may."""
-        content = dataclasses.asdict(self)
-        for part in ("steps", "decay_fraction"):
-            del content["optimization"][part]
-        del content["data"]["root"]
-        for part in ("validation", "summary", "benchmark", "source"):
-            del content[part]
-        return content
+    @property
+    def mixture(self) -> Mixture:
+        """What is removed, as one corruption of a batch."""
+        return Mixture(
+            tuple(each.kind for each in self.noise), tuple(each.share for each in self.noise)
+        )
+
+    def identity(self) -> tuple[object, ...]:
+        """What must not change between the parts of a run, to be compared.
+
+        It is what the recipe means: a default that is written out changes nothing. Names, licenses,
+        the place of the data, how often progress is measured, and the end of the run may change.
+        """
+        return (
+            self.seed,
+            dataclasses.replace(self.model, license=""),
+            dataclasses.replace(self.data, root="", license=""),
+            self.noise,
+            self.optimization.beginning(),
+        )
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -214,81 +245,12 @@ def read_recipe(path: Path) -> Recipe:
         RecipeError: If the file cannot be read, is not TOML, or has a missing, unknown or
             unusable entry.
     """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise RecipeError(path, f"cannot be read ({cause})", "name a recipe file") from error
-    return parse_recipe(text, str(path))
+    return parse_recipe(read_text(path, "recipes/photo.toml"), str(path))
 
 
 def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     """Reads a recipe from TOML text; see `read_recipe`."""
-    try:
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RecipeError(name, f"is not TOML ({error})", "mend that line") from error
-    sections: dict[str, Any] = {
-        "model": ModelSection,
-        "data": DataSection,
-        "optimization": OptimizationSection,
-        "validation": ValidationSection,
-    }
-    values = dict(content)
-    for section, kind in sections.items():
-        values[section] = _make(kind, values.get(section, {}), f"{name} [{section}]")
-    for table, kind in (("noise", NoiseSection), ("benchmark", BenchmarkSection)):
-        rows = values.get(table, [])
-        if not isinstance(rows, list):
-            raise RecipeError(f"{name} [[{table}]]", "is not a table", "see recipes/photo.toml")
-        values[table] = tuple(_make(kind, row, f"{name} [[{table}]]") for row in rows)
-    recipe: Recipe = _make(Recipe, values | {"source": text}, name)
-    if fault := fault_of_name(recipe.name):
-        raise RecipeError(f"{name} name = {recipe.name!r}", fault, "give a plain name")
-    if not recipe.noise:
-        raise RecipeError(f"{name} [[noise]]", "is missing", "give at least one kind of noise")
-    for option in ("net2wider", "reinitialize_dead_units"):
-        if getattr(recipe.model, option) and not recipe.model.initial_weights:
-            raise RecipeError(
-                f"{name} [model] {option}",
-                "needs a trained network to begin with",
-                'name its run or saved model: initial_weights = "runs/NAME"',
-            )
-    check_ranges(recipe, name)
-    return recipe
-
-
-def _make(kind: Any, values: Any, where: str) -> Any:
-    if not isinstance(values, dict):
-        raise RecipeError(where, "is not a table", "see recipes/photo.toml")
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise RecipeError(f"{where} {unknown[0]}", "is unknown", f"known: {', '.join(fields)}")
-    missing = [
-        name
-        for name, field in fields.items()
-        if name not in values
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise RecipeError(f"{where} {missing[0]}", "is missing", "see recipes/photo.toml")
-    for name, value in values.items():
-        kind_of, _, inner = str(fields[name].type).partition("[")
-        _check_kind(f"{where} {name} = {value!r}", kind_of, value)
-        # Of `tuple[str, ...]` all entries are texts, of `dict[str, str]` all values.
-        if kind_of == "tuple":
-            for each in value:
-                _check_kind(f"{where} {name}: {each!r}", inner.partition(",")[0], each)
-        elif kind_of == "dict":
-            for key, each in value.items():
-                _check_kind(f"{where} {name}.{key} = {each!r}", inner.split(", ")[1][:-1], each)
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-
-
-def _check_kind(subject: str, annotated: str, value: Any) -> None:
-    known, called = _KINDS.get(annotated, ((object,), ""))
-    # In Python true and false are numbers as well.
-    if not isinstance(value, known) or (isinstance(value, bool) and int in known):
-        raise RecipeError(subject, f"is not {called}", "give one")
+    sections: dict[str, Any] = {"model": {}, "data": {}, "optimization": {}, "validation": {}}
+    tables: dict[str, Any] = {"noise": [], "benchmark": []}
+    content = sections | tables | parse_toml(text, name)
+    return dataclasses.replace(make(Recipe, content, name), source=text)

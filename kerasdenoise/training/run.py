@@ -14,7 +14,6 @@ import numpy as np
 from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.models import make_config
 from kerasdenoise.training.build import averaged_weights, build_task
 from kerasdenoise.training.checkpoint import restore_checkpoint, save_checkpoint
 from kerasdenoise.training.dead_units import revive
@@ -164,7 +163,7 @@ def _sampler(recipe: Recipe, root: Path) -> PatchSampler:
     photos = load_images(
         data.train,
         root,
-        channels=make_config(recipe.model.architecture, recipe.model.config).channels,
+        channels=recipe.model.config.channels,
         scales=data.scales,
         smallest=side,
         exclude=data.exclude,

@@ -12,8 +12,6 @@ import numpy as np
 from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.metrics import psnr, ssim
-from kerasdenoise.models import make_config
-from kerasdenoise.noise import parse_noise
 from kerasdenoise.training.dead_units import measure_dead_units
 from kerasdenoise.training.objectives import get_truth
 from kerasdenoise.training.recipe import Recipe
@@ -48,7 +46,7 @@ class Validation:
         photos = load_images(
             recipe.data.validation,
             root,
-            channels=make_config(recipe.model.architecture, recipe.model.config).channels,
+            channels=recipe.model.config.channels,
             smallest=crop,
             exclude=recipe.data.exclude,
         )[: recipe.validation.images]
@@ -60,11 +58,11 @@ class Validation:
         truth = get_truth(recipe.optimization.objective)
         self._wants_images = recipe.optimization.objective != "border"
         self._cases: list[_Case] = []
-        for kind in recipe.validation.noises:
+        for noise in recipe.validation.noises:
             seed = keras.random.SeedGenerator(recipe.seed)
-            noisy, expected = parse_noise(kind).draw_pair(keras.ops.convert_to_tensor(clean), seed)
+            noisy, expected = noise.draw_pair(keras.ops.convert_to_tensor(clean), seed)
             case = noisy, measure_noise(noisy, expected), truth(expected)
-            self._cases.append(_Case(kind, *map(keras.ops.convert_to_numpy, case)))
+            self._cases.append(_Case(noise.text, *map(keras.ops.convert_to_numpy, case)))
 
     def measure(self, denoiser: keras.Model) -> dict[str, float]:
         """Returns the mean PSNR in dB for each corruption, results clipped.

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import UsageError
 from kerasdenoise.export.cost import mac_per_pixel
-from kerasdenoise.models import get_architecture, make_config
+from kerasdenoise.models import get_architecture
+from kerasdenoise.noise import Noise
+from kerasdenoise.training.recipe import Recipe, parse_recipe
 from kerasdenoise.tuning.space import CONFIG
 from kerasdenoise.tuning.study import Study
-from kerasdenoise.tuning.toml import to_toml
 
 # Checkpoints of a trial, and the share of its steps in which the rate rises.
 _CHECKPOINTS = 4
@@ -50,8 +54,7 @@ def find_frame(study: Study) -> Frame:
         RecipeError: If the images cannot be read.
         UsageError: If they are too small.
     """
-    settings, base = study.settings, study.space.base
-    config = make_config(settings.architecture, base.config)
+    settings, base, config = study.settings, study.space.base, study.space.config
     images = load_images(
         settings.data.validation, Path(), channels=config.channels, exclude=settings.data.exclude
     )
@@ -81,10 +84,9 @@ def make_recipe(study: Study, frame: Frame, values: Values) -> str:
         values: What this one has of its own, by section and name.
 
     Raises:
-        ModelError: If they describe no network.
+        RecipeError: If they describe no network.
     """
     settings, base = study.settings, study.space.base
-    config = {**base.config, **values.get(CONFIG, {})}
     data = {
         "root": ".",
         "train": settings.data.train,
@@ -96,40 +98,49 @@ def make_recipe(study: Study, frame: Frame, values: Values) -> str:
         **values.get("data", {}),
     }
     data.setdefault("batch_size", max(1, base.pixels // data["patch_size"] ** 2))
-    noise = settings.noise or base.noise
-    steps = _count_steps(study, frame, config, data["batch_size"] * data["patch_size"] ** 2)
-    optimization = {"steps": steps, **base.optimization, **values.get("optimization", {})}
-    optimization.setdefault("warmup_steps", max(1, round(_WARMUP * steps)))
-    return to_toml(
-        {
-            "name": f"{settings.architecture}_tuned",
-            "summary": f"{settings.architecture} with settings that were searched for",
-            "seed": settings.seed,
-            "model": {
-                "architecture": settings.architecture,
-                "config": config,
-                "dtype": base.dtype,
-            },
-            "data": data,
-            "noise": [{"kind": kind} for kind in noise],
-            "optimization": optimization,
-            "validation": {
-                "interval": -(-steps // _CHECKPOINTS),
-                "images": frame.images,
-                "crop_size": frame.crop,
-                "noises": (() if settings.noise else base.measured) or noise,
-            },
-        }
-    )
+    noise = settings.noise or _texts(base.noise)
+    content: dict[str, Any] = {
+        "name": f"{settings.architecture}_tuned",
+        "summary": f"{settings.architecture} with settings that were searched for",
+        "seed": settings.seed,
+        "model": {
+            "architecture": settings.architecture,
+            "config": {**base.config, **values.get(CONFIG, {})},
+            "dtype": base.dtype,
+        },
+        "data": data,
+        "noise": [{"kind": kind} for kind in noise],
+        "optimization": {
+            "steps": settings.steps,
+            **base.optimization,
+            **values.get("optimization", {}),
+        },
+        "validation": {
+            "interval": 1,
+            "images": frame.images,
+            "crop_size": frame.crop,
+            "noises": (() if settings.noise else _texts(base.measured)) or noise,
+        },
+    }
+    plan = content["optimization"]
+    if settings.equal == "compute":
+        plan["steps"] = _count_steps(frame, parse_recipe(tomli_w.dumps(content)))
+    if plan.get("schedule", "warmup_stable_decay") == "warmup_stable_decay":
+        plan.setdefault("warmup_steps", max(1, round(_WARMUP * plan["steps"])))
+    content["validation"]["interval"] = -(-plan["steps"] // _CHECKPOINTS)
+    return tomli_w.dumps(content)
 
 
-def _count_steps(study: Study, frame: Frame, config: dict[str, Any], pixels: int) -> int:
-    settings = study.settings
-    if settings.equal == "steps":
-        return settings.steps
-    made = make_config(settings.architecture, config)
-    network = get_architecture(settings.architecture).build(made)
-    return max(1, round(frame.compute / (mac_per_pixel(network, made.stride) * pixels)))
+def _texts(noises: Sequence[Noise]) -> tuple[str, ...]:
+    return tuple(noise.text for noise in noises)
+
+
+def _count_steps(frame: Frame, recipe: Recipe) -> int:
+    """How many steps of a recipe compute as much as those of a trial with the base's settings."""
+    model, data = recipe.model, recipe.data
+    network = get_architecture(model.architecture).build(model.config)
+    pixels = data.batch_size * data.patch_size**2
+    return max(1, round(frame.compute / (mac_per_pixel(network, model.config.stride) * pixels)))
 
 
 def _fit(side: int, multiple: int) -> int:

@@ -116,7 +116,7 @@ def _describe_settings(study: Study, results: list[Result]) -> str:
     equal = "steps" if settings.equal == "steps" else "multiply-accumulates"
     rows = [
         ("data", settings.data.description),
-        ("noise", ", ".join(settings.noise or study.space.base.noise)),
+        ("noise", ", ".join(settings.noise or (each.text for each in study.space.base.noise))),
         ("tuner", settings.tuner),
         ("objective", settings.objective),
         ("equal for all trials", f"{equal}, {settings.steps:,} steps of the base settings"),

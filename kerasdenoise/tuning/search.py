@@ -14,7 +14,6 @@ from keras_tuner.engine import base_tuner
 from keras_tuner.src import config as tuner_config
 
 from kerasdenoise.errors import KerasDenoiseError, describe_unexpected
-from kerasdenoise.models import make_config
 from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.training.build import build_task
 from kerasdenoise.training.recipe import parse_recipe
@@ -24,7 +23,6 @@ from kerasdenoise.tuning.oracle import Limits, make_oracle
 from kerasdenoise.tuning.parameters import active_values, from_hyperparameters, to_hyperparameters
 from kerasdenoise.tuning.recipes import Frame, find_frame, make_recipe, values_of
 from kerasdenoise.tuning.results import DEATHS, REASON, VALUES
-from kerasdenoise.tuning.space import Space, resolve_space
 from kerasdenoise.tuning.study import Study
 from kerasdenoise.tuning.trial import TrialError, run_trial
 
@@ -61,11 +59,9 @@ def search(
     """
     # It prints the traceback of each trial that fails, of which the reason is kept anyway.
     tuner_config.DEBUG = False
-    config = make_config(study.settings.architecture, study.space.base.config)
-    space = resolve_space(study.space, config)
     oracle = make_oracle(
         study.settings.tuner,
-        to_hyperparameters(space),
+        to_hyperparameters(study.space),
         study.settings.objective,
         study.settings.seed,
         limits,
@@ -76,7 +72,7 @@ def search(
         frame = find_frame(study)
         # What is wrong with all trials is said once, before any.
         build_task(parse_recipe(make_recipe(study, frame, {})))
-    tuner = _Tuner(study, space, frame, oracle, narrator, run)
+    tuner = _Tuner(study, frame, oracle, narrator, run)
     with contextlib.redirect_stdout(io.StringIO()):  # which is for pictures and JSON
         tuner.search()
 
@@ -86,7 +82,6 @@ class _Tuner(base_tuner.BaseTuner):
 
     Args:
         study: The study.
-        space: Its space, with values alone.
         frame: What all trials share.
         oracle: Chooses their settings.
         narrator: Tells people.
@@ -96,7 +91,6 @@ class _Tuner(base_tuner.BaseTuner):
     def __init__(
         self,
         study: Study,
-        space: Space,
         frame: Frame,
         oracle: Any,
         narrator: Narrator,
@@ -104,7 +98,6 @@ class _Tuner(base_tuner.BaseTuner):
     ) -> None:
         super().__init__(oracle, directory=str(study.folder), project_name=study.search.name)
         self._study = study
-        self._space = space
         self._frame = frame
         self._narrator = narrator
         self._run = run
@@ -130,7 +123,7 @@ class _Tuner(base_tuner.BaseTuner):
         """Does a trial, and keeps the reason of one that fails."""
         folder = Path(self.get_trial_dir(trial.trial_id))
         chosen = active_values(trial.hyperparameters)
-        values = from_hyperparameters(self._space, chosen)
+        values = from_hyperparameters(self._study.space, chosen)
         share = chosen.get("tuner/epochs", self._rounds) / self._rounds
         earlier = chosen.get("tuner/trial_id")
         if not (folder / VALUES).is_file():

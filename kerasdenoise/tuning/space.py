@@ -5,22 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import RecipeError, UsageError
-from kerasdenoise.training.recipe import DataSection, OptimizationSection
+from kerasdenoise.models import Config, make_config
+from kerasdenoise.noise import parse_noise
+from kerasdenoise.parsing import Count, Some, make, parse_toml, placed, read_text
+from kerasdenoise.training.optimization import ENTRIES, UNIONS, entries_of
+from kerasdenoise.training.recipe import DataSection, Dtype, NoiseText
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _DEFAULT = "default.toml"
 
 # Sections of a recipe whose entries may be tuned, and what these may be; those of an
 # architecture's `Config` are known only when its module is imported.
-_SECTIONS: dict[str, Any] = {"optimization": OptimizationSection, "data": DataSection}
+_SECTIONS = {"optimization": ENTRIES, "data": entries_of(DataSection)}
 CONFIG = "config"
+_EXAMPLE = "tuning/lambda_net.toml"
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,11 @@ class Base:
         optimization: Entries of that section of a recipe.
     """
 
-    noise: tuple[str, ...] = ("gaussian:25",)
-    measured: tuple[str, ...] = ()
-    dtype: str = "float32"
-    steps: int = 300
-    pixels: int = 32768
+    noise: Some[NoiseText] = (parse_noise("gaussian:25"),)
+    measured: tuple[NoiseText, ...] = ()
+    dtype: Dtype = "float32"
+    steps: Count = 300
+    pixels: Count = 32768
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
     optimization: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -54,15 +58,15 @@ class Alternative:
         when: Values of other entries, by their names, under which this one has a value at all.
         choices: The values, if they are few.
         low: The smallest value otherwise.
-        high: The largest.
+        high: The largest; both are whole if the value is.
         log: Whether all orders of magnitude are alike.
         times: Choices as multiples of the architecture's own default.
     """
 
     when: dict[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     choices: tuple[Any, ...] = ()
-    low: float | None = None
-    high: float | None = None
+    low: int | float | None = None
+    high: int | float | None = None
     log: bool = False
     times: tuple[float, ...] = ()
 
@@ -83,20 +87,28 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class _File:
+    """A search space's file: a space for each of its architectures, or for all if it names none."""
+
+    architectures: tuple[str, ...] = ()
+    base: dict[str, Any] = dataclasses.field(default_factory=dict)
+    space: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Space:
     """The search space of an architecture.
 
     Attributes:
         base: What all trials have in common.
-        entries: What they differ in.
-        lenient: Whether fields that the architecture does not have are left out, as in a space
-            that names no architecture.
+        config: The architecture's `Config` that trials start from.
+        entries: What they differ in, by values alone.
         text: The TOML text that this was read from.
     """
 
     base: Base
+    config: Config
     entries: tuple[Entry, ...]
-    lenient: bool
     text: str
 
 
@@ -114,7 +126,8 @@ def find_space(architecture: str) -> Path:
     """
     for folder in space_folders():
         for file in sorted(folder.glob("*.toml")):
-            if architecture in _read_toml(file).get("architectures", []):
+            content = parse_toml(read_text(file, _EXAMPLE), str(file))
+            if architecture in content.get("architectures", []):
                 return file
         return folder / _DEFAULT
     raise UsageError("search spaces", "are not there", "install the package again")
@@ -126,63 +139,55 @@ def read_space(file: Path, architecture: str) -> Space:
     Raises:
         RecipeError: If it cannot be read, or has an unknown or unusable entry.
     """
-    return parse_space(_read_text(file), architecture, str(file))
+    return parse_space(read_text(file, _EXAMPLE), architecture, str(file))
 
 
 def parse_space(text: str, architecture: str, name: str = "space") -> Space:
     """Reads a space from TOML text; see `read_space`."""
-    content = _parse(text, name)
-    _check_known(content, ("architectures", "base", "space"), name)
-    base = _make(Base, content.get("base", {}), f"{name} [base]")
-    _check_known(base.optimization, _fields(OptimizationSection), f"{name} [base.optimization]")
-    named = content.get("architectures", [])
+    file = make(_File, parse_toml(text, name), name, example=_EXAMPLE)
+    named = file.architectures
     if named and architecture not in named:
         raise RecipeError(name, f"is no space of {architecture}", f"it is of {', '.join(named)}")
-    tables = dict(_table(content.get("space", {}), f"{name} [space]"))
-    _check_known(tables, (*_SECTIONS, CONFIG, *named), f"{name} [space]")
-    own = {CONFIG: {**tables.get(CONFIG, {}), **tables.get(architecture, {})}}
+    base = make(Base, file.base, f"{name} [base]", example=_EXAMPLE)
+    _check_known(base.optimization, ENTRIES, f"{name} [base.optimization]")
+    with placed(f"{name} [base.config]"):
+        config = make_config(architecture, base.config)
+    _check_known(file.space, (*_SECTIONS, CONFIG, *named), f"{name} [space]")
+    fields = entries_of(config)
+    tuned = {**file.space.get(CONFIG, {}), **file.space.get(architecture, {})}
+    if not named:  # a space of any architecture names fields that this one may lack
+        tuned = {field: values for field, values in tuned.items() if field in fields}
     entries = [
-        _make_entry(section, entry, values, f"{name} [space.{section}] {entry}")
+        _make_entry(section, entry, values, config, f"{name} [space.{section}]")
         for section in (*_SECTIONS, CONFIG)
-        for entry, values in {**tables, **own}.get(section, {}).items()
+        for entry, values in {**file.space, CONFIG: tuned}.get(section, {}).items()
     ]
     if not entries:
         raise RecipeError(name, f"has nothing to tune of {architecture}", "add it to [space]")
     _check_conditions(entries, name)
-    return Space(base, tuple(entries), not named, text)
+    _check_applicable(entries, base, name)
+    return Space(base, config, tuple(entries), text)
 
 
-def resolve_space(space: Space, config: Any) -> Space:
-    """Replaces multiples by values, and checks that an architecture has what is tuned of it.
-
-    Args:
-        space: What was read.
-        config: The `Config` that trials start from.
-
-    Raises:
-        RecipeError: If a field is unknown.
-    """
-    known = [field.name for field in dataclasses.fields(config)]
-    entries = []
-    for entry in space.entries:
-        if entry.section == CONFIG and entry.name not in known:
-            if space.lenient:
-                continue
-            raise RecipeError(
-                f"[space.config] {entry.name}", "is unknown", f"known: {', '.join(known)}"
-            )
-        alternatives = tuple(
-            _resolve(each, getattr(config, entry.name, None)) for each in entry.alternatives
-        )
-        entries.append(dataclasses.replace(entry, alternatives=alternatives))
-    return dataclasses.replace(space, entries=tuple(entries))
+def _make_entry(section: str, name: str, values: Any, config: Config, where: str) -> Entry:
+    _check_known([name], _SECTIONS.get(section) or entries_of(config), where)
+    several = isinstance(values, list) and values and all(isinstance(v, dict) for v in values)
+    rows = values if several else [values if isinstance(values, dict) else {"choices": values}]
+    default = getattr(config, name) if section == CONFIG else None
+    where = f"{where} {name}"
+    return Entry(section, name, tuple(_make_alternative(row, default, where) for row in rows))
 
 
-def _resolve(alternative: Alternative, default: Any) -> Alternative:
-    if not alternative.times:
-        return alternative
-    scaled = [_scale(default, factor) for factor in alternative.times]
-    return dataclasses.replace(alternative, choices=tuple(dict.fromkeys(scaled)), times=())
+def _make_alternative(row: object, default: Any, where: str) -> Alternative:
+    made = make(Alternative, row, where, example=_EXAMPLE)
+    bounds = [bound for bound in (made.low, made.high) if bound is not None]
+    if sum((bool(made.choices), bool(made.times), len(bounds) == 2)) != 1:
+        raise RecipeError(where, "has no values", "give a list, times, or low and high")
+    if bounds and not (0.0 if made.log else -math.inf) < bounds[0] < bounds[-1]:
+        raise RecipeError(where, "has no range", "give low below high, above 0 if log = true")
+    choices = made.choices or dict.fromkeys(_scale(default, factor) for factor in made.times)
+    when = {parent: _frozen(list(values)) for parent, values in made.when.items()}
+    return dataclasses.replace(made, when=when, choices=_frozen(list(choices)), times=())
 
 
 def _scale(default: Any, factor: float) -> Any:
@@ -191,27 +196,8 @@ def _scale(default: Any, factor: float) -> Any:
     return max(1, round(default * factor)) if isinstance(default, int) else default * factor
 
 
-def _make_entry(section: str, name: str, values: Any, where: str) -> Entry:
-    if section in _SECTIONS:
-        _check_known([name], _fields(_SECTIONS[section]), where)
-    several = isinstance(values, list) and values and all(isinstance(v, dict) for v in values)
-    rows = values if several else [values if isinstance(values, dict) else {"choices": values}]
-    return Entry(section, name, tuple(_make_alternative(row, where) for row in rows))
-
-
-def _make_alternative(row: dict[str, Any], where: str) -> Alternative:
-    when = {name: tuple(values) for name, values in row.get("when", {}).items()}
-    made = _make(Alternative, {**row, "when": when}, where)
-    choices = tuple(tuple(v) if isinstance(v, list) else v for v in made.choices)
-    made = dataclasses.replace(made, choices=choices)
-    ranged = made.low is not None and made.high is not None
-    if sum((bool(made.choices), bool(made.times), ranged)) != 1:
-        raise RecipeError(where, "has no values", "give a list, times, or low and high")
-    if made.low is not None and made.high is not None:
-        least = 0.0 if made.log else -math.inf
-        if not least < made.low < made.high:
-            raise RecipeError(where, "has no range", "give low below high, above 0 if log = true")
-    return made
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _check_conditions(entries: list[Entry], name: str) -> None:
@@ -232,50 +218,35 @@ def _check_conditions(entries: list[Entry], name: str) -> None:
         before[entry.name] = entry
 
 
-def _make(kind: Any, values: Any, where: str) -> Any:
-    values = _table(values, where)
-    _check_known(values, _fields(kind), where)
-    for field in dataclasses.fields(kind):
-        asked = values.get(field.name)
-        if asked is None:
-            continue
-        expected = {"tuple": list, "int": int, "str": str, "bool": bool, "dict": dict}.get(
-            str(field.type).partition("[")[0], int | float
-        )
-        if not isinstance(asked, expected) or (expected is int and asked < 1):
-            raise RecipeError(f"{where} {field.name} = {asked!r}", "cannot be used", "see tuning/")
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+def _check_applicable(entries: list[Entry], base: Base, name: str) -> None:
+    """Refuses what some of the trials' optimizers or schedules do not have."""
+    tuned = {entry.name: entry.alternatives for entry in entries}
+    for union, (kinds, default) in UNIONS.items():
+        fixed = (base.optimization.get(union, default),)
+        possible = tuned[union][0].choices if union in tuned else fixed
+        _check_known(possible, tuple(kinds), f"{name} {union} =")
+        own = {entry for kind in kinds.values() for entry in entries_of(kind)}
+        for entry in own & base.optimization.keys():
+            _check_has(entry, union, possible, f"{name} [base.optimization] {entry}")
+        for entry in own & tuned.keys():
+            for alternative in tuned[entry]:
+                asked = alternative.when.get(union, possible)
+                _check_has(entry, union, asked, f"{name} [space.optimization] {entry}")
 
 
-def _fields(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _check_has(entry: str, union: str, possible: Iterable[str], where: str) -> None:
+    kinds = UNIONS[union][0]
+    for each in possible:
+        if entry not in entries_of(kinds[each]):
+            fitting = [kind for kind in kinds if entry in entries_of(kinds[kind])]
+            raise RecipeError(
+                where,
+                f"does not apply to {union} {each!r}",
+                f"tune it in [space.optimization], when = {{ {union} = {json.dumps(fitting)} }}",
+            )
 
 
-def _check_known(given: Any, known: tuple[str, ...], where: str) -> None:
+def _check_known(given: Iterable[str], known: tuple[str, ...], where: str) -> None:
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise RecipeError(f"{where} {unknown[0]}", "is unknown", f"known: {', '.join(known)}")
-
-
-def _table(values: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(values, dict):
-        raise RecipeError(where, "is not a table", "see tuning/lambda_net.toml")
-    return values
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    return _parse(_read_text(file), str(file))
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(file, f"cannot be read ({error})", "name a file as in tuning/") from error
-
-
-def _parse(text: str, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RecipeError(name, f"is not TOML ({error})", "mend that line") from error

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasdenoise.errors import UsageError
+from kerasdenoise.errors import RecipeError, UsageError
 from kerasdenoise.files import write_file
+from kerasdenoise.parsing import make
 from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.tuning.data import MEASURED_ON, Data
 from kerasdenoise.tuning.space import Space, parse_space
@@ -117,15 +118,12 @@ def open_study(folder: Path) -> Study:
     """
     if not is_study(folder):
         raise UsageError(folder, "holds no study", "start one without --resume, or name its folder")
-    content = read_json(folder / _FILE)
+    file = folder / _FILE
     try:
-        data = {key: _tuples(value) for key, value in content.pop("data").items()}
-        settings = Settings(
-            **{key: _tuples(value) for key, value in content.items()}, data=Data(**data)
-        )
-    except (AttributeError, KeyError, TypeError) as error:
+        settings = make(Settings, read_json(file), str(file))
+    except RecipeError as error:
         raise UsageError(
-            folder / _FILE, "is of another version of kerasdenoise", "start another study"
+            file, f"is of another version of kerasdenoise ({error})", "start another study"
         ) from error
     text = (folder / _SPACE).read_text("utf-8")
     return Study(folder, settings, parse_space(text, settings.architecture, str(folder / _SPACE)))
@@ -156,10 +154,6 @@ def check_same(study: Study, asked: dict[str, Any], space: Space) -> None:
             "is a study of another search space",
             f"go on with its own by --space {study.space_file}, or name another folder by --study",
         )
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _text(value: Any) -> str:

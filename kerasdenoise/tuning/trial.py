@@ -20,7 +20,6 @@ from kerasdenoise.export.cost import mac_per_pixel
 from kerasdenoise.export.litert import export_litert
 from kerasdenoise.files import new_folder, write_file
 from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.models import make_config
 from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.training.build import load_run
 from kerasdenoise.training.log import read_log
@@ -84,7 +83,7 @@ def run_trial(
         "noises": noises,
         "noisy": statistics.mean(noisy.values()) if noisy else None,
         "parameters": denoiser.count_params(),
-        **_measure_cost(denoiser, make_config(recipe.model.architecture, recipe.model.config)),
+        **_measure_cost(denoiser, recipe.model.config),
         "steps": stop,
     }
     result["seconds"] = sum(entry["seconds"] for entry in log) + time.monotonic() - trained

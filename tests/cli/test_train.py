@@ -68,7 +68,7 @@ def test_many_dead_units_are_reported(
     monkeypatch.setattr(run_module, "train", train)
     outcome = command("train", RECIPE)
     assert outcome.code == 0
-    assert ("25% of the units dead: try a lower peak" in outcome.err) is said
+    assert ("25% of the units dead: try a lower learning_rate" in outcome.err) is said
 
 
 @pytest.mark.parametrize(("psnr", "worse"), [(19.0, True), (30.0, False)])

@@ -30,7 +30,7 @@ from common.records import Record  # noqa: E402
 from common.trials import FULL, QUICK, Context, write_recipe  # noqa: E402
 
 from kerasdenoise.evaluation.networks import add_noise  # noqa: E402
-from kerasdenoise.models import list_architectures, make_config  # noqa: E402
+from kerasdenoise.models import list_architectures  # noqa: E402
 from kerasdenoise.noise import Poisson, parse_noise  # noqa: E402
 from kerasdenoise.training.objectives import check_objective  # noqa: E402
 from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
@@ -53,7 +53,7 @@ def test_every_training_sees_as_many_images_and_can_begin(mode: str, tmp_path: P
             continue
         recipe = parse_recipe(write_recipe(trial, context))
         seen.add((recipe.optimization.steps, recipe.data.batch_size, recipe.data.patch_size))
-        config = make_config(recipe.model.architecture, recipe.model.config)
+        config = recipe.model.config
         assert recipe.data.patch_size % config.stride == 0
         options = recipe.optimization
         check_objective(options.objective, parse_noise(trial.noise), options.loss)

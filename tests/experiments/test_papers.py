@@ -17,10 +17,9 @@ from common.paper import Paper  # noqa: E402
 from common.records import DIVERGED, Record  # noqa: E402
 from common.trials import FULL, QUICK, Context, Trial, write_recipe  # noqa: E402
 
-from kerasdenoise.models import make_config  # noqa: E402
 from kerasdenoise.noise import parse_noise  # noqa: E402
 from kerasdenoise.training.objectives import check_objective  # noqa: E402
-from kerasdenoise.training.optimizer import make_optimizer  # noqa: E402
+from kerasdenoise.training.optimization import make_optimizer  # noqa: E402
 from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
 
 FOLDER = Path(__file__).parents[2] / "experiments"
@@ -86,7 +85,7 @@ def test_every_recipe_can_be_followed(name: str, mode: str):
         if not trial.is_part_of(context):
             continue
         recipe = parse_recipe(write_recipe(trial, context), trial.name)
-        config = make_config(recipe.model.architecture, recipe.model.config)
+        config = recipe.model.config
         assert recipe.data.patch_size % config.stride == 0
         noise = parse_noise(trial.noise)
         check_objective(recipe.optimization.objective, noise, recipe.optimization.loss)

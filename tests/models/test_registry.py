@@ -103,7 +103,7 @@ def test_a_config_starts_from_its_preset():
     ("values", "said"),
     [
         ({"preset": "gigantic"}, "'gigantic': .*unknown; .*tiny"),
-        ({"width": 3}, "'width': .*unknown; .*channels"),
+        ({"width": 3}, "unet width: .*unknown; .*channels"),
         ({"widths": [4, 8], "blocks": [1]}, "one number each"),
         ({"widths": [], "blocks": []}, "one number each"),
         ({"widths": [4, 0], "blocks": [1, 1]}, "below 1"),
@@ -122,11 +122,11 @@ def test_a_bad_config_is_refused_in_one_line(values: dict, said: str):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"widths": "4"}, "unet widths '4': .*list"),
-        ({"widths": [4, 8.5]}, r"unet widths \(4, 8\.5\): .*whole number"),
-        ({"channels": "3"}, "unet channels '3': .*whole number"),
-        ({"channels": True}, "unet channels True: .*whole number"),
-        ({"noise_level": 1}, "unet noise_level 1: .*true or false"),
+        ({"widths": "4"}, "unet widths = '4': .*list"),
+        ({"widths": [4, 8.5]}, "unet widths = 8.5: .*whole number"),
+        ({"channels": "3"}, "unet channels = '3': .*whole number"),
+        ({"channels": True}, "unet channels = True: .*whole number"),
+        ({"noise_level": 1}, "unet noise_level = 1: .*true or false"),
     ],
 )
 def test_a_value_of_another_kind_is_refused(values: dict, said: str):

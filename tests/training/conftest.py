@@ -65,13 +65,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recipe_text(photos: Path) -> Callable[..., str]:
-    """The recipe, with some lines changed: `recipe_text(seed="7")`."""
+    """The recipe, with some lines changed or left out: `recipe_text(seed="7", margin=None)`."""
 
-    def write(**changes: str) -> str:
+    def write(**changes: str | None) -> str:
         lines = _RECIPE.format(root=photos.as_posix()).splitlines()
         for key, value in changes.items():
             (at,) = [i for i, line in enumerate(lines) if line.startswith(f"{key} =")]
-            lines[at] = f"{key} = {value}"
+            lines[at] = "" if value is None else f"{key} = {value}"
         return "\n".join(lines)
 
     return write

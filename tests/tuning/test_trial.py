@@ -115,7 +115,7 @@ def test_images_too_small_for_the_network_are_refused(
 ):
     Image.new("RGB", (7, 7)).save(tmp_path / "dot.png")
     data = Data((), (tmp_path.as_posix(),), (), "", "dots")
-    space = 'architectures = ["unet"]\n[space.optimization]\npeak = [1e-3]'
+    space = 'architectures = ["unet"]\n[space.optimization]\nlearning_rate = [1e-3]'
     study = make_study(data=data, architecture="unet", space=space)
     with pytest.raises(UsageError, match=r"dots: .* 7 pixels.*unet"):
         find_frame(study)
