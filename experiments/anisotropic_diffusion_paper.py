@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from anisotropic_diffusion.claims import check_claims, measure_edginess
 from anisotropic_diffusion.coefficient_pictures import COEFFICIENTS, draw_borders, draw_coefficients
-from anisotropic_diffusion.diffusion_page import NAME, write_page
+from anisotropic_diffusion.diffusion_page import NAME, write_sections
 from anisotropic_diffusion.trials import NOISES, list_trials
 from common.paper import Paper, Study
 
@@ -21,7 +21,7 @@ PAPER = Paper(
     redoes="coefficient maps, curves over noise levels, P1 functions and their partition, "
     "edginess, borders; 14 claims, each held against images with an interval.",
     trials=TRIALS,
-    write_page=write_page,
+    write_sections=write_sections,
     studies=(
         Study("edginess", "edginess of noisy images", measure_edginess),
         Study(

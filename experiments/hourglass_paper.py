@@ -24,7 +24,6 @@ from common.noise2noise import (
     measure_noise,
 )
 from common.paper import Paper, Study
-from common.record_cells import describe_records
 from common.records import Record
 from common.trials import Length, Trial
 
@@ -100,8 +99,8 @@ def list_trials() -> list[Trial]:
     ]
 
 
-def write_page(records: Mapping[str, Record], pictures: Path) -> str:
-    """Writes the page, and draws its charts."""
+def write_sections(records: Mapping[str, Record], pictures: Path) -> list[str]:
+    """Writes the sections of the page, and draws its charts."""
     base = ("published", "Adam at 0.002")
     rates = [base, *((f"rate_{rate:g}", f"Adam at {rate:g}") for rate in RATES)]
     rates.sort(key=lambda row: 0.002 if row is base else float(row[0].removeprefix("rate_")))
@@ -109,75 +108,72 @@ def write_page(records: Mapping[str, Record], pictures: Path) -> str:
     def ask(what: str, title: str, *rows: tuple[str, str], **said: str) -> str:
         return compare(records, rows, pictures / f"{NAME}_{what}.png", title, said)
 
-    return "\n\n".join(
-        [
-            _INTRODUCTION,
-            "## The noise",
-            describe_noise(records.get("noise")),
-            "## Figures 7 to 9: the result",
-            compare_result(records.get("published"), NOISY_PSNR, DENOISED),
-            _RESULT,
-            f"![Samples](../images/papers/{NAME}_samples.png)" if "samples" in records else "",
-            "## Figure 1: learning rate",
-            _RATE,
-            ask("learning_rate", "Learning rate", *rates),
-            "## Figure 2: loss",
-            _LOSS,
-            ask(
-                "loss",
-                "Loss",
-                ("published", "squared error"),
-                ("cross_entropy", "cross-entropy of each value"),
-                cross_entropy="worse",
-            ),
-            "## Figure 3: optimizer",
-            _OPTIMIZER,
-            ask(
-                "optimizer",
-                "Optimizer",
-                base,
-                ("sgd", "SGD at 0.1"),
-                ("sgd_momentum", "SGD at 0.1, momentum 0.9"),
-                sgd="worse",
-            ),
-            "## Figure 4: number of images, augmentation",
-            _IMAGES,
-            ask(
-                "images",
-                "Images",
-                ("images_60", "60 % of the images"),
-                ("images_60_turned", "60 %, flipped and turned"),
-                ("published", "all images"),
-                ("turned", "all images, flipped and turned"),
-                images_60="about 24.0",
-                published="about 24.2",
-                turned="about 24.2",
-            ),
-            "## Figure 5: variants",
-            _VARIANTS,
-            ask(
-                "variants",
-                "Variants, a fifth of the images",
-                *((f"variant_{variant}", title) for variant, title in VARIANTS.items()),
-                ("variant_B_longer", "B, twice as long"),
-                variant_A="23.3 to 23.8",
-                variant_B="23.3 to 23.8",
-                variant_C="23.3 to 23.8",
-                variant_D="best",
-                variant_E="about 20",
-            ),
-            "## Beyond the report",
-            _BEYOND,
-            ask(
-                "beyond",
-                "Dropout, clean targets",
-                ("published", "noisy targets"),
-                ("dropout", "noisy targets, dropout 0.2"),
-                ("clean", "clean targets"),
-            ),
-            describe_records(records, f"python cli.py reproduce {NAME}"),
-        ]
-    )
+    return [
+        _INTRODUCTION,
+        "## The noise",
+        describe_noise(records.get("noise")),
+        "## Figures 7 to 9: the result",
+        compare_result(records.get("published"), NOISY_PSNR, DENOISED),
+        _RESULT,
+        f"![Samples](../images/papers/{NAME}_samples.png)" if "samples" in records else "",
+        "## Figure 1: learning rate",
+        _RATE,
+        ask("learning_rate", "Learning rate", *rates),
+        "## Figure 2: loss",
+        _LOSS,
+        ask(
+            "loss",
+            "Loss",
+            ("published", "squared error"),
+            ("cross_entropy", "cross-entropy of each value"),
+            cross_entropy="worse",
+        ),
+        "## Figure 3: optimizer",
+        _OPTIMIZER,
+        ask(
+            "optimizer",
+            "Optimizer",
+            base,
+            ("sgd", "SGD at 0.1"),
+            ("sgd_momentum", "SGD at 0.1, momentum 0.9"),
+            sgd="worse",
+        ),
+        "## Figure 4: number of images, augmentation",
+        _IMAGES,
+        ask(
+            "images",
+            "Images",
+            ("images_60", "60 % of the images"),
+            ("images_60_turned", "60 %, flipped and turned"),
+            ("published", "all images"),
+            ("turned", "all images, flipped and turned"),
+            images_60="about 24.0",
+            published="about 24.2",
+            turned="about 24.2",
+        ),
+        "## Figure 5: variants",
+        _VARIANTS,
+        ask(
+            "variants",
+            "Variants, a fifth of the images",
+            *((f"variant_{variant}", title) for variant, title in VARIANTS.items()),
+            ("variant_B_longer", "B, twice as long"),
+            variant_A="23.3 to 23.8",
+            variant_B="23.3 to 23.8",
+            variant_C="23.3 to 23.8",
+            variant_D="best",
+            variant_E="about 20",
+        ),
+        "## Beyond the report",
+        _BEYOND,
+        ask(
+            "beyond",
+            "Dropout, clean targets",
+            ("published", "noisy targets"),
+            ("dropout", "noisy targets, dropout 0.2"),
+            ("clean", "clean targets"),
+        ),
+    ]
 
 
 _INTRODUCTION = """# A Noise2Noise hourglass
@@ -219,7 +215,7 @@ PAPER = Paper(
     redoes="19.62 to 24.20 dB; Figures 1 to 5 (learning rate, loss, optimizer, images, variants) "
     "and 7 to 9; beyond it dropout and clean targets.",
     trials=list_trials(),
-    write_page=write_page,
+    write_sections=write_sections,
     studies=(
         Study("noise", "what noise has 19.62 dB", measure_noise),
         Study(

@@ -15,7 +15,7 @@ import numpy as np
 from common.paper import Paper, Study
 from common.records import ROOT
 from common.trials import Context, Length, Trial
-from lambda_net.lambda_net_page import write_page
+from lambda_net.lambda_net_page import write_sections
 from lambda_net.published_table import CHANNELS, MODELS, NOISES, QUICK
 
 from kerasdenoise.evaluation.charts import draw_images
@@ -132,7 +132,7 @@ PAPER = Paper(
     redoes="Table 2 (five kinds of noise, four networks) and its errors; Figures 8 (channels), 9 "
     "(convergence) and 10 (a photo).",
     trials=list_trials(),
-    write_page=write_page,
+    write_sections=write_sections,
     studies=(
         Study("costs", "weights and arithmetic", count_costs),
         Study(

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from board.anchors import EXAMPLE_SEED, load_validation, measure_anchors
-from board.leaderboard_page import write_page
+from board.leaderboard_page import write_sections
 from board.trials import FIRST, FUSIONS, IMAGES, NETWORKS, NOISES, Entry, list_trials
 from common.data import add_data_option
 from common.paper import RESULTS, Paper, Places, Study, reproduce
@@ -38,7 +38,12 @@ JOINED = ("lambda_7", "unet")
 
 
 class Board(Paper):
-    """What a paper is, with results of its own name."""
+    """What a paper is, with results of its own name and a command of its own."""
+
+    @property
+    def command(self) -> str:
+        """What makes the page: `--full` as well, and `--quick --times N`."""
+        return "python experiments/leaderboard.py --quick"
 
     def results(self, places: Places | None = None) -> Results:
         """Returns the kept results."""
@@ -98,7 +103,7 @@ BOARD = Board(
     title="Leaderboard",
     redoes="every architecture and fusion on the same images, noises and budget",
     trials=list_trials(),
-    write_page=write_page,
+    write_sections=write_sections,
     studies=(
         Study(
             "anchors",
@@ -150,7 +155,7 @@ def main() -> None:
     if arguments.page:
         PLACES.pictures.mkdir(parents=True, exist_ok=True)
         page = PLACES.pages / "leaderboard.md"
-        page.write_text(wrap(write_page(BOARD.results().read(), PLACES.pictures)), "utf-8")
+        page.write_text(wrap(BOARD.write_page(BOARD.results().read(), PLACES.pictures)), "utf-8")
         return
     reproduce(
         _choose(arguments.only) if arguments.only else BOARD,

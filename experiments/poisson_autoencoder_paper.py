@@ -16,7 +16,7 @@ import numpy as np
 from common.data import Data
 from common.packed import pack_photos
 from common.paper import Paper, Study
-from common.record_cells import MISSING, cell, describe_records, picture
+from common.record_cells import MISSING, cell, picture
 from common.records import ROOT, Record
 from common.trials import Context, Length, Trial, read_log
 from PIL import Image
@@ -216,8 +216,8 @@ def draw_samples(context: Context, folder: Path) -> dict[str, Any]:
     return figures
 
 
-def write_page(records: Mapping[str, Record], pictures: Path) -> str:
-    """Writes the page, and draws its charts."""
+def write_sections(records: Mapping[str, Record], pictures: Path) -> list[str]:
+    """Writes the sections of the page, and draws its charts."""
     parts = [
         _INTRODUCTION,
         "## What the noise is",
@@ -232,7 +232,7 @@ def write_page(records: Mapping[str, Record], pictures: Path) -> str:
     if "samples" in records:
         shown = picture("Samples", pictures / f"{NAME}_samples.png")
         parts += ["## A picture", _SAMPLES, shown]
-    return "\n\n".join([*parts, describe_records(records, f"python cli.py reproduce {NAME}")])
+    return parts
 
 
 def _describe_readings(record: Record | None) -> str:
@@ -393,7 +393,7 @@ PAPER = Paper(
     redoes="PSNR and MSE per epoch, the bars, samples; its code of 27 numbers and one that can "
     "hold a face, under three readings of its noise.",
     trials=list_trials(),
-    write_page=write_page,
+    write_sections=write_sections,
     studies=(
         Study("readings", "what noise the formula is", measure_readings),
         Study("codes", "what a code can hold", measure_codes),

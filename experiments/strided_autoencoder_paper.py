@@ -23,7 +23,6 @@ from common.noise2noise import (
     measure_noise,
 )
 from common.paper import Paper, Study
-from common.record_cells import describe_records
 from common.records import Record
 from common.trials import Length, Trial
 
@@ -65,41 +64,38 @@ def make_trial(name: str, options: dict[str, Any]) -> Trial:
     )
 
 
-def write_page(records: Mapping[str, Record], pictures: Path) -> str:
-    """Writes the page, and draws its charts."""
+def write_sections(records: Mapping[str, Record], pictures: Path) -> list[str]:
+    """Writes the sections of the page, and draws its charts."""
     optimizers = ["published", "momentum", "adam"]
     targets = ["published", "published_clean", "adam", "adam_clean"]
-    return "\n\n".join(
-        [
-            _INTRODUCTION,
-            "## The noise",
-            describe_noise(records.get("noise")),
-            "## The result",
-            compare_result(records.get("published"), None, PUBLISHED),
-            _RESULT,
-            "![Samples](../images/papers/strided_autoencoder_samples.png)"
-            if "samples" in records
-            else "",
-            "## The optimizer",
-            _OPTIMIZER,
-            compare(
-                records,
-                [(name, TITLES[name]) for name in optimizers],
-                pictures / f"{NAME}_optimizer.png",
-                "Optimizers",
-                {"published": f"{PUBLISHED}"},
-            ),
-            "## Noisy targets and clean ones",
-            _TARGETS,
-            compare(
-                records,
-                [(name, TITLES[name]) for name in targets],
-                pictures / f"{NAME}_targets.png",
-                "Noisy and clean targets",
-            ),
-            describe_records(records, f"python cli.py reproduce {NAME}"),
-        ]
-    )
+    return [
+        _INTRODUCTION,
+        "## The noise",
+        describe_noise(records.get("noise")),
+        "## The result",
+        compare_result(records.get("published"), None, PUBLISHED),
+        _RESULT,
+        "![Samples](../images/papers/strided_autoencoder_samples.png)"
+        if "samples" in records
+        else "",
+        "## The optimizer",
+        _OPTIMIZER,
+        compare(
+            records,
+            [(name, TITLES[name]) for name in optimizers],
+            pictures / f"{NAME}_optimizer.png",
+            "Optimizers",
+            {"published": f"{PUBLISHED}"},
+        ),
+        "## Noisy targets and clean ones",
+        _TARGETS,
+        compare(
+            records,
+            [(name, TITLES[name]) for name in targets],
+            pictures / f"{NAME}_targets.png",
+            "Noisy and clean targets",
+        ),
+    ]
 
 
 _INTRODUCTION = """# Noise2Noise from scratch
@@ -126,7 +122,7 @@ PAPER = Paper(
     title="Dai and Liu, Noise2Noise from scratch (EE-559 mini-project 2)",
     redoes="21.62 dB after 10 epochs and Figure 1; beyond it momentum, Adam and clean targets.",
     trials=[make_trial(name, options) for name, options in OPTIONS.items()],
-    write_page=write_page,
+    write_sections=write_sections,
     studies=(
         Study("noise", "what noise has 19.62 dB", measure_noise),
         Study(

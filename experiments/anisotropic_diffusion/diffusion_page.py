@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.record_cells import MISSING, cell, describe_records, picture
+from common.record_cells import MISSING, cell, picture
 from common.records import Record
 
 from anisotropic_diffusion.claims import BIG, CLAIMS
@@ -30,8 +30,8 @@ from kerasdenoise.evaluation.markdown import table
 NAME = "anisotropic_diffusion"
 
 
-def write_page(records: Mapping[str, Record], pictures: Path) -> str:
-    """Writes the page, and draws its charts."""
+def write_sections(records: Mapping[str, Record], pictures: Path) -> list[str]:
+    """Writes the sections of the page, and draws its charts."""
     claims = records.get("claims")
 
     def show(title: str, what: str, is_there: bool) -> str:
@@ -41,7 +41,7 @@ def write_page(records: Mapping[str, Record], pictures: Path) -> str:
         target = pictures / f"{NAME}_{what}.png"
         return picture(title, target) if drawing(values, target) is not False else ""
 
-    parts = [
+    return [
         _INTRODUCTION,
         "## The claims",
         _CLAIMS,
@@ -72,9 +72,7 @@ def write_page(records: Mapping[str, Record], pictures: Path) -> str:
         if claims
         else MISSING,
         _list_bordered(records),
-        describe_records(records, f"python cli.py reproduce {NAME}"),
     ]
-    return "\n\n".join(filter(None, parts))
 
 
 def _list_claims(record: Record | None) -> str:

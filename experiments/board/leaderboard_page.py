@@ -35,9 +35,9 @@ _JOINED = {
 _GAIN = "gain over Perona-Malik [95 %]"
 
 
-def write_page(records: Records, pictures: Path) -> str:
-    """Writes the page of whatever was run, and draws its pictures."""
-    parts = [
+def write_sections(records: Records, pictures: Path) -> list[str]:
+    """Writes the sections of the page of whatever was run, and draws its pictures."""
+    return [
         _introduce(records, pictures),
         _all_noises(records),
         _costs(records),
@@ -45,9 +45,7 @@ def write_page(records: Records, pictures: Path) -> str:
         _across(records, pictures),
         _noisy_targets(records),
         _fusions(records),
-        _origin(records),
     ]
-    return "\n\n".join(part for part in parts if part)
 
 
 def verdict(difference: tuple[float, float, float]) -> str:
@@ -309,37 +307,6 @@ def _joined(records: Records, study: str, what: Mapping[str, str]) -> Iterator[l
                 _interval(change),
                 verdict(change),
             ]
-
-
-def _origin(records: Records) -> str:
-    rows = []
-    for record in records.values():
-        origin = record.origin
-        commit = origin.get("commit", "") + (" + changes" if origin.get("changed") else "")
-        cores = f"{origin.get('cores', '?')}, {'shared' if origin.get('shared') else 'idle'}"
-        trained = f"{record.steps:,} x {record.batch}" if record.steps else "-"
-        rows.append(
-            [
-                f"`{record.name}`",
-                record.mode,
-                trained,
-                record.figures.get("images", "-"),
-                f"{record.seconds:,.0f}",
-                cores,
-                record.seed or "-",
-                commit,
-            ]
-        )
-    data = ", ".join(dict.fromkeys(record.data for record in records.values() if record.data))
-    header = ("what", "mode", "steps x batch", "test images", "seconds", "cores", "seed", "commit")
-    return f"""## How these figures came about
-
-`python experiments/leaderboard.py --quick` and `--full` make this page, `--quick --times N` what
-has the mode `quick_N`; of each training the longest is kept. Recipes, and figures of each image,
-are in `experiments/results/leaderboard.json`.
-Data: {data or "none"}.
-
-{table(header, rows)}"""
 
 
 def _measured(records: Records) -> Iterator[tuple[str, dict[str, Any], Record | None]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.record_cells import describe_records
 from common.records import ROOT, Record, Results, Watch
 from common.trials import FULL, QUICK, Context, Trial, measure_step, read_finished, run_trial
 from kerasdenoise.evaluation.markdown import wrap
@@ -58,8 +59,9 @@ class Paper:
         title: Authors and title.
         redoes: Its tables and figures that are done again, in one line.
         trials: Its trainings, those that others take weights from first.
-        write_page: Makes the Markdown page of the kept records, and draws its charts into the
-            folder of the pictures, `<paper>_<what>.png`.
+        write_sections: Writes the sections of the Markdown page of the kept records, the first with
+            its heading, and draws charts into the folder of the pictures, `<paper>_<what>.png`.
+            Empty ones are left out.
         studies: What is measured or drawn besides, after the trainings.
     """
 
@@ -67,8 +69,21 @@ class Paper:
     title: str
     redoes: str
     trials: Sequence[Trial]
-    write_page: Callable[[Mapping[str, Record], Path], str]
+    write_sections: Callable[[Mapping[str, Record], Path], Sequence[str]]
     studies: Sequence[Study] = ()
+
+    @property
+    def command(self) -> str:
+        """What makes the page."""
+        return f"python cli.py reproduce {self.name}"
+
+    def write_page(self, records: Mapping[str, Record], pictures: Path) -> str:
+        """Writes the page: its sections, and how the figures came about."""
+        sections = [
+            *self.write_sections(records, pictures),
+            describe_records(records, self.command),
+        ]
+        return "\n\n".join(filter(None, sections))
 
     def results(self, places: Places | None = None) -> Results:
         """Returns the kept results."""

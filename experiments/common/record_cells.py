@@ -58,18 +58,19 @@ def describe_records(records: Mapping[str, Record], command: str) -> str:
                 record.mode,
                 f"{record.steps:,} x {record.batch}" if record.steps else "-",
                 f"{100 * record.share:.3g} %" if record.steps else "-",
+                record.figures.get("images", "-"),
                 f"{record.seconds:,.0f}",
                 f"{origin.get('cores', '?')}, {shared}",
                 record.seed or "-",
                 commit,
             ]
         )
-    header = ("what", "mode", "steps x batch", "of the paper's images", "seconds", "cores", "seed")
+    header = ("what", "mode", "steps x batch", "of a full training", "test images", "seconds")
     data = ", ".join(dict.fromkeys(record.data for record in records.values() if record.data))
     return f"""## How these figures came about
 
 `{command}` makes this page. It keeps what was trained longest of each; recipes, figures with
 standard errors and curves are in the result file. Data: {data or "none"}.
 
-{table((*header, "commit"), rows)}
+{table((*header, "cores", "seed", "commit"), rows)}
 """

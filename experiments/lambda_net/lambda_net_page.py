@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from common.record_cells import MISSING, cell, describe_records, picture
+from common.record_cells import MISSING, cell, picture
 from common.records import Record
 
 from kerasdenoise.evaluation.charts import draw_bars, draw_lines
@@ -22,10 +22,10 @@ from lambda_net.published_table import (
 )
 
 
-def write_page(records: Mapping[str, Record], pictures: Path) -> str:
-    """Writes the page, and draws the charts of Table 2 and of Figures 8 and 9."""
+def write_sections(records: Mapping[str, Record], pictures: Path) -> list[str]:
+    """Writes the sections of the page, and draws its charts."""
     weights = json.loads(PUBLISHED_WEIGHTS.read_text("utf-8"))
-    sections = [
+    return [
         _INTRODUCTION,
         "## Table 2: four networks, five kinds of noise",
         _TABLE,
@@ -46,9 +46,7 @@ def write_page(records: Mapping[str, Record], pictures: Path) -> str:
         _draw_convergence(records, pictures),
         "## Figure 10: a photo of 512x512 pixels",
         _describe_photo(records.get("photo")),
-        describe_records(records, "python cli.py reproduce lambda_net"),
     ]
-    return "\n\n".join(filter(None, sections))
 
 
 _INTRODUCTION = """# LambdaNet for image denoising

@@ -20,7 +20,6 @@ from anisotropic_diffusion.claims import (  # noqa: E402
     check_claims,
     rank_correlation,
 )
-from anisotropic_diffusion.diffusion_page import write_page  # noqa: E402
 from anisotropic_diffusion.maps import (  # noqa: E402
     mean_contrasts,
     mean_function,
@@ -142,7 +141,7 @@ def test_each_claim_holds_where_the_images_say_so(measured: Context, tmp_path: P
 def test_the_page_says_what_held_and_shows_what_was_drawn(measured: Context, tmp_path: Path):
     figures = check_claims(measured, tmp_path)
     record = Record("claims", "claims", "quick", {"study": "claims"}, 0, "", figures, 1.0)
-    text = write_page({"claims": record}, tmp_path)
+    text = PAPER.write_page({"claims": record}, tmp_path)
     rows = {line.split(" | ")[0][2:]: line for line in text.splitlines() if line.startswith("| ")}
     assert "| **held** |" in rows[CLAIMS["functions"]]
     assert "| **not held** |" in rows[CLAIMS["networks"]]
@@ -186,7 +185,7 @@ def test_the_page_shows_every_network_and_how_far_it_came(tmp_path: Path):
     records = {trial.name: make_record(trial, figures) for trial in PAPER.trials}
     diverged = next(trial for trial in PAPER.trials if trial.name == "p1_blur")
     records["p1_blur"] = make_record(diverged, {DIVERGED: "why"})
-    text = write_page(records, tmp_path)
+    text = PAPER.write_page(records, tmp_path)
     partial = "partial: 100 steps of 8, paper 20,000 of 16"
     assert f"23.50 / 0.700<br>{partial}" in text
     assert f"0.50 / 0.50 / 0.50 / 0.50<br>{partial}" in text
@@ -198,7 +197,7 @@ def test_the_page_shows_every_network_and_how_far_it_came(tmp_path: Path):
 
 
 def test_a_page_without_figures_shows_no_picture(tmp_path: Path):
-    text = write_page({}, tmp_path)
+    text = PAPER.write_page({}, tmp_path)
     assert "not run" in text
     assert "![" not in text
     assert not list(tmp_path.glob("*.png"))

@@ -15,7 +15,6 @@ prepare_keras()
 
 import lambda_net_paper  # noqa: E402
 from common.trials import Context  # noqa: E402
-from lambda_net.lambda_net_page import write_page  # noqa: E402
 from lambda_net.published_table import (  # noqa: E402
     MODELS,
     NOISES,
@@ -52,7 +51,7 @@ def test_full_is_the_paper_s_training():
 
 
 def test_the_errors_of_the_table_are_shown_by_its_own_figures(tmp_path: Path):
-    text = write_page({}, tmp_path)
+    text = lambda_net_paper.PAPER.write_page({}, tmp_path)
     assert PUBLISHED["gaussian_02"]["autoencoder"] == PUBLISHED["speckle"]["autoencoder"]
     # By LambdaNet's fall from 0.1 to 0.2 and on to 0.3, the copied row would be:
     assert "it would have\n  23.4 dB; its published weights give 23.64" in text

@@ -24,10 +24,11 @@ from board.anchors import (  # noqa: E402
 from board.anscombe import stabilize, undo  # noqa: E402
 from board.diffusing import diffuse, diffuse_around, make_diffusion  # noqa: E402
 from board.leaderboard_figures import compare, mark_borders, measure_all, measure_images  # noqa: E402
-from board.leaderboard_page import verdict, write_page  # noqa: E402
+from board.leaderboard_page import verdict  # noqa: E402
 from board.trials import FIRST, FUSIONS, NETWORKS, NOISES, list_trials  # noqa: E402
 from common.records import Record  # noqa: E402
 from common.trials import FULL, QUICK, Context, write_recipe  # noqa: E402
+from leaderboard import BOARD  # noqa: E402
 
 from kerasdenoise.evaluation.networks import add_noise  # noqa: E402
 from kerasdenoise.models import list_architectures  # noqa: E402
@@ -154,7 +155,7 @@ def _record(name: str, figures: dict) -> Record:
 
 
 def test_the_page_shows_what_was_run_and_says_what_was_not(tmp_path: Path, made_up_cifar10: Path):
-    assert "not run" in write_page({}, tmp_path)
+    assert "not run" in BOARD.write_page({}, tmp_path)
     context = Context("leaderboard", made_up_cifar10, tmp_path)
     trial = dataclasses.replace(TRIALS[f"lambda_7_{FIRST}"], images=4)
     figures = measure_all(_make_identity(), trial, context, NOISES)
@@ -165,11 +166,11 @@ def test_the_page_shows_what_was_run_and_says_what_was_not(tmp_path: Path, made_
     records["anchors"] = _record("anchors", anchors)
     joined = {key: figures | {"chosen": 0.02} for key in ("as it is", "before", "after")}
     records["diffused"] = _record("diffused", {"unet": joined})
-    page = write_page(records, tmp_path)
+    page = BOARD.write_page(records, tmp_path)
     assert "| diffusion before U-Net | " in page
     longer = dataclasses.replace(records["fusion_lambda"], steps=20)
     assert "other steps" not in page
-    assert "other steps" in write_page(records | {"fusion_lambda": longer}, tmp_path)
+    assert "other steps" in BOARD.write_page(records | {"fusion_lambda": longer}, tmp_path)
     assert f"{figures['psnr']:.2f}<br>partial: 10 x 8" in page
     assert "no difference to be seen" in page
     assert "nan" not in page

@@ -23,7 +23,6 @@ from poisson_autoencoder_paper import (  # noqa: E402
     find_faces,
     measure_codes,
     measure_readings,
-    write_page,
 )
 
 from kerasdenoise.data.sources import load_images  # noqa: E402
@@ -135,7 +134,7 @@ def test_the_page_shows_trainings_and_how_far_they_came(tmp_path: Path):
         for network in ("literal", "wide")
         for name in [f"{network}_{reading}" for reading in READINGS]
     }
-    text = write_page(records, tmp_path)
+    text = PAPER.write_page(records, tmp_path)
     assert "21.00<br>partial: 20 steps of 8, paper 87,500 of 16" in text
     assert "| 21.50 | +0.50 |" in text
     assert text.count("not run") > 3
@@ -145,7 +144,7 @@ def test_the_page_shows_trainings_and_how_far_they_came(tmp_path: Path):
 
 
 def test_a_page_without_figures_shows_no_picture(tmp_path: Path):
-    text = write_page({}, tmp_path)
+    text = PAPER.write_page({}, tmp_path)
     assert "not run" in text
     assert "![" not in text
     cells = {cell for line in text.splitlines() for cell in line.split(" | ")}

@@ -55,10 +55,10 @@ def _trial(name: str = "small", **changes: Any) -> Trial:
 
 
 def _paper_of(*trials: Trial, studies: tuple[Study, ...] = ()) -> Paper:
-    def write_page(records: Any, pictures: Path) -> str:
-        return table(("trial", "dB"), [(n, cell(r, "psnr")) for n, r in records.items()])
+    def write_sections(records: Any, pictures: Path) -> list[str]:
+        return [table(("trial", "dB"), [(n, cell(r, "psnr")) for n, r in records.items()]), ""]
 
-    return Paper("made_up", "Nobody", "nothing", trials, write_page, studies)
+    return Paper("made_up", "Nobody", "nothing", trials, write_sections, studies)
 
 
 @pytest.fixture
@@ -362,7 +362,7 @@ def test_a_cell_says_how_far_the_training_came():
 def test_the_end_of_a_page_says_how_its_figures_came_about():
     text = describe_records({"small": _record()}, "python cli.py reproduce made_up")
     assert "`python cli.py reproduce made_up`" in text
-    assert "| `small` | quick | 10 x 4 | 5 % | 1 | 2, shared | 1 | abc |" in text
+    assert "| `small` | quick | 10 x 4 | 5 % | - | 1 | 2, shared | 1 | abc |" in text
 
 
 def test_lines_are_broken_but_not_those_of_tables():
