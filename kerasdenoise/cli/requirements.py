@@ -1,4 +1,4 @@
-"""Commands that need the packages for building and training networks."""
+"""Checks for the packages that building and training networks needs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PACKAGES = (
 
 
 def needs_training(command: Command) -> Command:
-    """Refuses a command before any work where the packages of the extra `train` are missing.
+    """Rejects a command before any work if packages of the extra `train` are missing.
 
     Raises:
         UsageError: One is missing.
@@ -42,7 +42,7 @@ def needs_training(command: Command) -> Command:
 
 
 def check_training() -> None:
-    """Refuses the current command where packages of the extra `train` are missing.
+    """Rejects the current command if packages of the extra `train` are missing.
 
     Raises:
         UsageError: One is missing.
@@ -53,4 +53,4 @@ def check_training() -> None:
     is_checkout = Path(__file__).parents[2].joinpath("Makefile").is_file()
     remedy = "run make setup" if is_checkout else 'run pip install "kerasdenoise[train]"'
     command = click.get_current_context().command_path
-    raise UsageError(command, f"needs packages that are missing: {', '.join(missing)}", remedy)
+    raise UsageError(command, f"needs missing packages: {', '.join(missing)}", remedy)

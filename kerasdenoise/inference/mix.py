@@ -1,4 +1,4 @@
-"""How noisy and denoised pixels are mixed: by strength, luma, chroma, detail and grain."""
+"""Mixes noisy and denoised pixels by strength, luma, chroma, detail and grain."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 # The cubic spline of the à trous wavelet transform (Starck and Murtagh, 1994).
 _SPLINE = tuple(np.float32(tap) / 16 for tap in (1, 4, 6, 4, 1))
-_NEAR, _WIDE = 7, 31  # edges in pixels of the windows over which energy is averaged
+_NEAR, _WIDE = 7, 31  # sizes in pixels of the windows over which energy is averaged
 
-# What noise of a luma of variance 1 has of energy in each band: at least, if it is white, and at
-# most, by the real pairs of Sony and Canon cameras, whose noise is smoothed by demosaicing.
+# Energy in each band of luma noise of variance 1: least for white noise, and most in the real pairs
+# of Sony and Canon cameras, whose noise is smoothed by demosaicing.
 _LEAST, _MOST = (0.793, 0.040), (1.19, 0.49)
-# How many times the mean energy of noise is still taken for noise, in a window of `_NEAR`.
+# Energy up to this many times the mean of noise counts as noise, in a window of `_NEAR`.
 _DOUBT = np.float32(1.5)
 
 
@@ -29,17 +29,17 @@ def mix(
     settings: DenoiseSettings,
     level: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Mixes an image and what a model made of it.
+    """Mixes an image and a model's results for it.
 
     Args:
-        noisy: Float32 (H + 2M, W + 2M, 1 or 3), with M = `settings.margin` more pixels on each
-            side than are mixed.
-        for_luma: Float32 of the same shape: the result that luma is taken from, which is as much
-            stronger as `settings` ask for if that is above 1.
-        for_chroma: As `for_luma`, for chroma; the same array if both are one result.
-        settings: How much of the difference to apply, and what to give back of it.
-        level: Standard deviation of the noise on the [0, 1] scale, (H + 2M, W + 2M), which
-            `detail` goes by; None if nothing is known of it.
+        noisy: Float32 (H + 2M, W + 2M, 1 or 3), with M = `settings.margin` extra pixels on each
+            side.
+        for_luma: Float32 of the same shape: the result for luma. If its strength is above 1, the
+            model has already applied it.
+        for_chroma: As `for_luma`, for chroma; the same array if both share one result.
+        settings: How much of the difference to apply, and how much to restore.
+        level: Standard deviation of the noise on the [0, 1] scale, (H + 2M, W + 2M), for
+            `detail`; None if unknown.
 
     Returns:
         Float32 (H, W, 1 or 3), not clipped.
@@ -61,13 +61,13 @@ def mix(
 
 
 def blend(noisy: np.ndarray, denoised: np.ndarray, strength: float) -> np.ndarray:
-    """Goes from the noisy pixels towards the denoised ones.
+    """Blends noisy and denoised pixels.
 
     Args:
         noisy: Float32 pixels of any shape.
         denoised: Float32 pixels of the same shape.
-        strength: 0 gives `noisy` and 1 gives `denoised`, both exactly; what goes beyond 1 is
-            for the model to do.
+        strength: 0 gives `noisy` and 1 gives `denoised`, both exactly. Above 1, the model has
+            already applied it.
 
     Returns:
         Float32 pixels, not clipped.
@@ -80,16 +80,16 @@ def blend(noisy: np.ndarray, denoised: np.ndarray, strength: float) -> np.ndarra
 
 
 def find_detail(removed: np.ndarray, level: np.ndarray | None, channels: int) -> np.ndarray:
-    """Finds luma detail in what was removed: what is stronger there than noise explains.
+    """Finds removed luma detail: what is stronger than noise explains.
 
-    In each band of a wavelet transform, a coefficient is kept by how far the energy around it
-    exceeds that of noise: the energy in a wider window, within what is possible at the level.
+    In each band of a wavelet transform, a coefficient is kept in proportion to how far its local
+    energy exceeds that of noise: the energy in a wider window, within the limits for the level.
 
     Args:
-        removed: Luma of noisy less denoised, float32, with `DETAIL_MARGIN` more pixels on each
-            side than the result.
-        level: Standard deviation of the noise, of the same shape; None if it is not known.
-        channels: Of the image, 1 or 3; the noise of three partly cancels in their luma.
+        removed: Luma of noisy minus denoised, float32, with `DETAIL_MARGIN` extra pixels on each
+            side.
+        level: Standard deviation of the noise, of the same shape; None if unknown.
+        channels: Channels of the image, 1 or 3; the noise of three partly cancels in their luma.
 
     Returns:
         Detail to add to each channel, float32.
@@ -109,20 +109,20 @@ def find_detail(removed: np.ndarray, level: np.ndarray | None, channels: int) ->
             noise = np.clip(noise, np.float32(least) * variance, np.float32(most) * variance)
         near = _crop(energy, _grown(detail.shape, _NEAR))
         near = _convolve(near, (np.float32(1 / _NEAR),) * _NEAR)
-        # Where there is no energy, there is nothing to keep either.
+        # Without energy, there is nothing to keep.
         gain = 1 - _DOUBT * noise / np.maximum(near, np.float32(1e-12))
         detail += np.maximum(gain, 0) * _crop(band, detail.shape)
     return detail
 
 
 def add_grain(noisy: np.ndarray, denoised: np.ndarray, amount: float) -> np.ndarray:
-    """Gives back a share of the noise in luma, the same to all channels, and none in color.
+    """Restores a share of the luma noise, the same in all channels, and no color noise.
 
     Args:
         noisy: Float32 (H, W, 1 or 3).
         denoised: Float32 of the same shape.
-        amount: 0 gives `denoised`, exactly; 1 gives back all noise in luma, which for a gray
-            image is all noise.
+        amount: 0 gives `denoised`, exactly; 1 restores all luma noise, which for a gray image is
+            all noise.
 
     Returns:
         Float32 of the same shape, not clipped.
@@ -133,19 +133,19 @@ def add_grain(noisy: np.ndarray, denoised: np.ndarray, amount: float) -> np.ndar
 
 
 def _share(strength: float) -> np.float32:
-    """What is applied of a result; what goes beyond 1 is in the result."""
+    """The share of a result to apply; the part above 1 is already in the result."""
     return np.float32(min(strength, 1.0))
 
 
 def _luma(pixels: np.ndarray) -> np.ndarray:
-    """The luma of (H, W, 3), as (H, W, 1); gray pixels are their own."""
+    """The luma of (H, W, 3), as (H, W, 1); gray pixels are returned as they are."""
     return pixels if pixels.shape[2] == 1 else (pixels @ _LUMA)[..., np.newaxis]
 
 
 def _convolve(image: np.ndarray, taps: Sequence[np.float32], step: int = 1) -> np.ndarray:
-    """Convolves both axes with symmetric taps, `step` pixels apart, where all of them fit.
+    """Convolves both axes with symmetric taps, `step` pixels apart, where all taps fit.
 
-    One tap after another, so that a pixel comes out the same in whatever tile it is.
+    Taps are summed one by one, so that a pixel's result is the same in every tile.
     """
     for _ in range(2):
         size = len(image) - (len(taps) - 1) * step

@@ -1,4 +1,4 @@
-"""What a network must not see: hidden and missing pixels, and values far beyond the scene's."""
+"""Hides from the network what it must not see: missing pixels and values far beyond the scene's."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Pixels that are looked at, on a grid over the whole image.
+# Number of sampled pixels, on a grid over the whole image.
 _SAMPLED = 2**18
 
-# Values above so many times the scene's bright parts are lamps, suns and hot pixels.
+# Values above this many times the scene's bright parts are lamps, suns and hot pixels.
 _HEADROOM = 8.0
 
 
 class Limits(NamedTuple):
-    """The values that a network may see of an image of floating-point numbers.
+    """The range of a floating-point image that a network may see.
 
     Attributes:
-        lowest: The network sees no value below this one; noise may be negative, but not so far.
-        highest: The network sees no value above this one. What is cut off is added to its result.
-        missing: Pixels with a value below this one hold no data.
+        lowest: The network sees no value below this one; noise may be negative, but not this far.
+        highest: The network sees no value above this one. The excess is added to its result.
+        missing: Pixels with a value below this one have no data.
     """
 
     lowest: float
@@ -28,16 +28,16 @@ class Limits(NamedTuple):
 
 
 def find_limits(pixels: np.ndarray) -> Limits | None:
-    """Finds the values between which the scene of an image lies.
+    """Finds the range of the scene in an image.
 
-    A lamp of 20,000 in a scene of 0.4 looks to a network like the whole scene, and its surroundings
-    like noise.
+    To a network, a lamp of 20,000 in a scene of 0.4 looks like the whole scene, and the rest like
+    noise.
 
     Args:
         pixels: (H, W, C) of any type of `input_checks.DTYPES`, finite.
 
     Returns:
-        The limits, or None for integers, which have no such values.
+        The limits, or None for integers, which need none.
     """
     if pixels.dtype.kind == "u":
         return None
@@ -50,25 +50,25 @@ def find_limits(pixels: np.ndarray) -> Limits | None:
 
 
 def find_missing(pixels: np.ndarray, limits: Limits | None) -> np.ndarray | None:
-    """Marks the pixels that hold no data: (H, W) of bool, or None if there are none."""
+    """Marks the pixels without data: bool (H, W), or None if there are none."""
     if limits is None or float(pixels.min()) >= limits.missing:
         return None
     return np.any(pixels < limits.missing, axis=2)
 
 
 def fill(pixels: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Gives missing pixels the mean of what lies around them.
+    """Fills missing pixels with the mean of their surroundings.
 
-    Means are taken over blocks of 2, 4, 8 pixels and so on, of which the smallest that shows any of
-    the image is taken, as pull-push interpolation does (Gortler et al., "The lumigraph",
-    SIGGRAPH 1996, which interpolates between blocks as well).
+    Of blocks of 2, 4, 8 pixels and so on, the smallest that contains any data is used, as in
+    pull-push interpolation (Gortler et al., "The lumigraph", SIGGRAPH 1996, which also interpolates
+    between blocks).
 
     Args:
         pixels: (H, W, C) of any type of `input_checks.DTYPES`.
-        missing: (H, W) of bool; not all of them.
+        missing: Bool (H, W), not all True.
 
     Returns:
-        A copy of the same type, in which all other pixels are as they were.
+        A copy of the same type, with all other pixels unchanged.
     """
     weight = (~missing).astype(np.float32)[..., np.newaxis]
     total = np.where(missing[..., np.newaxis], 0, pixels).astype(np.float32)

@@ -1,9 +1,9 @@
-"""Where to cut an image into tiles so that the seams are exactly nothing.
+"""Cuts an image into tiles without any visible or measurable seams.
 
-Pure geometry. A tile is read with a halo of at least the model's radius on every side, and
-only what lies inside the halo is kept: no kept pixel can see the tile's edge, so the tiles
-together equal the image processed whole. Beyond the image's borders a tile reads reflected
-pixels, by index, so that no padded copy of the image is ever made.
+Pure geometry. A tile is read with a halo of at least the model's radius on every side, and only
+the part inside the halo is kept. No kept pixel can see the tile's edge, so the tiles together
+equal the image processed as a whole. Beyond the image's borders a tile reads reflected pixels by
+index, without a padded copy of the image.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 from kerasdenoise.errors import UsageError
 from kerasdenoise.runtime import memory_text
 
-# Edge of the largest interior that "auto" chooses, where tiles are square: `photo` has a halo of
-# 160 pixels, which costs 72 % of extra work around 1024 pixels, and 34 % around 2048.
+# Size of the largest interior that "auto" chooses, for square tiles. The halo of `photo` is 160
+# pixels, which costs 72 % of extra work around 1024 pixels, and 34 % around 2048.
 AUTO_INTERIOR = 2048
-# What "auto" lets a tile take of memory, unless more is known to be free.
+# Most bytes of a tile for "auto", unless more memory is known to be free.
 AUTO_BYTES = 640_000_000
-# Edge of a part that statistics are taken from. A model that takes much memory for a pixel says
-# less; it is no one's choice, so that the result does not depend on the tiles.
+# Size of the parts for statistics. A model that needs much memory per pixel sets a smaller one.
+# Users cannot change it, so that the result does not depend on the tiles.
 PART = 1024
 
 
@@ -48,7 +48,7 @@ class Tile:
         return len(self.read[0]) * len(self.read[1])
 
     def inside(self, height: int, width: int) -> tuple[slice, slice]:
-        """The rows and columns of the tile that lie in the image, of this size."""
+        """The rows and columns of the tile inside an image of this size."""
         rows, columns = (
             slice(max(-axis.start, 0), min(axis.stop, size) - axis.start)
             for axis, size in zip(self.read, (height, width), strict=True)
@@ -87,28 +87,28 @@ def tile_grid(
     Args:
         height: Rows of the image, at least 1.
         width: Columns of the image, at least 1.
-        tile: Largest edge of a tile in pixels, halo included, or "auto": the tiling with the
-            least work whose tiles hold no more than `AUTO_INTERIOR` squared pixels inside
-            their halo, and take no more memory than is allowed.
+        tile: Largest height and width of a tile in pixels, halo included, or "auto": the tiling
+            with the least work whose tiles have at most `AUTO_INTERIOR` squared pixels inside
+            their halo, and fit into the allowed memory.
         radius: How far the model sees, in pixels.
-        stride: What the model wants tile edges to be a multiple of.
-        bytes_per_pixel: What the model takes of memory for each pixel of a tile.
-        max_memory: Bytes that a tile may take. If None, `auto_bytes` for "auto", unless the
-            smallest tile takes more, and no limit for a given edge.
-        auto_bytes: What "auto" lets a tile take where no limit is given.
+        stride: The model's stride; tile sizes are multiples of it.
+        bytes_per_pixel: The model's memory for each pixel of a tile.
+        max_memory: Most bytes of a tile. If None, `auto_bytes` for "auto", unless the smallest
+            tile takes more, and no limit for a given size.
+        auto_bytes: Most bytes of a tile for "auto" without a limit.
 
     Returns:
-        The grid. Tiles are no larger than the image and its halo need, and equal-sized.
+        The grid. Tiles have equal sizes, and are no larger than the image and its halo need.
 
     Raises:
-        UsageError: A tile of this size, or one that the memory allows, has no interior.
+        UsageError: A tile of this size, or one that fits into the memory, has no interior.
     """
     halo = _round_up(radius, stride)
     smallest = bytes_per_pixel * (2 * halo + stride) ** 2
     if max_memory is not None and max_memory < smallest:
         raise UsageError(
             f"max_memory {memory_text(max_memory)}",
-            "too little for the smallest tile of this model",
+            "is too little for the smallest tile of this model",
             f"give {memory_text(smallest)} or more",
         )
     if tile == "auto":
@@ -120,7 +120,7 @@ def tile_grid(
         if largest < stride:
             raise UsageError(
                 f"tile {tile}",
-                f"too small for this model, which sees {radius} pixels in every direction",
+                f"is too small for this model, which sees {radius} pixels in every direction",
                 f"use {2 * halo + stride} or more, or auto",
             )
         interior = (_balance(height, largest, stride), _balance(width, largest, stride))
@@ -128,16 +128,15 @@ def tile_grid(
 
 
 def halve(tile: Tile, halo: int, stride: int) -> list[Tile]:
-    """Cuts a tile across its longer side into two smaller ones for the same place.
+    """Splits a tile across its longer side into two smaller ones for the same place.
 
     Args:
         tile: The tile.
         halo: Pixels on each side of it that are read but not kept.
-        stride: What the model wants tile edges to be a multiple of.
+        stride: The model's stride; tile sizes are multiples of it.
 
     Returns:
-        The halves, of which one may be enough at the image's borders; none if there is no
-        smaller tile.
+        The halves. One may be enough at the image's borders; none if there is no smaller tile.
     """
     interior = [len(axis) - 2 * halo for axis in tile.read]
     longer = 0 if interior[0] > interior[1] else 1
@@ -152,17 +151,17 @@ def halve(tile: Tile, halo: int, stride: int) -> list[Tile]:
 
 
 def cut_parts(height: int, width: int, stride: int, edge: int = PART) -> list[tuple[range, range]]:
-    """Cuts an image into parts that do not overlap, to take statistics of the whole image from.
+    """Cuts an image into non-overlapping parts, for statistics of the whole image.
 
     Args:
         height: Rows of the image, at least 1.
         width: Columns of the image, at least 1.
-        stride: What the model wants edges to be a multiple of.
-        edge: Edge of a part, rounded up to the stride.
+        stride: The model's stride; part sizes are multiples of it.
+        edge: Height and width of a part, rounded up to the stride.
 
     Returns:
-        Rows and columns of each part. Together
-        they are the image, and what it lacks to a multiple of the stride, each pixel once.
+        Rows and columns of each part. Together they cover the image, padded to a multiple of the
+        stride, with each pixel once.
     """
     rows, columns = (
         [range(start, min(start + part, end)) for start in range(0, end, part)]
@@ -174,10 +173,10 @@ def cut_parts(height: int, width: int, stride: int, edge: int = PART) -> list[tu
 
 
 def fit_part(bytes_per_pixel: int) -> int:
-    """Finds the edge of a part, up to `PART`, that takes no more memory than `AUTO_BYTES`.
+    """Finds the size of a part, up to `PART`, that fits into `AUTO_BYTES`.
 
     Args:
-        bytes_per_pixel: What taking statistics takes of memory for each pixel of a part.
+        bytes_per_pixel: Memory of the statistics for each pixel of a part.
     """
     return min(PART, max(64, int((AUTO_BYTES / bytes_per_pixel) ** 0.5) // 64 * 64))
 
@@ -185,11 +184,11 @@ def fit_part(bytes_per_pixel: int) -> int:
 def reflect(positions: range, size: int) -> np.ndarray:
     """Maps positions inside and outside an axis to positions on it, by reflection.
 
-    The edge pixel is not repeated (… 2 1 0 1 2 …), and a position that is further away than
-    the axis is long is reflected again, as by `np.pad(mode="reflect")`.
+    The edge pixel is not repeated (… 2 1 0 1 2 …). A position further away than the length of the
+    axis is reflected again, as in `np.pad(mode="reflect")`.
 
     Args:
-        positions: Consecutive positions, of which any may be negative or beyond `size`.
+        positions: Consecutive positions, which may be negative or beyond `size`.
         size: Length of the axis, at least 1; an axis of 1 repeats its only pixel.
 
     Returns:
@@ -246,7 +245,7 @@ def _cross(rows: list[_Cut], columns: list[_Cut]) -> list[Tile]:
 
 
 def _cut(span: range, interior: int, halo: int) -> list[_Cut]:
-    """Cuts a part of an axis: for each tile what to read, to keep and where to place it."""
+    """Cuts a part of an axis: what each tile reads, what it keeps, and where that goes."""
     cuts = []
     for start in range(span.start, span.stop, interior):
         stop = min(start + interior, span.stop)

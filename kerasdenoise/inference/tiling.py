@@ -1,4 +1,4 @@
-"""Work on an image tile by tile, in tiles that are halved where memory fails."""
+"""Processes an image tile by tile, and halves tiles that do not fit into memory."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from kerasdenoise.pixels import to_pixels
 from kerasdenoise.runtime import free_memory
 from kerasdenoise.zoo import ModelInfo
 
-# Bytes for each pixel of a tile that are taken beside the model: several float32 pictures.
+# Bytes per pixel of a tile in addition to the model's: several float32 images.
 _BESIDE = 80
-# What looking for detail takes besides.
+# Additional bytes per pixel to find detail.
 _MIXING_BYTES = 80
 
-# Larger tiles waste less on their halos. Where memory is free, a tile takes up to this share of it,
-# and a tile and a picture of 8 bits, before and after, together no more than these bytes, so that
-# with all else a process stays below 2 GB.
+# Larger tiles waste less on their halos. A tile takes up to this share of the free memory. Together
+# with an 8-bit image, before and after, it takes at most these bytes, so that the whole process
+# stays below 2 GB.
 _FREE_SHARE = 1 / 6
 _TOGETHER = 1_600_000_000
 
 
 class Tiling:
-    """How a model's images are cut. A tile for which memory fails makes later ones smaller.
+    """Cuts a model's images into tiles. After a tile that does not fit, later ones are smaller.
 
     Args:
         info: The model.
-        tile: Largest edge of a tile in pixels, its overlap included, or "auto".
-        max_memory: Bytes that the work on a tile may take; see `tiles.tile_grid`.
+        tile: Largest height and width of a tile in pixels, overlap included, or "auto".
+        max_memory: Most bytes of the work on a tile; see `tiles.tile_grid`.
 
     Raises:
         UsageError: The tile or the memory is too small for the model.
@@ -48,10 +48,10 @@ class Tiling:
         self._max_memory = max_memory
         # Asked once: a grid must not change between two calls.
         self._spare = int((free_memory() or 0) * _FREE_SHARE)
-        # What keeps the tone sees further than the model, and has a grid of its own.
+        # The tone step sees further than the model, and has its own grid.
         self._radius = info.radius + (REACH if info.keeps_tone else 0)
         self._stride = tile_stride(info.stride, keeps_tone=info.keeps_tone)
-        self._too_large = sys.maxsize  # area of a tile for which memory has failed
+        self._too_large = sys.maxsize  # area of the smallest tile that did not fit into memory
         self.grid(1, 1)
 
     def grid(self, height: int, width: int, margin: int = 0) -> TileGrid:
@@ -84,23 +84,23 @@ class Tiling:
         on_tile: Callable[[], None] | None = None,
         margin: int = 0,
     ) -> None:
-        """Gives each tile of an image, with the pixels that it reads, to a function.
+        """Calls a function with each tile of an image and the pixels that it reads.
 
         Args:
             pixels: (H, W, C) of any type of `input_checks.DTYPES`.
-            work: Called with the tile and its pixels, float32. Where memory fails in it, it is
-                called again with smaller tiles in its place.
-            name: What to call the image in errors.
+            work: Called with the tile and its float32 pixels. If memory runs out, it is called
+                again with smaller tiles instead.
+            name: The image's name in errors.
             on_tile: Called after each tile of the grid.
             margin: How many pixels around each tile's place must be valid as well.
 
         Raises:
-            InputError: Memory fails even for the smallest tile.
+            InputError: Even the smallest tile does not fit into memory.
             ModelError: The model cannot run even on the smallest tile.
         """
         height, width = pixels.shape[:2]
         grid = self.grid(height, width, margin)
-        largest = 0  # area of a tile of this image for which memory was enough
+        largest = 0  # area of the largest tile of this image that fitted
         for tile in grid.tiles:
             waiting = [tile]
             while waiting:
@@ -126,9 +126,9 @@ class Tiling:
                 on_tile()
 
     def _reserve(self, area: int, margin: int) -> None:
-        """Asks for the memory that a tile takes, and gives it back.
+        """Allocates the memory of a tile, and frees it again.
 
-        LiteRT does not always notice that it got none, and ends the process then.
+        LiteRT does not always notice a failed allocation, and then crashes the process.
         """
         np.empty((self._bytes(margin) + _BESIDE) * area, np.uint8)
 
@@ -137,7 +137,7 @@ class Tiling:
 
 
 def _read(pixels: np.ndarray, tile: Tile) -> np.ndarray:
-    """Returns the pixels that a tile reads; a view where it lies inside the image."""
+    """Returns the pixels that a tile reads; a view if it is inside the image."""
     sides = list(zip(tile.read, pixels.shape, strict=False))
     if all(axis.start >= 0 and axis.stop <= size for axis, size in sides):
         return pixels[tuple(slice(axis.start, axis.stop) for axis, _ in sides)]
@@ -147,5 +147,5 @@ def _read(pixels: np.ndarray, tile: Tile) -> np.ndarray:
 def no_memory(name: object) -> InputError:
     """Returns the error of an image that does not fit into memory."""
     return InputError(
-        name, "does not fit into memory, even tile by tile", "free some memory, or cut it up"
+        name, "does not fit into memory, even tile by tile", "free some memory, or crop it"
     )

@@ -1,8 +1,8 @@
-"""Keeps the tone of a photo: what denoising may change at scales where noise averages out.
+"""Keeps the tone of a photo: limits changes at scales where noise averages out.
 
-A network may tint: it may move the mean of many pixels by more than any noise could have moved it.
-Noise of deviation s changes the mean under a Gaussian window of w pixels by s / (2 sqrt(pi) w), so
-what a network changes beyond that is no noise, and is taken back.
+A network may tint: it may shift the mean of many pixels further than noise could have shifted it.
+Noise of deviation s shifts the mean under a Gaussian window of w pixels by s / (2 sqrt(pi) w). Any
+further shift is not noise, and is undone.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-# Deviation in pixels of the Gaussian window whose means are kept.
+# Deviation in pixels of the Gaussian window for means.
 WINDOW = 12.0
 
-# Means are taken on a grid of cells of so many pixels a side.
+# Means are computed on a grid of cells with this height and width in pixels.
 CELL = 8
 
-# Cells on each side that the window reaches: it is cut off at 32 pixels.
+# Cells on each side of the window, which is cut off at 32 pixels.
 _TAPS = 3
 
-# How far a pixel reaches another's correction, in pixels: a multiple of the cell.
+# How far a pixel affects the correction of others, in pixels: a multiple of the cell.
 REACH = CELL * (_TAPS + 2)
 
-# What the mean may change by, in deviations of the mean of white noise. Three quarters of one, so
-# that a change of wider parts stays below three of theirs, which are up to four times as small.
+# Most change of the mean, in deviations of the mean of white noise: three quarters, so that changes
+# of wider areas stay below three of their deviations, which are up to four times smaller.
 _SHARE = 0.75
 _MEAN_OF_NOISE = 1.0 / (2.0 * math.sqrt(math.pi) * WINDOW)
 
-# The most that the mean may change by however strong the noise: what was removed from a dither or a
-# screen is large, and no noise.
+# Most change of the mean for any noise: what is removed from a dither or a screen is large, but not
+# noise.
 _MOST = 0.75 / 255.0
 
-# A picture that is not larger than this reach is seen whole by every tile. In it the window's ends
-# weigh much, and what is taken back once is not enough.
+# An image no larger than the reach is seen whole by every tile. There the window's ends weigh much,
+# and one correction is not enough.
 _ROUNDS = 6
 
 # The cells' own extent and the interpolation between them widen the window; the taps do the rest.
@@ -43,27 +43,27 @@ _WEIGHTS = np.exp(-0.5 * (np.arange(-_TAPS, _TAPS + 1) / _SPREAD) ** 2).astype(n
 
 
 def tile_stride(stride: int, *, keeps_tone: bool) -> int:
-    """Returns what the starts and edges of a model's tiles must be multiples of.
+    """Returns the stride of a model's tiles: their starts and sizes are multiples of it.
 
     Args:
-        stride: What its network wants edges to be a multiple of.
-        keeps_tone: Whether the tone of its results is kept, in cells that must not move with tiles.
+        stride: The network's stride.
+        keeps_tone: Whether the tone is kept, in cells that must not move with the tiles.
     """
     return math.lcm(stride, CELL) if keeps_tone else stride
 
 
 def fixed_halo(radius: int, stride: int, *, keeps_tone: bool) -> int:
-    """Returns the halo of tiles whose size is fixed, as of the page and of phones.
+    """Returns the halo of tiles of fixed size, as on the page and on phones.
 
-    A halo of the radius and `REACH` would leave too little of them. So what is kept sees no tile's
-    edge, but the means around it do: results there are inexact, little where it matters. Of
-    `photo`, they differ by 0.03 of 255 at 64 pixels from the edge. What `photo_tiny` gives with
-    tiles of 256 differs by 0.02 of 255 at Gaussian noise of 50, and by 0.2 on a 1-bit dither.
+    A halo of the radius plus `REACH` would leave too little of them. With this halo, kept pixels do
+    not see the tile's edge, but the means around them do, so results there are slightly inexact.
+    With `photo`, they differ by 0.03 of 255 at 64 pixels from the edge. With `photo_tiny` and tiles
+    of 256, they differ by 0.02 of 255 for Gaussian noise of 50, and by 0.2 on a 1-bit dither.
 
     Args:
         radius: How far the network sees, in pixels.
         stride: What `tile_stride` returns.
-        keeps_tone: Whether the tone of its results is kept.
+        keeps_tone: Whether the tone is kept.
     """
     return -(-max(radius, REACH if keeps_tone else 0) // stride) * stride
 
@@ -75,20 +75,20 @@ def keep_tone(
     *,
     bounded: bool = False,
 ) -> np.ndarray:
-    """Takes back what a network changed of a tile's tone.
+    """Undoes a network's changes of a tile's tone.
 
-    With L the Gaussian mean of 12 pixels, of each channel, and s the deviation of what was
-    removed there, `L(denoised - noisy)` is brought to within 0.75 s / (2 sqrt(pi) 12), and to
-    within 0.75 / 255. What is further than `REACH` from the tile's edge, or beyond which there is
-    no image, does not depend on the tile, if its corner lies on a multiple of `CELL`.
+    With L the Gaussian mean of 12 pixels in each channel, and s the deviation of the removed noise
+    there, `L(denoised - noisy)` is limited to 0.75 s / (2 sqrt(pi) 12), and to 0.75 / 255. Results
+    further than `REACH` from the tile's edge, or next to the image's edge, do not depend on the
+    tile, if its corner is at a multiple of `CELL`.
 
     Args:
         noisy: Float32 (H, W, C), sides multiples of `CELL`.
-        denoised: What the network made of it, of the same shape.
-        inside: Rows and columns that show the image; around it, it is continued by reflection,
-            which must not count twice.
-        bounded: Whether pixels are to be integers, so that what lies beyond [0, 1] is lost: it is
-            cut off first, and what is taken back leads nowhere beyond.
+        denoised: The network's result, of the same shape.
+        inside: Rows and columns inside the image; outside, it is reflected, which must not count
+            twice.
+        bounded: Whether pixels will become integers, so that values outside [0, 1] are lost: they
+            are clipped first, and the correction stays inside.
 
     Returns:
         Float32 of the same shape.
@@ -107,7 +107,7 @@ def _take_back(
     change = np.zeros_like(noisy)
     np.subtract(denoised[inside], noisy[inside], out=change[inside])
     pixels = _count(noisy.shape[0], inside[0])[:, None] * _count(noisy.shape[1], inside[1])
-    # A cell so far outside that the window shows it nothing of the image needs no value.
+    # A cell too far outside for its window to contain any of the image needs no value.
     pixels = np.maximum(_smooth(pixels[..., None]), np.float32(1e-6))
     mean = _smooth(_sum_cells(change)) / pixels
     power = _sum_cells(np.square(change, out=change)).mean(axis=2, keepdims=True)
@@ -119,7 +119,7 @@ def _take_back(
         return denoised
     change[inside] = denoised[inside]
     tone = _smooth(_sum_cells(change)) / pixels
-    # Each pixel goes towards black or white by the same share of the way.
+    # Each pixel moves towards black or white by the same share of the distance.
     down, up = np.maximum(excess, 0.0), np.maximum(-excess, 0.0)
     down = down / np.maximum(tone, np.maximum(down, np.float32(1e-6)))
     up = up / np.maximum(1.0 - tone, np.maximum(up, np.float32(1e-6)))
@@ -128,7 +128,7 @@ def _take_back(
 
 
 def _count(size: int, inside: slice) -> np.ndarray:
-    """The pixels of each cell of an axis that show the image."""
+    """The number of pixels in each cell of an axis that are inside the image."""
     seen = np.zeros(size, np.float32)
     seen[inside] = 1.0
     return seen.reshape(-1, CELL).sum(axis=1)
@@ -141,13 +141,13 @@ def _sum_cells(values: np.ndarray) -> np.ndarray:
 
 
 def _smooth(cells: np.ndarray) -> np.ndarray:
-    """Sums neighbors by the window's weights; there is nothing beyond the edges."""
+    """Sums neighbors with the window's weights, and zeros beyond the edges."""
     for axis in (0, 1):
         pad = [(0, 0)] * 3
         pad[axis] = (_TAPS, _TAPS)
         padded, size = np.pad(cells, pad), cells.shape[axis]
         cells = np.zeros_like(cells)
-        # One tap after the other: the order of the sum, and so its last digit, is always the same.
+        # Tap by tap: the order of the sum, and so its last digit, is always the same.
         for tap, weight in enumerate(_WEIGHTS):
             cells += weight * padded[(slice(None),) * axis + (slice(tap, tap + size),)]
     return cells
@@ -156,14 +156,14 @@ def _smooth(cells: np.ndarray) -> np.ndarray:
 def _enlarge(
     pixels: np.ndarray, cells: Sequence[np.ndarray], change: Callable[..., np.ndarray]
 ) -> None:
-    """Changes pixels by the values of cells, interpolated linearly between the cells' centers.
+    """Changes pixels by cell values, interpolated linearly between the cells' centers.
 
-    Beyond the outermost centers values stay as they are there.
+    Beyond the outermost centers, their values are used.
 
     Args:
-        pixels: (H, W, C), which is changed.
-        cells: Of each value (H / CELL, W / CELL, C).
-        change: From rows of pixels, and each value there, to the new rows.
+        pixels: (H, W, C), changed in place.
+        cells: The values, (H / CELL, W / CELL, C) each.
+        change: Maps rows of pixels and the values there to new rows.
     """
     height, width, channels = pixels.shape
     rows = pixels.reshape(height // CELL, CELL, width, channels)
@@ -178,7 +178,7 @@ def _enlarge(
 
 
 def _interpolate(cells: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields, for each place within a cell along the first axis, the values of all cells."""
+    """Yields the values of all cells for each position inside a cell along the first axis."""
     padded = np.concatenate([cells[:1], cells, cells[-1:]])
     for place in range(CELL):
         away = (place + 0.5) / CELL - 0.5  # from the center, in cells

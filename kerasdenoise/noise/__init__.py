@@ -1,4 +1,4 @@
-"""Corruptions of images; one kind a file, all drawn with `keras.ops`."""
+"""Corruptions of images: one file per kind, all drawn with `keras.ops`."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def parse_noise(text: str) -> Noise:
     """Builds a corruption from `kind` or `kind:argument`, as in `gaussian:25`.
 
     Raises:
-        UsageError: If the kind is unknown or its argument unusable.
+        UsageError: The kind is unknown or its argument is invalid.
     """
     kind, _, argument = text.partition(":")
     if kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known kinds: {', '.join(KINDS)}"
-        raise UsageError(text, "no such kind of noise", hint)
+        raise UsageError(text, "unknown kind of noise", hint)
     return dataclasses.replace(KINDS[kind].parse(argument), text=text)

@@ -1,4 +1,4 @@
-"""What every corruption is: a seedable map from clean to noisy images."""
+"""The base of all corruptions: a seedable map from clean to noisy images."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Noise:
     Each image of a batch draws its own parameters.
 
     Attributes:
-        kind: What the command line and recipes call it.
-        multiple: What height and width of the images must be multiples of.
+        kind: Its name on the command line and in recipes.
+        multiple: The height and width of images must be multiples of this.
         color_only: Whether images must be RGB.
-        text: What it was parsed from; noises that are equal may be written otherwise.
-        keeps_tone: Whether it leaves the mean of many pixels nearly as it is, so that a denoiser
-            has no reason to change it.
+        text: The text that it was parsed from; equal noises may have different texts.
+        keeps_tone: Whether it hardly changes the mean of many pixels, so that a denoiser has no
+            reason to change it.
     """
 
     kind: ClassVar[str]
@@ -47,7 +47,7 @@ class Noise:
         """Builds the corruption from the text after the colon of `kind:argument`.
 
         Raises:
-            UsageError: If the text is not what this kind takes.
+            UsageError: The text is invalid for this kind.
         """
         raise UsageError(f"{cls.kind}:{argument}", "takes no argument", f"write {cls.kind!r}")
 
@@ -60,9 +60,9 @@ class Noise:
         """Draws one noisy version of each image.
 
         Args:
-            clean: Float32 images (batch, height, width, channels) in [0, 1], as `multiple` and
-                `color_only` say.
-            seed: Where the random numbers come from; its state advances.
+            clean: Float32 images (batch, height, width, channels) in [0, 1] that fit `multiple`
+                and `color_only`.
+            seed: The source of random numbers; its state advances.
 
         Returns:
             Float32 images of the same shape.
@@ -70,18 +70,18 @@ class Noise:
         raise TypeError(f"{type(self).__name__} does not define how noise is drawn")
 
     def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
-        """Draws one noisy version of each image, and what it is a noisy version of.
+        """Draws one noisy version of each image, and its training target.
 
-        Noise that is clipped shifts the mean, and nothing in a noisy picture tells by how much.
-        A network that learns to undo the shift guesses, which tints what was clipped otherwise.
+        Clipped noise shifts the mean, and nothing in a noisy image tells by how much. A network
+        that learns to undo the shift guesses, and tints images that were clipped in other ways.
 
         Args:
-            clean: As `__call__` takes it.
-            seed: As there; the first result is what `__call__` draws.
+            clean: As for `__call__`.
+            seed: As for `__call__`, which draws the same noisy images.
 
         Returns:
-            The noisy images; and the mean of many exposures with the same parameters, float32 of
-            the same shape. Unless a kind says otherwise, that is `clean`.
+            The noisy images, and the mean of many exposures with the same parameters, float32 of
+            the same shape. The mean is `clean` by default.
         """
         return self(clean, seed), clean
 
@@ -89,12 +89,12 @@ class Noise:
 def corrupt_arrays(noise: Noise, clean: np.ndarray, seed: int) -> np.ndarray:
     """Draws one noisy version of each image, in NumPy.
 
-    Not every backend computes with NumPy's arrays and its own tensors together.
+    Not every backend can mix NumPy arrays with its own tensors.
 
     Args:
         noise: The corruption.
-        clean: Float32 images (batch, height, width, channels) in [0, 1], as the noise takes them.
-        seed: The same one gives the same noise.
+        clean: Float32 images (batch, height, width, channels) in [0, 1], valid for the noise.
+        seed: Random seed.
 
     Returns:
         Float32 images of the same shape.
@@ -110,11 +110,11 @@ def per_image(clean: Tensor, low: float, high: float, seed: keras.random.SeedGen
 
 
 def clipped_mean(mean: Tensor, deviation: Tensor) -> Tensor:
-    """Returns the mean of Gaussian numbers that were clipped to [0, 1].
+    """Returns the mean of Gaussian numbers clipped to [0, 1].
 
     Args:
-        mean: Their mean before, of any shape.
-        deviation: Their standard deviation before; 0 clips the mean itself.
+        mean: Their mean before clipping, of any shape.
+        deviation: Their standard deviation before clipping; 0 clips the mean itself.
     """
     deviation = keras.ops.maximum(deviation, 1e-6)
     above_black, above_white = mean / deviation, (mean - 1.0) / deviation
@@ -132,7 +132,7 @@ def parse_range(kind: str, argument: str, upper: float) -> tuple[float, float]:
     """Reads `N` or `LOW-HIGH` as two numbers with 0 <= low <= high <= upper.
 
     Raises:
-        UsageError: If the text is neither, or out of range.
+        UsageError: The text is neither, or out of range.
     """
     found = _RANGE.fullmatch(argument)
     low, high = (float(found[1]), float(found[2] or found[1])) if found else (1.0, 0.0)

@@ -1,4 +1,4 @@
-"""The color filter array: sampling through it, and the interpolation that undoes it."""
+"""The color filter array: sampling and demosaicing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 
 from kerasdenoise.noise.base import Tensor
 
-# RGGB: the color that each of the four places of a 2x2 cell measures, row by row.
+# RGGB: the measured color at each of the four positions of a 2x2 cell, row by row.
 _CELL = (0, 1, 1, 2)
 
 
 def to_mosaic(images: Tensor) -> Tensor:
-    """Keeps of each pixel the one color that an RGGB sensor measures there.
+    """Keeps the one color of each pixel that an RGGB sensor measures there.
 
     Args:
         images: (batch, height, width, 3) RGB with even sides.
@@ -26,13 +26,13 @@ def to_mosaic(images: Tensor) -> Tensor:
 
 
 def demosaic(mosaic: Tensor, correction: Tensor) -> Tensor:
-    """Interpolates the two colors that each pixel did not measure, linearly.
+    """Interpolates the two missing colors of each pixel linearly.
 
-    Beyond a border lies the opposite one, so that noise is as strong there as anywhere.
+    Borders wrap around, so that noise is equally strong everywhere.
 
     Args:
         mosaic: (batch, height, width, 4) as `to_mosaic` returns it.
-        correction: (batch, 1, 1, 1) in [0, 1]: 0 is bilinear, 1 adds the whole gradient
+        correction: (batch, 1, 1, 1) in [0, 1]: 0 is bilinear, 1 adds the full gradient
             correction of Malvar, He and Cutler, "High-quality linear interpolation for
             demosaicing of Bayer-patterned color images", ICASSP 2004.
 
@@ -45,18 +45,18 @@ def demosaic(mosaic: Tensor, correction: Tensor) -> Tensor:
 
 
 def demosaic_green(mosaic: Tensor, seen: Tensor) -> Tensor:
-    """Interpolates green along rows or along columns, whichever differ less.
+    """Interpolates green along rows or columns, whichever differ less.
 
-    As Hamilton and Adams do ("Adaptive color plan interpolation in single sensor color electronic
-    camera", US patent 5,629,734, 1997): the mean of two neighbors, corrected by the curvature of
-    the color that the pixel measured. Beyond a border lies the opposite one.
+    This is Hamilton and Adams' method ("Adaptive color plan interpolation in single sensor color
+    electronic camera", US patent 5,629,734, 1997): the mean of two neighbors, corrected by the
+    curvature of the measured color. Borders wrap around.
 
     Args:
         mosaic: (batch, height, width, 4) as `to_mosaic` returns it.
-        seen: The mosaic that decides on the direction, shaped likewise.
+        seen: The mosaic that decides the direction, of the same shape.
 
     Returns:
-        (batch, 2 * height, 2 * width, 1), green alone.
+        (batch, 2 * height, 2 * width, 1), only green.
     """
     ops = keras.ops
     greens = []
@@ -73,7 +73,7 @@ def demosaic_green(mosaic: Tensor, seen: Tensor) -> Tensor:
 
 
 def _between(mosaic: Tensor, place: int, green: int, step: int, axis: int) -> tuple[Tensor, Tensor]:
-    """Green at a place of each cell by the neighbors along an axis, and how much those differ."""
+    """Green at a position of each cell, interpolated along an axis, and its uncertainty."""
     ops = keras.ops
     color, near = mosaic[..., place : place + 1], mosaic[..., green : green + 1]
     far = ops.roll(near, step, axis=axis)
@@ -90,7 +90,7 @@ def _wrap(images: Tensor, axis: int) -> Tensor:
 
 
 def _filters() -> tuple[dict[tuple[str, int], np.ndarray], ...]:
-    """The 5x5 filters by the place's kind, twice: bilinear, and what Malvar adds to it.
+    """The 5x5 filters by kind of position, twice: bilinear, and Malvar's addition to it.
 
     Keys are ("green", c) for a color c that stands beside a green place in its row (0) or
     column (1), and ("color", 0) for green, ("color", 1) for the opposite color, at a red or

@@ -10,7 +10,7 @@ import keras
 
 from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
 
-# Beyond this many standard deviations a Gaussian weighs nothing.
+# Beyond this many standard deviations, a Gaussian is zero.
 _REACH = 4.0
 
 
@@ -18,9 +18,9 @@ _REACH = 4.0
 class Blur(Noise):
     """Averages each pixel with its neighbors; beyond the borders the image is mirrored.
 
-    A box of width `w` weighs the pixels by how much of them it covers: an odd `w` is the mean
-    of `w` x `w` pixels. A Gaussian of width `w` has the box's second moment,
-    `(w * w - 1) / 12`. Widths up to 1 are no blur.
+    A box of width `w` weights pixels by the area that it covers: an odd `w` is the mean of
+    `w` x `w` pixels. A Gaussian of width `w` has the box's second moment,
+    `(w * w - 1) / 12`. Widths up to 1 change nothing.
 
     Attributes:
         low: The smallest width in pixels.
@@ -57,7 +57,7 @@ class Blur(Noise):
         return blurred
 
     def _reach(self) -> int:
-        """How many neighbors on each side the widest window weighs."""
+        """The number of neighbors on each side in the widest window."""
         width = max(self.high, 1.0)
         if self.gaussian:
             return math.ceil(_REACH * math.sqrt((width**2 - 1) / 12))

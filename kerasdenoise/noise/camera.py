@@ -1,4 +1,4 @@
-"""The noise of a camera's pictures: made on the sensor, shaped by all that follows."""
+"""Camera noise: made on the sensor, and shaped by all later processing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
 
 # Luma in all three channels: one product, where broadcasting a single one is slower.
 _TO_GRAY = np.repeat(np.array([[0.25], [0.6], [0.15]], np.float32), 3, axis=1)
-# Luma, and what red and blue have beyond it.
+# Luma, and the differences of red and blue from it.
 _TO_YCC = np.array(
     [[0.299, 0.701, -0.299], [0.587, -0.587, -0.587], [0.114, -0.114, 0.886]], np.float32
 )
@@ -26,63 +26,63 @@ _TO_RGB = np.linalg.inv(_TO_YCC)
 _UNSHARP_WIDTH = 1.0
 # Where the tone curve's slope in black and in white is measured, on the linear scale.
 _NEAR_BLACK, _NEAR_WHITE = 0.01, 0.99
-# Shares and sizes of noise of either sign that, beside none, stand for a Gaussian's of deviation
-# 1: so chosen that its mean is right to 0.02 wherever it is clipped.
+# Shares and sizes of noise of either sign that, with no noise as the rest, represent a Gaussian of
+# deviation 1. Wherever it is clipped, its mean is correct to 0.02.
 _EXPOSURES = ((0.2504, 0.7885), (0.0988, 1.8644))
 
 
 @dataclass(frozen=True)
 class Camera(Noise):
-    """Shot and read noise on a Bayer sensor, through a camera's processing, to a picture.
+    """Shot and read noise on a Bayer sensor, followed by a camera's processing.
 
-    The clean picture is taken back to linear sensor values (tone curve, color matrix, white
+    The clean image is converted back to linear sensor values (tone curve, color matrix, white
     balance). There each photosite gets Gaussian noise of variance `shot * value + read`
     (Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image
-    raw-data", IEEE TIP 2008), and each row or column of the sensor some of its own (Wei et
+    raw-data", IEEE TIP 2008), and each row or column of the sensor gets its own noise (Wei et
     al., "A physics-based noise formation model for extreme low-light raw denoising", CVPR 2020,
-    whose long-tailed read noise, dark current and quantization are left out). The noise alone
-    is demosaiced, which for a linear demosaic is the same as demosaicing the noisy and the
-    clean mosaic and subtracting, but leaves the picture's detail as sharp as it was. Gains,
-    color matrix and tone curve lead back. Then the camera denoises, color more than luma, and
-    sharpens; both act on the noise alone, too, and JPEG on everything.
+    without its long-tailed read noise, dark current and quantization). Only the noise is
+    demosaiced. For a linear demosaic, this equals the difference of the demosaiced noisy and
+    clean mosaics, but keeps the image's detail sharp. Gains, color matrix and tone curve convert
+    back. Then the camera denoises, color more than luma, and sharpens. Both also act only on the
+    noise; JPEG acts on everything.
 
-    All parameters are drawn anew for each image, uniformly unless said otherwise. Of a range of
-    shares large ones are likelier, as the square root of a uniform number is drawn.
+    All parameters are drawn for each image, uniformly unless noted. Large shares are likelier,
+    because the square root of a uniform number is drawn.
 
     Attributes:
         shot: Range of the shot noise factor; log-uniform.
-        scatter: Deviation of the logarithm of read noise's variance around its line.
-        bands: Range of the deviation of a row's or column's own noise, in that of read noise.
-        directed: Share of the images whose green is interpolated along edges, as they look in the
-            noisy mosaic, and not in all directions alike.
+        scatter: Deviation of the logarithm of the read noise variance around its line.
+        bands: Range of the deviation of row or column noise, relative to read noise.
+        directed: Share of the images whose green is interpolated along the edges of the noisy
+            mosaic, rather than equally in all directions.
         gamma: Range of the tone curve's exponent.
-        toe: Range of its offset, which bounds its slope in black; 0 is a pure power law.
+        toe: Range of the tone curve's offset, which bounds its slope in black; 0 is a power law.
         contrast: Range of the tone curve's S shape; 1 is none.
-        black: Range of the linear value below which a sensor clips; a file clips at 0 anyway,
-            but after smoothing.
-        white: Range of the one above which it clips; a file clips at 1 anyway.
+        black: Range of the linear value below which the sensor clips; the file also clips at 0,
+            after smoothing.
+        white: Range of the linear value above which the sensor clips; the file also clips at 1.
         gain: Range of the white balance gains of red and blue.
         saturation: Range of the color matrix's boost of saturation; 1 is none.
-        softness: Range of the deviation, in pixels, of a Gaussian window that smooths all of the
-            noise, as demosaics along edges and corrections of the lens do.
-        denoised: Share of the images whose noise is reduced by the camera.
-        luma_smoothing: Range of the share of luma's noise that is replaced by its local mean.
+        softness: Range of the deviation, in pixels, of a Gaussian window that smooths all noise,
+            like demosaics along edges and lens corrections.
+        denoised: Share of the images that the camera denoises.
+        luma_smoothing: Range of the share of luma noise that is replaced by its local mean.
         luma_width: Range of the deviation, in pixels, of that mean's Gaussian window.
         chroma_smoothing: The same share for chroma; at least luma's.
         chroma_width: The same deviation for chroma.
-        blotch_smoothing: The same share for what is left of chroma, over a wider window.
+        blotch_smoothing: The same share for the remaining chroma, over a wider window.
         blotch_width: Range of that window's deviation.
-        edge: Range of the slope of luma, per pixel, that denoising which keeps edges takes half for
-            an edge; log-uniform.
-        spared: Range of the share of luma's noise that such denoising leaves unsmoothed at edges.
-        flattened: Range of the share of all noise that it takes away where nothing is an edge;
-            below 0 is none.
+        edge: Range of the slope of luma, per pixel, that counts half as an edge for edge-preserving
+            denoising; log-uniform.
+        spared: Range of the share of luma noise that such denoising leaves unsmoothed at edges.
+        flattened: Range of the share of all noise that it removes away from edges; below 0 is
+            none.
         sharpening: Range of the amount of unsharp masking of luma, 1 pixel wide.
-        reduction: Range of the factor by which the picture was reduced after demosaicing.
+        reduction: Range of the factor by which the image is downscaled after demosaicing.
         quality: Range of the JPEG quality.
-        compressed: Share of the images that are compressed at all, each third of them with
-            chroma of full resolution, of half across, and of half in both directions.
-        resaved: Share of the compressed ones that are saved again with another quality.
+        compressed: Share of the images that are compressed: a third each with chroma of full
+            resolution, half across, and half in both directions.
+        resaved: Share of the compressed images that are saved again with another quality.
     """
 
     kind: ClassVar[str] = "camera"
@@ -122,9 +122,8 @@ class Camera(Noise):
     def parse(cls, argument: str) -> Self:
         """Reads nothing, `reduced`, `night` or the shot noise factor.
 
-        `reduced` is a picture that was made smaller; `night` is what the night mode of a phone
-        leaves: much noise, smoothed until wide blotches and noise along edges remain, sharpened
-        and compressed.
+        `reduced` is a downscaled image. `night` is a phone's night mode: strong noise, smoothed
+        until wide blotches and noise along edges remain, then sharpened and compressed.
         """
         if argument == "":
             return cls()
@@ -139,22 +138,22 @@ class Camera(Noise):
         if not 0 < shot <= 0.1:
             raise UsageError(
                 f"{cls.kind}:{argument}",
-                "takes 'reduced', 'night' or a shot noise factor above 0 and up to 0.1",
+                "needs 'reduced', 'night' or a shot noise factor above 0 and up to 0.1",
                 "write for example 'camera:0.004', or 'camera' for all levels",
             )
         return cls(shot=(shot, shot))
 
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-        """Takes a noisy picture of each image; see `Noise.__call__`.
+        """Draws a noisy version of each image; see `Noise.__call__`.
 
-        The result is clipped to [0, 1], as a camera's file is.
+        The result is clipped to [0, 1], like a camera's file.
         """
         return self.draw_pair(clean, seed)[0]
 
     def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
-        """Takes a noisy picture of each image, and the mean of many; see `Noise.draw_pair`.
+        """Draws a noisy version of each image, and the mean of many; see `Noise.draw_pair`.
 
-        What compression alone takes from a picture is not part of that mean.
+        JPEG's losses are not part of that mean.
         """
         ops = keras.ops
         curve = _ToneCurve(
@@ -171,7 +170,7 @@ class Camera(Noise):
         shot, read = self._sensitivity(clean, seed)
         noise = _saturate(self._sensor_noise(sensor, shot, read, seed) * gains, saturation)
         variance = _saturate_variance((shot * sensor + read) * gains * gains, saturation)
-        # What demosaic and reduction leave of it, as this draw shows.
+        # The remaining deviation after demosaic and reduction, measured in this draw.
         deviation = ops.sqrt(variance * _mean(ops.square(noise)) / _mean(variance))
 
         black, white = per_image(clean, *self.black, seed), per_image(clean, *self.white, seed)
@@ -187,7 +186,7 @@ class Camera(Noise):
         ]
         shift = sum(share * added for share, added in exposures)
         variance = sum(share * ops.square(added) for share, added in exposures)
-        # Never below zero, as the shares of noise add up to less than one.
+        # Never below zero, because the shares of noise add up to less than one.
         variance = variance - ops.square(shift)
         noise, shift, kept = self._process(expose(noise), shift, clean, seed)
         variance = variance * ops.square(kept)
@@ -199,15 +198,15 @@ class Camera(Noise):
     def _process(
         self, noise: Tensor, shift: Tensor, clean: Tensor, seed: keras.random.SeedGenerator
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Denoises and sharpens noise (batch, height, width, 3), and its mean likewise.
+        """Denoises and sharpens noise (batch, height, width, 3) and its mean.
 
-        Returns both, and the share of the noise that was kept at each pixel.
+        Returns both, and the share of the noise kept at each pixel.
         """
         ops = keras.ops
         _, height, width, _ = ops.shape(noise)
 
         def removed(share: Tensor, window: Tensor) -> Tensor:
-            """What is left where a share of what a window smooths away is removed."""
+            """The response after removing a share of what a window smooths away."""
             return 1.0 - share * (1.0 - gaussian_response(window, height, width))
 
         def strong(shares: tuple[float, float]) -> Tensor:
@@ -221,7 +220,7 @@ class Camera(Noise):
         amount = per_image(noise, *self.sharpening, seed)
         luma = luma * removed(-amount, _UNSHARP_WIDTH * ops.ones_like(amount))
 
-        # No camera denoises luma harder than color.
+        # No camera denoises luma more than color.
         share = ops.maximum(is_denoised * strong(self.chroma_smoothing), least)
         chroma = softness * removed(share, per_image(noise, *self.chroma_width, seed))
         share = is_denoised * strong(self.blotch_smoothing)
@@ -242,10 +241,10 @@ class Camera(Noise):
         return results[0], results[1], kept
 
     def _compress(self, noisy: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-        """Saves as JPEG, perhaps twice, or leaves as it is."""
+        """Saves as JPEG once or twice, or leaves the image unchanged."""
         ops = keras.ops
         first, second = (per_image(noisy, *self.quality, seed) for _ in range(2))
-        # To save again with the same quality changes nothing.
+        # Saving again with the same quality changes nothing.
         second = ops.where(per_image(noisy, 0.0, 1.0, seed) < self.resaved, second, first)
         subsampling = ops.floor(per_image(noisy, 0.0, 3.0, seed))
         packed = jpeg(noisy, [first, second], subsampling)
@@ -288,9 +287,9 @@ class Camera(Noise):
         return reduction(noise, scale, height, width) if smallest < 1.0 else noise
 
     def _band_noise(self, mosaic: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-        """Draws what all photosites of a row, or of a column, have in common.
+        """Draws the noise shared by all photosites of a row or column.
 
-        A camera reads its sensor along one axis, but may be held upright.
+        A camera reads its sensor along one axis, but may be rotated.
         """
         ops = keras.ops
         batch, tall, wide, _ = ops.shape(mosaic)
@@ -298,7 +297,7 @@ class Camera(Noise):
         deviation = per_image(mosaic, *self.bands, seed)
         rows = keras.random.normal((batch, tall, 1, 2), seed=seed) * (deviation * (1 - upright))
         columns = keras.random.normal((batch, 1, wide, 2), seed=seed) * (deviation * upright)
-        # The four places of a cell lie in its rows 0, 0, 1, 1 and its columns 0, 1, 0, 1.
+        # The four positions of a cell are in rows 0, 0, 1, 1 and columns 0, 1, 0, 1.
         return ops.repeat(rows, 2, axis=-1) + ops.tile(columns, (1, 1, 1, 2))
 
 
@@ -321,9 +320,8 @@ _NIGHT: dict[str, Any] = {
 class _ToneCurve:
     """A camera's tone curve: a power law with a toe, then an S curve around mid-gray.
 
-    The toe is the offset that sRGB (0.055), BT.709 (0.099) and CIE lightness (0.16) have; it
-    stays there down to black, where these standards put a straight line. All fields are
-    (batch, 1, 1, 1).
+    The toe is the offset of sRGB (0.055), BT.709 (0.099) and CIE lightness (0.16). It continues
+    down to black, where these standards use a straight line. All fields are (batch, 1, 1, 1).
     """
 
     gamma: Tensor
@@ -355,13 +353,13 @@ class _ToneCurve:
 
 
 def _saturate(linear: Tensor, factor: Tensor) -> Tensor:
-    """Scales the distance to gray; `factor` and `1 / factor` undo each other."""
+    """Scales the distance to gray; `1 / factor` undoes `factor`."""
     gray = keras.ops.matmul(linear, _TO_GRAY)
     return gray + factor * (linear - gray)
 
 
 def _saturate_variance(variance: Tensor, factor: Tensor) -> Tensor:
-    """What `_saturate` makes of the variance of channels that do not depend on each other."""
+    """The variance of independent channels after `_saturate`."""
     gray = keras.ops.matmul(variance, np.square(_TO_GRAY))
     rest = 1.0 - factor
     own = factor * factor + 2.0 * factor * rest * _TO_GRAY[:, 0]
@@ -369,12 +367,12 @@ def _saturate_variance(variance: Tensor, factor: Tensor) -> Tensor:
 
 
 def _mean(images: Tensor) -> Tensor:
-    """Of each channel of each image, (batch, 1, 1, channels)."""
+    """The mean of each channel of each image, (batch, 1, 1, channels)."""
     return keras.ops.mean(images, axis=(1, 2), keepdims=True)
 
 
 def _find_edges(clean: Tensor, log_slope: Tensor) -> Tensor:
-    """How much of an edge there is around each pixel, (batch, height, width, 1) in [0, 1]."""
+    """The strength of edges around each pixel, (batch, height, width, 1) in [0, 1]."""
     ops = keras.ops
     luma = ops.matmul(clean, _TO_YCC[:, :1])
     slope = sum(ops.abs(luma - ops.roll(luma, 1, axis=axis)) for axis in (1, 2))

@@ -1,4 +1,4 @@
-"""Noise that was compressed with the picture."""
+"""Gaussian noise, compressed with the image by JPEG."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from kerasdenoise.noise.jpeg import jpeg
 
 @dataclass(frozen=True)
 class Compressed(Noise):
-    """Gaussian noise, and JPEG compression after it.
+    """Gaussian noise followed by JPEG compression.
 
-    What is left of the noise then is neither white nor independent of the picture.
+    The remaining noise is neither white nor independent of the image.
 
     Attributes:
         low: The smallest standard deviation before compression, on the [0, 1] scale.
@@ -45,9 +45,9 @@ class Compressed(Noise):
         return self.draw_pair(clean, seed)[0]
 
     def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
-        """Draws noisy images, and the mean of what is compressed; see `Noise.draw_pair`.
+        """Draws noisy images, and their mean before compression; see `Noise.draw_pair`.
 
-        What compression alone takes from a picture is not part of that mean.
+        JPEG's losses are not part of that mean.
         """
         ops = keras.ops
         sigma = per_image(clean, self.low, self.high, seed)

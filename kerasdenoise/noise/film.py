@@ -1,4 +1,4 @@
-"""The grain of film, as scans show it."""
+"""The grain of scanned film."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import keras
 from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, parse_range, per_image
 from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
 
-# A Gaussian window is as wide at half its height as this many standard deviations.
+# Width of a Gaussian window at half its height, in standard deviations.
 _FULL_WIDTH = 2.355
 
 
 @dataclass(frozen=True)
 class Film(Noise):
-    """Grain that is several pixels wide, mostly gray, and strongest in the mid-tones.
+    """Grain several pixels wide, mostly gray, and strongest in the mid-tones.
 
     `noisy = clip(clean + sigma * profile(clean) * grain, 0, 1)`. The grain has deviation 1; it is
-    white noise that was smoothed by a Gaussian window. `profile` is 1 in mid-gray and falls to
+    white noise smoothed by a Gaussian window. `profile` is 1 in mid-gray and falls to
     `floor` in black and white, where a print has either no grains or nothing but grains.
 
     Attributes:
         low: The smallest standard deviation in mid-gray, on the [0, 1] scale.
         high: The largest; each image's is uniform between the two.
-        size: Range of the width of a grain at half its height, in pixels.
-        floor: Range of what black and white have of mid-gray's deviation.
-        color: Range of the share of the variance that each channel has for itself.
+        size: Range of the grain's width at half its height, in pixels.
+        floor: Range of the deviation in black and white, relative to mid-gray.
+        color: Range of the share of the variance that is independent per channel.
     """
 
     kind: ClassVar[str] = "film"
@@ -63,7 +63,7 @@ class Film(Noise):
         return noisy, clipped_mean(clean, deviation)
 
     def _draw_grain(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-        """Draws Gaussian numbers of deviation 1, which neighbors and channels share."""
+        """Draws Gaussian numbers of deviation 1, correlated between neighbors and channels."""
         ops = keras.ops
         batch, height, width, _ = ops.shape(clean)
         common = keras.random.normal((batch, height, width, 1), seed=seed) * ops.ones_like(clean)

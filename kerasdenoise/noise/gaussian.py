@@ -15,18 +15,18 @@ _LINES = "lines:"
 
 @dataclass(frozen=True)
 class Gaussian(Noise):
-    """Independent Gaussian noise of one level for each image, not clipped.
+    """Independent Gaussian noise with one level per image, not clipped.
 
-    `noisy = clean + sigma * n` with `n` ~ N(0, 1) for each pixel and channel. The field's
-    tables are made without clipping, which would make the noise depend on the image.
+    `noisy = clean + sigma * n` with `n` ~ N(0, 1) for each pixel and channel. Published
+    tables do not clip either; clipping would make the noise depend on the image.
 
     Attributes:
         low: The smallest standard deviation, on the [0, 1] scale.
         high: The largest; each image's level is uniform between the two.
-        per_pixel: Whether `n` is the same for all channels of a pixel, as film grain is, and
-            as the noise of a gray image is that an RGB model gets.
-        in_lines: Whether `n` is the same along each row, or each column, of a channel; which of
-            the two is drawn for each image.
+        per_pixel: Whether `n` is the same in all channels of a pixel, like film grain, or like a
+            gray image in an RGB model.
+        in_lines: Whether `n` is the same along each row or each column of a channel, which is
+            chosen at random for each image.
     """
 
     kind: ClassVar[str] = "gaussian"
@@ -47,7 +47,7 @@ class Gaussian(Noise):
 
     @property
     def zero_mean(self) -> bool:
-        """True, for nothing is clipped."""
+        """True, because nothing is clipped."""
         return True
 
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:

@@ -1,4 +1,4 @@
-"""A part of the image that is missing."""
+"""A missing part of the image."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
 
 @dataclass(frozen=True)
 class Inpainting(Noise):
-    """Sets a rectangle at a random place to 0, in all channels.
+    """Sets a rectangle at a random position to 0, in all channels.
 
-    The rectangle has the same fraction of the image's height and of its width, and lies
-    within the image.
+    The rectangle covers the same fraction of the image's height and width, and is inside the
+    image.
 
     Attributes:
         low: The smallest fraction of each side.
@@ -49,14 +49,14 @@ def _covered(side: int, fraction: Tensor, place: Tensor) -> Tensor:
     """Which pixels along a side are covered, shaped (batch, 1, 1, side).
 
     Args:
-        side: Pixels in all.
-        fraction: Share of them that is covered, rounded to whole pixels.
-        place: Number in [0, 1) that says where the covered ones start.
+        side: Total number of pixels.
+        fraction: Covered share, rounded to whole pixels.
+        place: Number in [0, 1) that determines where the covered pixels start.
     """
     ops = keras.ops
     pixels = ops.cast(ops.arange(side), "float32")
     size = ops.round(fraction * ops.cast(side, "float32"))
     room = ops.cast(side, "float32") - size
-    # A place next to 1 may round up.
+    # A place close to 1 may round up.
     start = ops.minimum(ops.floor(place * (room + 1)), room)
     return ops.logical_and(pixels >= start, pixels < start + size)

@@ -1,4 +1,4 @@
-"""What JPEG compression does to an image, as tensor operations."""
+"""JPEG compression as tensor operations."""
 
 from __future__ import annotations
 
@@ -39,17 +39,16 @@ _TO_YCC = np.array(
 def jpeg(images: Tensor, qualities: Sequence[Tensor], subsampling: Tensor) -> Tensor:
     """Compresses and decompresses, with the rounding that loses information.
 
-    Entropy coding loses nothing and is left out; chroma is reduced by averaging and enlarged
-    by repetition, where decoders may interpolate. A file that is saved again keeps its grid of
-    blocks and its subsampling, so that only its coefficients are rounded again; the pixels
-    between the two are not.
+    Entropy coding is lossless and left out. Chroma is reduced by averaging and enlarged by
+    repetition, while decoders may interpolate. A file that is saved again keeps its grid of
+    blocks and its subsampling, so only its coefficients are rounded again; the pixels in between
+    are not.
 
     Args:
-        images: Float32 RGB (batch, height, width, 3) in [0, 1]; sides multiples of 16.
-        qualities: One (batch, 1, 1, 1) in [1, 100], the usual scale of encoders, for each time
-            that the picture is saved.
-        subsampling: (batch, 1, 1, 1) of 0.0 for chroma of full resolution (4:4:4), 1.0 for half
-            of it across (4:2:2), 2.0 for half of it in both directions (4:2:0).
+        images: Float32 RGB (batch, height, width, 3) in [0, 1], height and width multiples of 16.
+        qualities: One (batch, 1, 1, 1) in [1, 100], the usual scale of encoders, for each save.
+        subsampling: (batch, 1, 1, 1) of 0.0 for full chroma resolution (4:4:4), 1.0 for half
+            across (4:2:2), 2.0 for half in both directions (4:2:0).
 
     Returns:
         Float32 images of the same shape in [0, 1].

@@ -13,14 +13,14 @@ from kerasdenoise.noise.base import Noise, Tensor
 
 @dataclass(frozen=True)
 class Mixture(Noise):
-    """Gives each corruption its fixed share of every batch.
+    """Applies each corruption to a fixed share of every batch.
 
-    The split is by position, so that each corruption is computed for its own images only;
-    a batch whose images come in random order loses nothing by it.
+    The split is by position, so each corruption is computed only for its own images. Batches
+    must be in random order.
 
     Attributes:
         noises: The corruptions.
-        shares: Their positive shares, of any sum.
+        shares: Their positive shares, with any sum.
     """
 
     noises: Sequence[Noise]
@@ -28,7 +28,7 @@ class Mixture(Noise):
 
     @property
     def zero_mean(self) -> bool:
-        """Whether that holds for each of the corruptions."""
+        """Whether all corruptions have zero mean."""
         return all(noise.zero_mean for noise in self.noises)
 
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
@@ -47,6 +47,6 @@ class Mixture(Noise):
         return keras.ops.concatenate(noisy, axis=0), keras.ops.concatenate(expected, axis=0)
 
     def counts(self, batch: int) -> list[int]:
-        """How many images of a batch get each corruption; a small share of few may be none."""
+        """The number of images of a batch for each corruption; a small share may get none."""
         stops = np.round(np.cumsum(self.shares) / np.sum(self.shares) * batch).astype(int)
         return np.diff(stops, prepend=0).tolist()

@@ -1,4 +1,4 @@
-"""Coarse pixels: a reduction in size that was undone by repetition."""
+"""Coarse pixels: downscaling, undone by repetition."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LARGEST_CELL = 256
 
 @dataclass(frozen=True)
 class Pixelate(Noise):
-    """Gives all pixels of a square cell their mean.
+    """Replaces the pixels of each square cell by their mean.
 
     Cells start at the top left; those at the other two borders may be smaller.
 
     Attributes:
-        cell: Side of a cell in pixels; 1 changes nothing.
+        cell: Height and width of a cell in pixels; 1 changes nothing.
     """
 
     kind: ClassVar[str] = "pixelate"
@@ -29,7 +29,7 @@ class Pixelate(Noise):
 
     @classmethod
     def parse(cls, argument: str) -> Self:
-        """Reads nothing or `4`: the side of a cell in pixels."""
+        """Reads nothing or `4`: the size of a cell in pixels."""
         if argument == "":
             return cls()
         if not argument.isdecimal() or not 1 <= int(argument) <= _LARGEST_CELL:
@@ -41,7 +41,7 @@ class Pixelate(Noise):
         return cls(int(argument))
 
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-        """Makes each image coarse, nothing being random; see `Noise.__call__`."""
+        """Makes each image coarse, without randomness; see `Noise.__call__`."""
         ops = keras.ops
         _, height, width, _ = ops.shape(clean)
         means = self._sums(clean) / self._sums(ops.ones_like(clean))

@@ -11,11 +11,10 @@ import keras
 from kerasdenoise.errors import UsageError
 from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
 
-# Up to this rate counts are drawn by the exact distribution, of which the terms beyond the
-# last add up to 3e-8.
+# Up to this rate counts are drawn from the exact distribution. The omitted terms add up to 3e-8.
 _SMALL_RATE = 8.0
 _TERMS = 28
-# Sums of float32 probabilities miss one by 5e-7 at most.
+# Sums of float32 probabilities differ from one by 5e-7 at most.
 _LARGEST_PROBABILITY = 1.0 - 1e-6
 _SMALLEST_GAIN = 1e-6
 _LARGEST_PEAK = 10_000.0
@@ -26,10 +25,10 @@ class Poisson(Noise):
     """Noise of counted photons, in three forms, not clipped.
 
     - `counted`: `noisy = g * Poisson(255 * clean / g) / 255`, of mean `clean` and variance
-      `g * clean / 255`. The gain `g` is how many gray levels of 255 one photon is worth; white
-      is a mean of `255 / g` photons, its peak.
+      `g * clean / 255`. The gain `g` is the number of gray levels (of 255) per photon; white
+      is a mean of `255 / g` photons, the peak.
     - `additive`: `noisy = clean + Poisson(255 * clean) / 255`, twice as bright as `clean`.
-      The literal reading of a formula, `I + Poisson(I)`, of the Poisson autoencoder's paper.
+      The literal reading of the Poisson autoencoder paper's formula, `I + Poisson(I)`.
     - `halved`: half of `additive`, of mean `clean`.
 
     Attributes:
@@ -71,7 +70,7 @@ class Poisson(Noise):
 
     @property
     def zero_mean(self) -> bool:
-        """True, but for `additive`, which doubles the mean."""
+        """True, except for `additive`, which doubles the mean."""
         return self.form != "additive"
 
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
@@ -85,17 +84,16 @@ class Poisson(Noise):
 
 
 def draw_counts(rate: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-    """Draws Poisson numbers with no loop that depends on the values, on any backend.
+    """Draws Poisson numbers without value-dependent loops, on any backend.
 
-    One normal number a pixel is taken to its place in the Poisson distribution: for small
-    rates by comparing with the cumulative probabilities, for others by their expansion in
-    powers of the rate (Giles, "Algorithm 955: approximation of the inverse Poisson cumulative
-    distribution function", ACM TOMS 2016), which gives another number once in 5,000 draws at
-    the smallest of those rates and less often above.
+    One normal number per pixel is mapped to the Poisson distribution: for small rates by its
+    cumulative probabilities, for others by their expansion in powers of the rate (Giles,
+    "Algorithm 955: approximation of the inverse Poisson cumulative distribution function", ACM
+    TOMS 2016). About 1 in 5,000 draws differs at the smallest of those rates, and fewer above.
 
     Args:
         rate: Float32 expected counts of any shape; negative ones count as zero.
-        seed: Where the random numbers come from.
+        seed: The source of random numbers.
 
     Returns:
         Whole float32 numbers of the same shape.

@@ -8,7 +8,7 @@ from kerasdenoise.noise.base import Tensor
 
 
 def along_axes(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Multiplies a matrix onto each image's rows and another onto its columns.
+    """Multiplies each image's rows and columns by matrices.
 
     Args:
         images: (batch, height, width, channels).
@@ -26,12 +26,12 @@ def along_axes(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def reduction(images: Tensor, scale: Tensor, height: int, width: int) -> Tensor:
-    """Reduces with the anti-aliased cubic kernel that photo programs use.
+    """Downscales with the anti-aliased cubic kernel of photo programs.
 
     Args:
-        images: (batch, tall, wide, channels) with `tall >= height / scale`, likewise wide.
+        images: (batch, tall, wide, channels), `tall >= height / scale`, `wide >= width / scale`.
         scale: (batch, 1, 1, 1), the factor in (0, 1].
-        height: Rows of the result, which shows the images' top left part.
+        height: Rows of the result, which is the images' top left part.
         width: Columns of the result.
 
     Returns:
@@ -46,7 +46,7 @@ def enlargement(images: Tensor, scale: Tensor, tall: int, wide: int) -> Tensor:
 
     Args:
         images: (batch, height, width, channels).
-        scale: (batch, 1, 1, 1), the factor in (0, 1] of the reduction that leads back.
+        scale: (batch, 1, 1, 1), the factor in (0, 1] of the reduction that undoes this.
         tall: Rows of the result.
         wide: Columns of the result.
 

@@ -1,4 +1,4 @@
-"""Pixels lost to black and white."""
+"""Pixels replaced by black and white."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class SaltAndPepper(Noise):
     """Sets a random share of the values to 1 (salt) or 0 (pepper).
 
     Attributes:
-        low: The smallest share of values that are lost.
+        low: The smallest share of lost values.
         high: The largest; each image's share is uniform between the two.
         salt: Share of the lost values that become 1.
-        per_channel: Whether each channel is lost for itself, or a pixel as a whole.
+        per_channel: Whether channels are lost separately, or whole pixels.
     """
 
     kind: ClassVar[str] = "salt_and_pepper"

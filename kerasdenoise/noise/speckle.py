@@ -12,7 +12,7 @@ from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, parse_range, pe
 
 @dataclass(frozen=True)
 class Speckle(Noise):
-    """Gaussian noise in proportion to the pixel, clipped to [0, 1].
+    """Gaussian noise proportional to the pixel, clipped to [0, 1].
 
     `noisy = clip(clean + clean * n, 0, 1)` with `n` ~ N(0, v) for each pixel and channel. The
     clipping makes bright pixels darker on average.
@@ -34,7 +34,7 @@ class Speckle(Noise):
         return cls(*parse_range(cls.kind, argument, 1.0)) if argument else cls()
 
     def __call__(self, clean: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-        """Multiplies the noise; see `Noise.__call__`."""
+        """Applies the noise; see `Noise.__call__`."""
         return self.draw_pair(clean, seed)[0]
 
     def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:

@@ -10,10 +10,10 @@ from kerasdenoise.noise.base import Tensor
 
 
 def gaussian_response(width: Tensor, height: int, wide: int) -> Tensor:
-    """What a Gaussian window leaves of each frequency.
+    """The frequency response of a Gaussian window.
 
     Args:
-        width: (batch, 1, 1, 1), the window's standard deviation in pixels; 0 leaves all.
+        width: (batch, 1, 1, 1), the window's standard deviation in pixels; 0 keeps everything.
         height: Rows of the images.
         wide: Columns of the images.
 
@@ -27,25 +27,25 @@ def gaussian_response(width: Tensor, height: int, wide: int) -> Tensor:
 
 
 def _squared_frequencies(size: int | Tensor) -> Tensor:
-    """In cycles per pixel; the second half of a spectrum has the negative ones."""
+    """In cycles per pixel; the second half of a spectrum is negative."""
     ops = keras.ops
     places = ops.cast(ops.arange(size), "float32") / ops.cast(size, "float32")
     return ops.square(places - ops.floor(places + 0.5))
 
 
 def filter_pair(first: Tensor, second: Tensor, response: Tensor) -> tuple[Tensor, Tensor]:
-    """Filters two sets of images alike; beyond a border lies the opposite one.
+    """Filters two sets of images with the same response; borders wrap around.
 
-    So noise, which has no content that this would tear, is as strong there as anywhere.
+    So noise is equally strong everywhere; it has no content that wrapping could tear.
 
     Args:
         first: (batch, height, width, channels).
-        second: Likewise.
-        response: What is left of each frequency, (batch, channels, height, width), even in both
+        second: Of the same shape.
+        response: The response of each frequency, (batch, channels, height, width), even in both
             axes.
 
     Returns:
-        Both filtered, shaped as before.
+        Both filtered, in the same shape.
     """
     ops = keras.ops
     # An even response keeps real and imaginary parts apart: one transform serves both.
