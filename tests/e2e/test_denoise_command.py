@@ -208,7 +208,7 @@ def test_a_target_that_cannot_be_written_is_refused_in_one_line(
         (["--sigma", "much"], "'much' .*auto.*number"),
         (["--threads", "0"], "--threads"),
         (["-m", "tinny"], "model tinny: unknown; .*tiny"),
-        (["--overwrite", "--skip-existing"], "contradicts"),
+        (["--overwrite", "--skip-existing"], "--skip-existing"),
         (["--stregth", "1"], "Did you mean"),
         (["*.webp"], r"\*\.webp: .*no file"),
         (["--name", "{stem}"], r"suffix.*a\.png"),
