@@ -167,6 +167,31 @@ def prepare_keras() -> None:
         import keras  # noqa: F401
 
 
+@contextlib.contextmanager
+def keras_defaults() -> Iterator[None]:
+    """Lets Keras build with channels last and weights in float32, whatever a keras.json says.
+
+    What a layer is built with stays its own. A policy of mixed precision has weights in float32
+    and is kept. The settings are those of the whole process and return to what they were, so that
+    a user's own layers are what the user wants them to be. Works as a decorator as well.
+    """
+    prepare_keras()
+    import keras
+
+    data_format, floatx = keras.config.image_data_format(), keras.config.floatx()
+    policy = keras.config.dtype_policy()
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    if policy.variable_dtype != "float32":
+        keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(data_format)
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
 def make_figure(width: float, height: float) -> Figure:
     """Makes an empty figure of Matplotlib's that needs no display.
 

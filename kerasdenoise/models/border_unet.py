@@ -10,6 +10,7 @@ import keras
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._inputs import make_inputs
 from kerasdenoise.models._receptive_field import Window, find_receptive_field
+from kerasdenoise.runtime import keras_defaults
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Config:
 PRESETS = {"tiny": Config(widths=(8, 16)), "paper": Config()}
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to the probability, at each pixel, of a border.
 

@@ -11,6 +11,7 @@ from kerasdenoise.models._activation import check_activation
 from kerasdenoise.models._convolution import convolve
 from kerasdenoise.models._inputs import make_inputs
 from kerasdenoise.models._receptive_field import Window, find_receptive_field
+from kerasdenoise.runtime import keras_defaults
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Config:
 PRESETS = {"tiny": Config(widths=(8, 8)), "paper": Config()}
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to denoised image in [0, 1].
 

@@ -10,6 +10,7 @@ import keras
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._activation import check_activation
 from kerasdenoise.models._inputs import make_inputs
+from kerasdenoise.runtime import keras_defaults
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ PRESETS = {
 }
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to denoised image, neither clipped.
 

@@ -11,6 +11,7 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
 from kerasdenoise.models._inputs import make_inputs
 from kerasdenoise.models._receptive_field import Window, find_receptive_field
+from kerasdenoise.runtime import keras_defaults
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ PRESETS = {
 }
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to denoised image in [0, 1] (variant A: above 0).
 

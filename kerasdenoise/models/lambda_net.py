@@ -13,6 +13,7 @@ from kerasdenoise.layers.lambda_layer import LambdaLayer
 from kerasdenoise.models._activation import check_activation
 from kerasdenoise.models._convolution import convolve
 from kerasdenoise.models._inputs import make_inputs
+from kerasdenoise.runtime import keras_defaults
 
 
 def _make_lambda_layer(config: Config) -> LambdaLayer:
@@ -97,6 +98,7 @@ PRESETS = {
 }
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to denoised image in [0, 1].
 

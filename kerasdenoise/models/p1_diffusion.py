@@ -20,6 +20,7 @@ from kerasdenoise.layers.shared_values import SharedValues
 from kerasdenoise.models._border import border_config, find_borders
 from kerasdenoise.models._inputs import Inputs, make_inputs
 from kerasdenoise.models._pixel_values import PIXEL_RADIUS, choose_for_pixels
+from kerasdenoise.runtime import keras_defaults
 
 
 def _make_coefficient(config: Config) -> P1Coefficient:
@@ -129,6 +130,7 @@ PRESETS = {
 }
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to denoised image, not clipped.
 

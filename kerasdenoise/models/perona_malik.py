@@ -22,6 +22,7 @@ from kerasdenoise.layers.shared_values import SharedValues
 from kerasdenoise.models._border import border_config, find_borders
 from kerasdenoise.models._inputs import Inputs, make_inputs
 from kerasdenoise.models._pixel_values import PIXEL_RADIUS, choose_for_pixels
+from kerasdenoise.runtime import keras_defaults
 
 
 def _make_step(config: Config, name: str) -> DiffusionStep:
@@ -122,6 +123,7 @@ PRESETS = {
 }
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to denoised image, within the range of the noisy one.
 

@@ -11,6 +11,7 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
 from kerasdenoise.models._inputs import make_inputs
 from kerasdenoise.models._receptive_field import Window, find_receptive_field
+from kerasdenoise.runtime import keras_defaults
 
 # Kernel and stride of the convolution that makes the code of a quarter-size image.
 _CODE_WINDOWS = {"3x3": (12, 10), "32x32": (3, 1)}
@@ -86,6 +87,7 @@ PRESETS = {
 }
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to denoised image, not clipped.
 

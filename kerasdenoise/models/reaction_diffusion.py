@@ -12,6 +12,7 @@ from kerasdenoise.layers.p1_flux import P1Flux
 from kerasdenoise.layers.perona_malik_flux import PeronaMalikFlux
 from kerasdenoise.layers.reaction_diffusion_step import ReactionDiffusionStep
 from kerasdenoise.models._inputs import Inputs, make_inputs
+from kerasdenoise.runtime import keras_defaults
 
 # The level at which a network that is told the noise has the contrast of its configuration.
 _LEVEL = 25 / 255
@@ -95,6 +96,7 @@ PRESETS = {
 }
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to denoised image, not clipped.
 

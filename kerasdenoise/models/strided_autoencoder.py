@@ -10,6 +10,7 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
 from kerasdenoise.models._inputs import make_inputs
 from kerasdenoise.models._receptive_field import Window, find_receptive_field
+from kerasdenoise.runtime import keras_defaults
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Config:
 PRESETS = {"tiny": Config(widths=(8, 8)), "paper": Config()}
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to denoised image in [0, 1].
 

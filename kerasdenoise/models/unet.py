@@ -10,6 +10,7 @@ import keras
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._inputs import make_inputs
 from kerasdenoise.models._noise_level import CELL, RADIUS, estimate_noise_level
+from kerasdenoise.runtime import keras_defaults
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ PRESETS = {
 }
 
 
+@keras_defaults()
 def build(config: Config) -> keras.Model:
     """Builds the network: noisy image to denoised image, neither clipped.
 

@@ -39,7 +39,9 @@ def demosaic(mosaic: Tensor, correction: Tensor) -> Tensor:
     Returns:
         (batch, 2 * height, 2 * width, 3) RGB.
     """
-    cells = keras.ops.conv(_wrap(_wrap(mosaic, 1), 2), _KERNEL, padding="valid")
+    cells = keras.ops.conv(
+        _wrap(_wrap(mosaic, 1), 2), _KERNEL, padding="valid", data_format="channels_last"
+    )
     cells = cells[..., :12] + correction * cells[..., 12:]
     return keras.ops.depth_to_space(cells, 2)
 

@@ -258,7 +258,9 @@ class Camera(Noise):
         low, high = (math.log(value) for value in self.shot)
         log_shot = per_image(clean, low, high, seed)
         # Both grow with ISO. Slope and scatter are those of published profiles of 433 cameras.
-        scatter = keras.random.normal(ops.shape(log_shot), stddev=self.scatter, seed=seed)
+        scatter = keras.random.normal(
+            ops.shape(log_shot), stddev=self.scatter, dtype="float32", seed=seed
+        )
         return ops.exp(log_shot), ops.exp(1.28 * log_shot - 1.77 + scatter)
 
     def _sensor_noise(
@@ -277,7 +279,7 @@ class Camera(Noise):
 
         value = to_mosaic(sensor)
         deviation = ops.sqrt(shot * value + read)
-        mosaic = deviation * keras.random.normal(ops.shape(value), seed=seed)
+        mosaic = deviation * keras.random.normal(ops.shape(value), dtype="float32", seed=seed)
         mosaic = mosaic + ops.sqrt(read) * self._band_noise(value, seed)
         noise = demosaic(mosaic, per_image(sensor, 0.0, 1.0, seed))
         along = demosaic_green(mosaic, value + mosaic)
@@ -295,8 +297,12 @@ class Camera(Noise):
         batch, tall, wide, _ = ops.shape(mosaic)
         upright = ops.cast(per_image(mosaic, 0.0, 1.0, seed) < 0.5, "float32")
         deviation = per_image(mosaic, *self.bands, seed)
-        rows = keras.random.normal((batch, tall, 1, 2), seed=seed) * (deviation * (1 - upright))
-        columns = keras.random.normal((batch, 1, wide, 2), seed=seed) * (deviation * upright)
+        rows = keras.random.normal((batch, tall, 1, 2), dtype="float32", seed=seed) * (
+            deviation * (1 - upright)
+        )
+        columns = keras.random.normal((batch, 1, wide, 2), dtype="float32", seed=seed) * (
+            deviation * upright
+        )
         # The four positions of a cell are in rows 0, 0, 1, 1 and columns 0, 1, 0, 1.
         return ops.repeat(rows, 2, axis=-1) + ops.tile(columns, (1, 1, 1, 2))
 
@@ -376,7 +382,7 @@ def _find_edges(clean: Tensor, log_slope: Tensor) -> Tensor:
     ops = keras.ops
     luma = ops.matmul(clean, _TO_YCC[:, :1])
     slope = sum(ops.abs(luma - ops.roll(luma, 1, axis=axis)) for axis in (1, 2))
-    slope = ops.average_pool(slope, 5, strides=1, padding="same")
+    slope = ops.average_pool(slope, 5, strides=1, padding="same", data_format="channels_last")
     return slope / (slope + ops.exp(log_slope))
 
 

@@ -51,7 +51,7 @@ class Compressed(Noise):
         """
         ops = keras.ops
         sigma = per_image(clean, self.low, self.high, seed)
-        noisy = clean + sigma * keras.random.normal(ops.shape(clean), seed=seed)
+        noisy = clean + sigma * keras.random.normal(ops.shape(clean), dtype="float32", seed=seed)
         quality = per_image(clean, *self.quality, seed)
         half_chroma = per_image(clean, 0.0, 1.0, seed) < self.subsampled
         noisy = jpeg(ops.clip(noisy, 0.0, 1.0), [quality], 2.0 * ops.cast(half_chroma, "float32"))

@@ -66,8 +66,10 @@ class Film(Noise):
         """Draws Gaussian numbers of deviation 1, correlated between neighbors and channels."""
         ops = keras.ops
         batch, height, width, _ = ops.shape(clean)
-        common = keras.random.normal((batch, height, width, 1), seed=seed) * ops.ones_like(clean)
-        own = keras.random.normal(ops.shape(clean), seed=seed)
+        common = keras.random.normal(
+            (batch, height, width, 1), dtype="float32", seed=seed
+        ) * ops.ones_like(clean)
+        own = keras.random.normal(ops.shape(clean), dtype="float32", seed=seed)
         window = per_image(clean, *self.size, seed) / _FULL_WIDTH
         response = gaussian_response(window, height, width)
         response = response / ops.sqrt(ops.mean(ops.square(response), axis=(2, 3), keepdims=True))

@@ -58,10 +58,10 @@ class Gaussian(Noise):
     def _draw(self, shape: tuple[Any, ...], seed: keras.random.SeedGenerator) -> Tensor:
         batch, height, width, channels = shape
         if self.per_pixel:
-            return keras.random.normal((batch, height, width, 1), seed=seed)
+            return keras.random.normal((batch, height, width, 1), dtype="float32", seed=seed)
         if not self.in_lines:
-            return keras.random.normal(shape, seed=seed)
-        rows = keras.random.normal((batch, height, 1, channels), seed=seed)
-        columns = keras.random.normal((batch, 1, width, channels), seed=seed)
-        is_in_rows = keras.random.uniform((batch, 1, 1, 1), seed=seed) < 0.5
+            return keras.random.normal(shape, dtype="float32", seed=seed)
+        rows = keras.random.normal((batch, height, 1, channels), dtype="float32", seed=seed)
+        columns = keras.random.normal((batch, 1, width, channels), dtype="float32", seed=seed)
+        is_in_rows = keras.random.uniform((batch, 1, 1, 1), dtype="float32", seed=seed) < 0.5
         return keras.ops.where(is_in_rows, rows, columns)

@@ -59,8 +59,8 @@ def jpeg(images: Tensor, qualities: Sequence[Tensor], subsampling: Tensor) -> Te
     luma, chroma = ycc[..., :1], ycc[..., 1:]
     scales = [ops.where(q < 50, 50.0 / q, 2.0 - q / 50.0) for q in qualities]
     full = _quantize(chroma, _CHROMA_TABLE, scales)
-    half = ops.average_pool(chroma, (1, 2), strides=(1, 2))
-    quarter = ops.average_pool(half, (2, 1), strides=(2, 1))
+    half = ops.average_pool(chroma, (1, 2), strides=(1, 2), data_format="channels_last")
+    quarter = ops.average_pool(half, (2, 1), strides=(2, 1), data_format="channels_last")
     half = _quantize(half, _CHROMA_TABLE, scales)
     quarter = ops.repeat(_quantize(quarter, _CHROMA_TABLE, scales), 2, axis=1)
     reduced = ops.repeat(ops.where(subsampling > 1.5, quarter, half), 2, axis=2)

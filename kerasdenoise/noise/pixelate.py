@@ -52,4 +52,6 @@ class Pixelate(Noise):
         """Sums over each cell, up to a common factor."""
         more = self.cell - 1
         padded = keras.ops.pad(images, ((0, 0), (0, more), (0, more), (0, 0)))
-        return keras.ops.average_pool(padded, self.cell, strides=self.cell)
+        return keras.ops.average_pool(
+            padded, self.cell, strides=self.cell, data_format="channels_last"
+        )

@@ -41,6 +41,8 @@ class SaltAndPepper(Noise):
         batch, height, width, channels = ops.shape(clean)
         independent = channels if self.per_channel else 1
         lost = per_image(clean, self.low, self.high, seed)
-        place = keras.random.uniform((batch, height, width, independent), seed=seed)
+        place = keras.random.uniform(
+            (batch, height, width, independent), dtype="float32", seed=seed
+        )
         noisy = ops.where(place < lost, 0.0, clean)
         return ops.where(place < self.salt * lost, 1.0, noisy)

@@ -41,5 +41,5 @@ class Speckle(Noise):
         """Draws noisy images and their mean, which clipping darkens; see `Noise.draw_pair`."""
         ops = keras.ops
         deviation = ops.sqrt(per_image(clean, self.low, self.high, seed))
-        factor = 1.0 + deviation * keras.random.normal(ops.shape(clean), seed=seed)
+        factor = 1.0 + deviation * keras.random.normal(ops.shape(clean), dtype="float32", seed=seed)
         return ops.clip(clean * factor, 0.0, 1.0), clipped_mean(clean, clean * deviation)

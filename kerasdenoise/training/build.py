@@ -14,6 +14,7 @@ from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import get_loss
 from kerasdenoise.models import get_architecture, split_noise_level
 from kerasdenoise.noise import Mixture
+from kerasdenoise.runtime import keras_defaults
 from kerasdenoise.training.checkpoint import averaged_variables, read_run, restore_checkpoint
 from kerasdenoise.training.contrast_search import ContrastSearch
 from kerasdenoise.training.distillation import DistillationTask
@@ -40,6 +41,7 @@ def build_network(model: ModelSection) -> keras.Model:
         keras.config.set_dtype_policy(policy)
 
 
+@keras_defaults()
 def build_task(
     recipe: Recipe, teacher: Teacher | None = None, *, dtype: str | None = None
 ) -> DenoisingTask:
@@ -113,6 +115,7 @@ def averaged_weights(task: DenoisingTask) -> Iterator[None]:
             weight.assign(value)
 
 
+@keras_defaults()
 def load_run(run: Path) -> tuple[Recipe, keras.Model]:
     """Returns a run's recipe as far as it was followed, and its network's averaged weights.
 

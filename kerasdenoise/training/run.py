@@ -14,6 +14,7 @@ import numpy as np
 from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.runtime import keras_defaults
 from kerasdenoise.training.build import averaged_weights, build_task
 from kerasdenoise.training.checkpoint import restore_checkpoint, save_checkpoint
 from kerasdenoise.training.dead_units import revive
@@ -62,6 +63,7 @@ class Progress:
         return (self.steps - self.step) * self.seconds_per_step
 
 
+@keras_defaults()
 def train(
     recipe: Recipe,
     run: Path,
