@@ -217,15 +217,16 @@ def test_half_precision_keeps_weights_and_what_is_computed(
 
 def test_a_step_of_training_changes_what_can_be_trained(name: str, case: Case):
     model = _randomize(_build(name))
-    before = [_numpy(weight) for weight in model.trainable_weights]
-    model.compile("sgd", "mse", run_eagerly=keras.backend.backend() != "jax")
     tensors = _tensors(case)
     target = np.zeros(_numpy(model(tensors)).shape, np.float32)
-    if len(target) == BATCH:  # else it is the same for all images
-        assert np.isfinite(model.train_on_batch(tensors, target))
-        for weight, old in zip(model.trainable_weights, before, strict=True):
-            assert np.isfinite(_numpy(weight)).all()
-            assert (_numpy(weight) != old).any(), weight.path
+    before = [_numpy(weight) for weight in model.trainable_weights]
+    if not before:
+        pytest.skip("has nothing to train")
+    model.compile("sgd", "mse", run_eagerly=keras.backend.backend() != "jax")
+    assert np.isfinite(model.train_on_batch(tensors, target))
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert np.isfinite(_numpy(weight)).all()
+        assert (_numpy(weight) != old).any(), weight.path
 
 
 SETTINGS = [
