@@ -64,11 +64,15 @@ def _files(rows: dict[str, dict[str, Any]]) -> list[str]:
     ]
     for name, row in rows.items():
         target = "phones" if row["target"] == "mobile" else "CPUs"
+        forced = " (`--force`)" if row.get("forced") else ""
         lines.append(
-            f"| `{name}` | {row['kind']} | {target} | {row['size'] or 'any'} | {row['bytes']:,} "
-            f"| {row['images']} of {row['photos']}, `{row['noise']}` "
+            f"| `{name}`{forced} | {row['kind']} | {target} | {row['size'] or 'any'} "
+            f"| {row['bytes']:,} | {row['images']} of {row['photos']}, `{row['noise']}` "
             f"| {row['psnr']:.2f} | {row['psnr_keras']:.2f} |"
         )
+    if any(row.get("forced") for row in rows.values()):
+        said = "Files marked `--force` lose more than `export` lets through without that option."
+        lines += ["", said]
     return [*lines, ""]
 
 

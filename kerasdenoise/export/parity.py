@@ -108,7 +108,8 @@ class ParityGate:
 
         Returns:
             What is known of the file: `kind`, `target`, `size`, `bytes`; `photos`, `images` and
-            `noise`; and `psnr` and `psnr_keras`, mean PSNR in dB of the results, clipped.
+            `noise`; `psnr` and `psnr_keras`, mean PSNR in dB of the results, clipped; and
+            `forced`, whether `force` alone let it through.
 
         Raises:
             ModelError: LiteRT cannot run it, or it loses more than 0.1 dB, with float16 and
@@ -148,7 +149,8 @@ class ParityGate:
         }
         allowed = _ALLOWED.get(variant.kind, _ALLOWED_ELSE)
         # Not the other way round, which would let through what is not a number.
-        if not row["psnr_keras"] - own <= allowed and not self._force:
+        row["forced"] = not row["psnr_keras"] - own <= allowed
+        if row["forced"] and not self._force:
             raise self._refusal(path, variant, row, allowed)
         return row
 

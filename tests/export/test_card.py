@@ -98,3 +98,21 @@ def test_figures_are_a_table(metadata: dict[str, Any], noise: str | None, called
     card = render_card(metadata | {"figures": [row]})
     assert f"| CBSD68 | 68 | {called} | 20.17 | 30.63 ± 0.25 | 0.8765 |" in card
     assert "Not measured" not in card
+
+
+def test_files_that_were_kept_by_force_are_marked(metadata: dict[str, Any]):
+    row = {
+        "kind": "int8",
+        "target": "mobile",
+        "size": 256,
+        "bytes": 9,
+        "photos": "set",
+        "images": 3,
+    }
+    row |= {"noise": "gaussian:25", "psnr": 29.0, "psnr_keras": 30.0}
+    files = {"a.tflite": row | {"forced": False}, "b.tflite": row | {"forced": True}}
+    card = render_card(metadata | {"files": files})
+    assert "| `a.tflite` |" in card
+    assert "| `b.tflite` (`--force`) |" in card
+    assert "without that option" in card
+    assert "--force" not in render_card(metadata | {"files": {"a.tflite": files["a.tflite"]}})

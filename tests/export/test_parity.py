@@ -89,7 +89,8 @@ def test_a_file_that_loses_more_than_its_kind_may_is_refused(
     write_kind(_blur(factor), path, "float32")
     variant = dataclasses.replace(Variant(), kind=kind)
     if passes:
-        assert _gate().measure(path, variant)
+        assert not _gate().measure(path, variant)["forced"]
+        assert not _gate(force=True).measure(path, variant)["forced"]
         return
     with pytest.raises(ModelError, match=r"model\.tflite: loses .* dB") as caught:
         _gate().measure(path, variant)
@@ -103,6 +104,7 @@ def test_force_lets_it_through_with_what_it_loses(tmp_path: Path):
     write_kind(_blur(0.9), path, "float32")
     row = _gate(force=True).measure(path, Variant())
     assert row["psnr_keras"] - row["psnr"] > 1
+    assert row["forced"]
 
 
 def test_the_layer_that_8_bits_are_too_few_for_is_named(tmp_path: Path):
