@@ -88,7 +88,7 @@ def test_a_flat_gray_stays_as_it_is(info: ModelInfo, level: int, shape: tuple[in
 
 @pytest.mark.parametrize(
     "info",
-    # The others take minutes, on the same road.
+    # The others take minutes, in the same way.
     [pytest.param(name, marks=[] if name in FAST else pytest.mark.slow) for name in MODELS],
     indirect=True,
 )
