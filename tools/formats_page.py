@@ -1,4 +1,4 @@
-"""Writes the tables of docs/formats.md from the table of formats that the code goes by.
+"""Writes the tables of docs/formats.md from the code's table of formats.
 
 python tools/formats_page.py
 """
@@ -22,8 +22,8 @@ HEADINGS = {
     "photoshop": "IPTC",
     "comments": "comments",
     "color": "color chunks",
-    "texts": "texts",
-    "segments": "vendors' segments",
+    "texts": "text chunks",
+    "segments": "maker segments",
     "density": "pixel aspect",
     "dpi": "dpi",
 }
@@ -33,7 +33,7 @@ def make_tables() -> str:
     """Returns both tables: pixels, and metadata, as Markdown."""
     rows = list(FORMATS.values())
     pixels = [
-        "| | bits | gray | alpha | coded | refused |",
+        "| | bits | gray | alpha | compression | rejected |",
         "|---|---|---|---|---|---|",
         *(f"| {' | '.join(_pixel_cells(row))} |" for row in rows),
     ]
@@ -52,13 +52,13 @@ def make_tables() -> str:
 
 
 def _pixel_cells(row: Format) -> list[str]:
-    coded = "without loss" if row.lossy is None else "with loss"
+    coded = "lossless" if row.lossy is None else "lossy"
     if row.lossy is not None and row.lossless is not None:
-        coded = "as it was"
+        coded = "as in the photo"
     if row.written_as is not None:
         coded = f"as {FORMATS[row.written_as].title}"
     title = row.title if row.extra is None else f"{row.title} (extra `{row.extra}`)"
-    alpha = "kept" if row.alpha else "refused"
+    alpha = "kept" if row.alpha else "rejected"
     if row.alpha and row.gray and not row.gray_alpha:
         alpha = "kept, then gray is RGB"
     if row.written_as is not None:
@@ -68,7 +68,7 @@ def _pixel_cells(row: Format) -> list[str]:
 
 
 def main() -> None:
-    """Puts the tables between their two marks."""
+    """Writes the tables between their two markers."""
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     PAGE.write_text(f"{before}{BEGIN}\n{make_tables()}\n{END}{after}", "utf-8")

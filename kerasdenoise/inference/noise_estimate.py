@@ -1,4 +1,4 @@
-"""What a picture says of itself, with no clean one beside it: edginess and noise level."""
+"""Edginess and noise level of an image, measured without a clean one."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import numpy as np
 from kerasdenoise.pixels import to_pixels
 
 BLOCK = 16
-"""Side of the blocks in which noise is measured, the smallest side that a picture may have."""
+"""Size of the blocks in which noise is measured, and the smallest size of an image."""
 
-# Degrees of freedom in a block: its diagonal Haar coefficients, and what they and a plane leave.
+# Degrees of freedom in a block: its diagonal Haar coefficients, and the rest without a plane.
 _FINE = BLOCK**2 // 4
 _COARSE = BLOCK**2 - _FINE - 3
-# The share of blocks that counts as flat, and that of clipped values which a block may have.
+# The share of blocks that count as flat, and the largest share of clipped values in a block.
 _FLAT = 0.05
 _CLIPPED = 0.02
-# Noise is white up to the first ratio of coarse to fine detail, a camera's from the second on.
+# Noise is white up to the first ratio of coarse to fine detail, and correlated from the second.
 _WHITE, _CORRELATED = 1.3, 2.0
-# Correlated noise is that of the lower quartile of blocks, in the middle of so many groups.
+# Correlated noise is the lower quartile of blocks, as a median over this many groups.
 _QUANTILE = 0.25
 _GROUPS = 4
-# It is at most so many times the detail of the flattest blocks; more than that is texture.
+# It is at most this many times the detail of the flattest blocks; the rest is texture.
 _LARGEST = 2
 
 
@@ -28,9 +28,9 @@ def edginess(pixels: np.ndarray, *, per_pixel: bool = True) -> float:
     """Sums how much neighboring pixels differ: the anisotropic total variation.
 
     E(u) = sum over pixels of |D_x u| + |D_y u|, averaged over channels, where D_x and D_y are
-    forward differences: the right and the lower neighbor less the pixel, 0 at the last column
-    and row. The measure of the slides on learned anisotropic diffusion. Noise raises it and
-    blur lowers it.
+    forward differences: the right and the lower neighbor minus the pixel, 0 at the last column
+    and row. The measure comes from the slides on learned anisotropic diffusion. Noise raises it
+    and blur lowers it.
 
     Args:
         pixels: Float (height, width, channels), nominally in [0, 1].
@@ -48,33 +48,33 @@ def estimate_sigma(pixels: np.ndarray) -> float:
     """Estimates the noise level: the standard deviation of noise, mean square over channels.
 
     The usual estimate is the median of the finest diagonal detail (Donoho and Johnstone,
-    "Ideal spatial adaptation by wavelet shrinkage", Biometrika 1994). It holds for white noise
-    alone: demosaicing and JPEG leave a camera's noise little such detail, and it comes out
-    several times too small. Here, over blocks of 16x16 pixels with hardly a clipped value:
+    "Ideal spatial adaptation by wavelet shrinkage", Biometrika 1994). It holds only for white
+    noise: after demosaicing and JPEG, camera noise has little such detail, and the estimate is
+    several times too small. This one uses blocks of 16x16 pixels with hardly any clipped values:
 
-    1. What the best plane leaves of a block is split into fine detail (diagonal Haar
-       coefficients) and coarse detail (the rest). For white noise the two are independent.
+    1. A block minus its best plane is split into fine detail (diagonal Haar coefficients) and
+       coarse detail (the rest). For white noise the two are independent.
     2. The flattest blocks are the 5 % with the least coarse detail. In them, the ratio of
-       coarse to fine detail tells the kind of noise: 1 for white noise, more for a camera's.
+       coarse to fine detail tells the kind of noise: 1 for white noise, more for camera noise.
     3. White noise (ratio up to 1.3) is the fine detail of the flattest blocks. Correlated
        noise (from 2), which depends on brightness, is all detail of the lower quartile of
        blocks: the median over four groups of brightness, at most twice that of the flattest
        blocks. In between the two are blended.
 
-    White noise from 5/255 on is found closely on most photos. Texture that leaves
-    no block flat is taken for correlated noise, as is the fine texture of a picture without
-    noise. Correlated noise is found roughly: rather too small where it is coarser than a block,
-    or where the flattest blocks are dark.
+    White noise from 5/255 on is estimated closely on most photos. Texture that leaves no block
+    flat is mistaken for correlated noise, and so is the fine texture of an image without noise.
+    Correlated noise is estimated roughly: too small if it is coarser than a block, or if the
+    flattest blocks are dark.
 
     Args:
-        pixels: (height, width, channels) of any type, see `samples.to_pixels`; values that are
+        pixels: (height, width, channels) of any type, see `pixels.to_pixels`; values of
             exactly 0 or 1 count as clipped.
 
     Returns:
         The noise level on the [0, 1] scale.
 
     Raises:
-        ValueError: If a side is shorter than 16 pixels.
+        ValueError: The height or width is below 16 pixels.
     """
     height, width = pixels.shape[:2]
     if min(height, width) < BLOCK:
@@ -82,7 +82,7 @@ def estimate_sigma(pixels: np.ndarray) -> float:
     tops = range(0, height - BLOCK + 1, BLOCK)
     strips = [_measure_blocks(to_pixels(pixels[top : top + BLOCK])) for top in tops]
     fine, coarse, brightness, clipped = np.concatenate(strips, axis=1)
-    # Where nearly all are clipped, the least clipped ones have to do.
+    # If nearly all are clipped, use the least clipped ones.
     few = min(2 * _GROUPS, clipped.size)
     kept = clipped <= max(_CLIPPED, np.sort(clipped)[few - 1])
     fine, coarse, brightness = fine[kept], coarse[kept], brightness[kept]
