@@ -1,15 +1,15 @@
-"""`python cli.py` from a checkout is the installed `kerasdenoise` command."""
+"""`python cli.py` in a checkout runs the `kerasdenoise` command."""
 
 import importlib.util
 import sys
 from pathlib import Path
 
-# What denoising needs; whoever lacks one of these runs another Python than that of `make`.
+# What denoising needs. If one is missing, this is not the Python that `make` has set up.
 PACKAGES = ("PIL", "ai_edge_litert", "click", "imagecodecs", "numpy", "platformdirs", "tifffile")
 
 
 def explain_missing() -> str:
-    """Says what to run where packages are missing; empty if none is."""
+    """Says what to run if packages are missing; empty if none are."""
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if not missing:
         return ""
