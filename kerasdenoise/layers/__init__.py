@@ -1,4 +1,4 @@
-"""Keras layers of the networks in `kerasdenoise.models`; one a file, from `keras.ops` alone.
+"""Keras layers of the networks in `kerasdenoise.models`: one per file, from `keras.ops` only.
 
 Importing them registers them, so that saved networks can be loaded.
 """

@@ -1,4 +1,4 @@
-"""One value at an image's borders, another elsewhere."""
+"""Mixes one value at borders in an image with another elsewhere."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kerasdenoise.layers.global_context import Tensor
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class BorderMix(keras.layers.Layer):
-    """Mixes two values by the probability b that a pixel lies on a border.
+    """Mixes two values by the probability b that a pixel is on a border.
 
-    `b * at_border + (1 - b) * elsewhere`, in training with b as it is, afterwards with b
-    rounded to 0 or 1. No gradient flows back through b. The slides on learned anisotropic
-    diffusion give a pixel one contrast or the other; between them nothing could be trained.
+    `b * at_border + (1 - b) * elsewhere`, with b unchanged in training, and rounded to 0 or 1
+    afterwards. No gradient flows back through b. The slides on learned anisotropic
+    diffusion use one contrast or the other, which could not be trained.
 
     Args:
         hard: Whether b is rounded outside training: 1 above a half, else 0.
@@ -37,16 +37,16 @@ class BorderMix(keras.layers.Layer):
     def call(
         self, border: Tensor, at_border: Tensor, elsewhere: Tensor, training: bool | None = None
     ) -> Tensor:
-        """Gives the values."""
+        """Returns the values."""
         border = keras.ops.stop_gradient(border)
         if self.hard and not training:
             border = keras.ops.cast(border > 0.5, border.dtype)
         return border * at_border + (1 - border) * elsewhere
 
     def compute_output_shape(self, border_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives the shape of `border`."""
+        """Returns the shape of `border`."""
         return border_shape
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
+        """Returns the constructor arguments."""
         return {**super().get_config(), "hard": self.hard}

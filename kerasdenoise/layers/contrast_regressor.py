@@ -1,4 +1,4 @@
-"""The contrast parameter of anisotropic diffusion, read off the image."""
+"""Predicts the contrast parameter of anisotropic diffusion from the image."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LARGEST_EXPONENT = 10.0
 
 
 def to_contrast(values: Tensor) -> Tensor:
-    """Turns numbers into contrasts: `(1 + exp(a)) / 255`.
+    """Converts numbers to contrasts: `(1 + exp(a)) / 255`.
 
-    That is positive and at least a gray level of 255. The derivative of g with respect to `a`
-    is 2/e at most for the exponential function and 1/2 for the rational one, however small the
-    contrast is, where that with respect to the contrast itself has no such bound.
+    The result is at least one gray level (of 255). The derivative of g with respect to `a` is at
+    most 2/e for the exponential function and 1/2 for the rational one, for any contrast. The
+    derivative with respect to the contrast itself has no such bound.
     """
     return SMALLEST_CONTRAST * (1 + keras.ops.exp(keras.ops.minimum(values, _LARGEST_EXPONENT)))
 
@@ -37,27 +37,27 @@ def from_contrast(contrast: float) -> float:
     if not SMALLEST_CONTRAST < contrast <= largest:
         raise ModelError(
             f"contrast {contrast:g}",
-            "is none that can be trained",
-            "give one above 1/255 on the [0, 1] scale, as with 25/255",
+            "cannot be trained",
+            "give one above 1/255 on the [0, 1] scale, such as 25/255",
         )
     return math.log(contrast / SMALLEST_CONTRAST - 1)
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class ContrastRegressor(ImageRegressor):
-    """Chooses the contrast, Perona and Malik's lambda, by the image.
+    """Predicts the contrast, Perona and Malik's lambda, from the image.
 
     The contrasts are `(1 + exp(a)) / 255`, with the numbers `a` of an `ImageRegressor`; call
     arguments are those of that layer. One contrast of an RGB image is 23,761 trained weights,
     of a gray one 23,473.
 
     The slides on learned anisotropic diffusion let a network choose one contrast for an image,
-    or one for its borders and one for the rest, and do not show the network; this is the
-    simplest that takes any size.
+    or one for its borders and one for the rest, but do not show the network; this is the
+    simplest one for any size.
 
     Args:
-        start: The contrasts that each image has at first, on the [0, 1] scale and above 1/255;
-            as many as the layer gives.
+        start: The initial contrasts for every image, on the [0, 1] scale and above 1/255. Their
+            number is that of the results.
         widths: Channels of the convolutions.
 
     Returns:
@@ -83,6 +83,6 @@ class ContrastRegressor(ImageRegressor):
         context: Tensor | None = None,
         training: bool | None = None,
     ) -> Tensor:
-        """Gives the contrasts, or the statistic that they are read off."""
+        """Returns the contrasts, or the statistic that determines them."""
         values = super().call(inputs, summarize, context, training)
         return values if summarize else to_contrast(values)

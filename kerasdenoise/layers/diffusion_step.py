@@ -11,7 +11,7 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.layers._gradient import square_gradient, take_differences, take_divergence
 from kerasdenoise.layers.global_context import Tensor
 
-# Up to this step each new pixel is a weighted mean of the pixel and its four neighbors.
+# Up to this step, each new pixel is a weighted mean of the pixel and its four neighbors.
 LARGEST_STEP = 0.25
 
 
@@ -19,39 +19,39 @@ LARGEST_STEP = 0.25
 class DiffusionStep(keras.layers.Layer):
     """Diffuses an image for one time step, less where it has edges.
 
-    `u + gate * (tau * div(g * grad u) - tau * alpha * (u - noisy))`, of which the last term is
-    there only with `reaction` (Nordstroem, "Biased anisotropic diffusion", 1990). The gradient
+    `u + gate * (tau * div(g * grad u) - tau * alpha * (u - noisy))`, whose last term exists only
+    with `reaction` (Nordstroem, "Biased anisotropic diffusion", 1990). The gradient
     is that of forward differences with replicated borders; g is taken at the pixel that a
     difference starts from. With s the size of the gradient, g is one of Perona and Malik's
     functions ("Scale-space and edge detection using anisotropic diffusion", IEEE TPAMI 1990),
-    whose lambda, the difference from which on an edge is kept, is called `contrast` here:
+    whose lambda, the difference above which edges are kept, is called `contrast` here:
 
     - `exponential`: g = exp(-s^2 / contrast^2);
     - `rational`: g = 1 / (1 + s^2 / contrast^2).
 
     With 0 <= g <= 1 and tau <= 1/4, or tau <= 1/(4 + alpha) with a reaction, each new pixel is a
-    weighted mean of its old neighborhood and of `noisy`: no value exceeds those before, and
-    without a reaction, and with a gate that is the same everywhere, the image keeps its mean.
-    Other steps are refused. With g >= -gamma, values grow by a factor of 1 + 8 * tau * gamma at
+    weighted mean of its old neighborhood and of `noisy`: values stay in their
+    range, and without a reaction, and with the same gate everywhere, the image keeps its mean.
+    Other steps are rejected. With g >= -gamma, values grow by a factor of 1 + 8 * tau * gamma at
     most. Gradients can grow by 1 + 3.57 * tau a step with the exponential function and by
-    1 + tau with the rational one, which therefore is easier to train through many steps.
+    1 + tau with the rational one, which is therefore easier to train over many steps.
 
     Args:
         function: g's name, or None to be given g as `coefficient`.
-        tau: The time step, above 0 and up to 1/4; where a trained one starts.
+        tau: The time step, above 0 and up to 1/4; the initial value of a trained one.
         argument: What s is: `directional`, the difference in each direction and channel by
             itself (Perona and Malik's), or `norm`, the gradient's norm over both directions and
             all channels, which gives one g to all channels and so no color fringes.
         learn_tau: Whether tau is trained, as sigmoid(w)/4.
-        reaction: Where the trained alpha starts, or None for no reaction. The layer keeps
+        reaction: The initial value of the trained alpha, or None for no reaction. The layer keeps
             tau * alpha below 1 - 4 * tau.
 
     Call arguments:
         u: The image, (batch, height, width, channels).
-        contrast: Above 0, (batch, 1, 1, 1) or, for a contrast of its own at each pixel,
-            (batch, height, width, 1); with a `function` alone.
+        contrast: Above 0, (batch, 1, 1, 1) or, for a contrast per pixel, (batch, height, width,
+            1); only with a `function`.
         coefficient: g, (batch, height, width, 1) or one for each channel; without `function`.
-        noisy: The image that the reaction pulls to, of the shape of `u`.
+        noisy: The image that the reaction pulls towards, of the shape of `u`.
         gate: How much of the step is taken, in [0, 1], of the shapes that `contrast` may have.
 
     Returns:
@@ -81,7 +81,7 @@ class DiffusionStep(keras.layers.Layer):
         self.reaction = reaction
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Makes the trained numbers."""
+        """Creates the trained numbers."""
         if self.learn_tau:
             logit = _logit(self.tau / LARGEST_STEP)
             self._tau = self.add_weight((), keras.initializers.Constant(logit), name="tau")
@@ -93,7 +93,7 @@ class DiffusionStep(keras.layers.Layer):
 
     @property
     def time_step(self) -> Tensor:
-        """The time step as it is by now: `tau`, or what training has made of it."""
+        """The current time step: `tau`, or its trained value."""
         if not self.learn_tau or not self.built:
             return self.tau
         return LARGEST_STEP * keras.ops.sigmoid(self._tau)
@@ -131,7 +131,7 @@ class DiffusionStep(keras.layers.Layer):
         return u + (change if gate is None else gate * change)
 
     def mac_per_position(self) -> int:
-        """Counts the multiplications for each pixel, exponentials and divisions not."""
+        """Counts the multiplications for each pixel, without exponentials and divisions."""
         products = 3 * self._channels  # with the coefficient, twice, and with tau
         if self.function is not None:
             directional = self.argument == "directional"
@@ -139,7 +139,7 @@ class DiffusionStep(keras.layers.Layer):
         return products
 
     def compute_output_shape(self, u_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives the shape of `u`."""
+        """Returns the shape of `u`."""
         return u_shape
 
     def compute_output_spec(
@@ -150,12 +150,12 @@ class DiffusionStep(keras.layers.Layer):
         noisy: Tensor | None = None,
         gate: Tensor | None = None,
     ) -> keras.KerasTensor:
-        """Gives what `call` returns, as a symbol, and refuses what it refuses."""
+        """Returns the result of `call` as a symbol, with the same checks."""
         self._require(contrast if self.function else coefficient, noisy)
         return keras.KerasTensor(u.shape, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
+        """Returns the constructor arguments."""
         return {
             **super().get_config(),
             "function": self.function,
@@ -166,13 +166,13 @@ class DiffusionStep(keras.layers.Layer):
         }
 
     def _diffusivity(self, square: Tensor, contrast: Tensor) -> Tensor:
-        # The square is used as it is: a root would have no derivative where the image is flat.
+        # The square is used because a root has no derivative in flat areas.
         if self.function == "exponential":
             return keras.ops.exp(square * (-1 / keras.ops.square(contrast)))
         return 1 / (1 + square * (1 / keras.ops.square(contrast)))
 
     def _require(self, measure: Tensor | None, noisy: Tensor | None) -> None:
-        # Keras would turn an error of another signature into one of its own.
+        # With another signature, Keras would replace this error by its own.
         if measure is None:
             name = "contrast" if self.function else "coefficient"
             raise TypeError(f"{self.name}: called without {name}; give {name}=...")
@@ -198,14 +198,14 @@ def _check(
     if learn_tau and tau == LARGEST_STEP:
         raise ModelError(
             f"diffusion step tau={tau}",
-            "is the limit that a trained step approaches but never is",
-            "start below 0.25, as with 0.2",
+            "is the limit of a trained step, which never reaches it",
+            "start below 0.25, such as 0.2",
         )
     if reaction is not None and not 0 < reaction < 1 / tau - 4:
         raise ModelError(
             f"diffusion step tau={tau} with reaction {reaction}",
-            "is not stable, as tau must be below 1/(4 + reaction), and the reaction above 0",
-            "give a smaller tau or reaction, as with 0.2 and 0.1",
+            "is not stable: tau must be below 1/(4 + reaction), and the reaction above 0",
+            "give a smaller tau or reaction, such as 0.2 and 0.1",
         )
 
 

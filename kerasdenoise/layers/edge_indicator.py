@@ -1,4 +1,4 @@
-"""How strong an edge is at each pixel, of its differences alone or of its surroundings."""
+"""The strength of edges at each pixel, from its differences or its surroundings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kerasdenoise.layers._gradient import square_gradient, take_differences
 from kerasdenoise.layers._softplus import softplus
 from kerasdenoise.layers.global_context import Tensor
 
-# Keeps the derivative of the root finite where an image is flat.
+# Keeps the derivative of the root finite in flat areas.
 _FLAT = 1e-3
 # With these the indicator of convolutions that are not trained yet is near 0 where an image is
 # flat, about 0.2 for noise of 25/255 or at an edge of half the range.
@@ -21,20 +21,20 @@ _OFFSET = -3.0
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class EdgeIndicator(keras.layers.Layer):
-    """Gives each pixel a number, 0 or above, that rises with the edge at it.
+    """Returns a number for each pixel, 0 or above, that rises with the strength of its edge.
 
     Without convolutions that is the norm s of the gradient, over both directions and all
     channels: sqrt(s^2 + d^2) - d with d = 0.001, whose derivative is at most 1. With them it is
 
         softplus(conv3x3( ... relu(conv3x3(relu([D, -D])))))
 
-    of the differences D in both directions and all channels, so that it depends on what is
-    around a pixel, and brightness does not count. The last convolution starts as a mean over
-    what it sees. The slides on learned anisotropic diffusion put some convolutional layers
-    there, for the network to have an idea of what happens around a pixel; they do not say which.
+    of the differences D in both directions and all channels, so it depends on a pixel's
+    surroundings, but not on brightness. The last convolution starts as a mean over its window.
+    The slides on learned anisotropic diffusion use some convolutional layers here, so that the
+    network sees what happens around a pixel; they do not say which.
 
     Args:
-        convolutions: How many 3x3 convolutions; 0 for the gradient's norm.
+        convolutions: Number of 3x3 convolutions; 0 for the gradient's norm.
         width: Channels between them.
 
     Call arguments:
@@ -52,7 +52,7 @@ class EdgeIndicator(keras.layers.Layer):
         if convolutions < 0 or width < 1:
             raise ModelError(
                 f"edge indicator of {convolutions} convolutions and width {width}",
-                "has a number that is too small",
+                "has too small a number",
                 "give 0 or more convolutions and 1 or more channels",
             )
         self.convolutions = convolutions
@@ -72,7 +72,7 @@ class EdgeIndicator(keras.layers.Layer):
         ]
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Makes the weights."""
+        """Creates the weights."""
         channels = 4 * cast(int, shape[-1])
         shape = (*shape[:-1], channels)
         if self.convolutions:
@@ -94,7 +94,7 @@ class EdgeIndicator(keras.layers.Layer):
         self.built = True
 
     def call(self, image: Tensor) -> Tensor:
-        """Gives the indicator."""
+        """Returns the indicator."""
         right, below = take_differences(image)
         if not self.convolutions:
             return keras.ops.sqrt(square_gradient(right, below) + _FLAT**2) - _FLAT
@@ -104,11 +104,11 @@ class EdgeIndicator(keras.layers.Layer):
         return softplus(self._last(x))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives the shape of the indicator."""
+        """Returns the shape of the indicator."""
         return (*shape[:-1], 1)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
+        """Returns the constructor arguments."""
         return {
             **super().get_config(),
             "convolutions": self.convolutions,

@@ -8,28 +8,28 @@ import keras
 
 from kerasdenoise.layers.global_context import Tensor
 
-# The maximum merged of n parts is too small by log(n) over this at most.
+# The merged maximum of n parts is too small by at most log(n) over this.
 _WEIGHT = 10_000.0
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class GlobalMaximum(keras.layers.Layer):
-    """Gives the largest value of each channel over a whole image.
+    """Returns the largest value of each channel in a whole image.
 
-    No gradient flows back through it. Apply it by `pass_context` in a model, so that an image
+    No gradient flows back through it. Apply it with `pass_context` in a model, so that an image
     can be denoised in tiles.
 
     Args:
-        floor: The least that is returned.
+        floor: The smallest result.
 
     Call arguments:
         inputs: (batch, height, width, channels).
         summarize: Whether to return only the maximum without the floor, and its weight, a
             large multiple of it, both (batch, 1, 1, channels).
-        context: Such a maximum, to be used instead of that of `inputs`.
+        context: Such a maximum, to use instead of that of `inputs`.
 
     Returns:
-        The maximum, or the floor where that is larger, float32 (batch, 1, 1, channels).
+        The maximum, or the floor if it is larger, float32 (batch, 1, 1, channels).
     """
 
     def __init__(self, floor: float = 1e-3, **options: Any) -> None:
@@ -39,7 +39,7 @@ class GlobalMaximum(keras.layers.Layer):
     def call(
         self, inputs: Tensor, summarize: bool = False, context: Tensor | None = None
     ) -> Tensor:
-        """Gives the maximum."""
+        """Returns the maximum."""
         if context is None:
             inputs = keras.ops.stop_gradient(inputs)
             context = keras.ops.max(inputs, axis=(1, 2), keepdims=True)
@@ -48,18 +48,18 @@ class GlobalMaximum(keras.layers.Layer):
         return keras.ops.maximum(context, self.floor)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives the shape of the maximum."""
+        """Returns the shape of the maximum."""
         return (shape[0], 1, 1, shape[-1])
 
     def compute_output_spec(
         self, inputs: Tensor, summarize: bool = False, context: Tensor | None = None
     ) -> keras.KerasTensor | tuple[keras.KerasTensor, keras.KerasTensor]:
-        """Gives what `call` returns, as symbols."""
+        """Returns the results of `call` as symbols."""
         maximum = keras.KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
         if not summarize:
             return maximum
         return maximum, keras.KerasTensor(maximum.shape, maximum.dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
+        """Returns the constructor arguments."""
         return {**super().get_config(), "floor": self.floor}

@@ -1,4 +1,4 @@
-"""Numbers that a convolutional network reads off a whole image."""
+"""Predicts a few numbers from a whole image with a convolutional network."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from kerasdenoise.layers.global_context import Tensor
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class ImageRegressor(keras.layers.Layer):
-    """Gives a few numbers for an image of any size.
+    """Predicts a few numbers for an image of any size.
 
-    Convolutions 3x3 of stride 2, each with batch normalization and ReLU; the mean of what they
-    give over all positions; one linear layer, whose result is added to the numbers `start`. Its
-    weights start at zero, so that every image has those numbers at first.
+    3x3 convolutions of stride 2, each with batch normalization and ReLU; their mean over all
+    positions; and a linear layer, whose result is added to `start`. Its weights start at zero,
+    so every image gets `start` at first.
 
-    The mean is a statistic of the whole image: apply the layer by `pass_context` in a model, so
-    that an image can be denoised in tiles.
+    The mean is a statistic of the whole image: apply the layer with `pass_context` in a model,
+    so that an image can be denoised in tiles.
 
     Args:
-        start: The numbers to start from; as many as the layer gives.
+        start: The initial numbers; their number is that of the results.
         widths: Channels of the convolutions.
 
     Call arguments:
         inputs: (batch, height, width, channels).
         summarize: Whether to return only the mean of the features, (batch, last width), and
             the logarithm of the number of positions, (batch, 1).
-        context: Such a mean, to be used instead of that of `inputs`.
+        context: Such a mean, to use instead of that of `inputs`.
         training: Whether batch normalization uses the batch's statistics.
 
     Returns:
@@ -40,11 +40,11 @@ class ImageRegressor(keras.layers.Layer):
         self, start: Sequence[float], widths: Sequence[int] = (16, 32, 64), **options: Any
     ) -> None:
         super().__init__(**options)
-        # What is added to what is read off the image; subclasses may start from other terms.
+        # Added to the prediction; subclasses may start from other terms.
         self.start = self._offsets = tuple(float(value) for value in start)
         self.widths = tuple(widths)
         self._convolutions = [
-            # Without bias: batch normalization would take it away again.
+            # Without bias: batch normalization would remove it.
             keras.layers.Conv2D(
                 width,
                 3,
@@ -72,7 +72,7 @@ class ImageRegressor(keras.layers.Layer):
         )
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Makes the weights."""
+        """Creates the weights."""
         for convolution, normalization in zip(
             self._convolutions, self._normalizations, strict=True
         ):
@@ -89,7 +89,7 @@ class ImageRegressor(keras.layers.Layer):
         context: Tensor | None = None,
         training: bool | None = None,
     ) -> Tensor:
-        """Gives the numbers, or the statistic that they are read off."""
+        """Returns the numbers, or the statistic that determines them."""
         if summarize:
             return self._summarize(inputs, training)
         if context is None:
@@ -98,7 +98,7 @@ class ImageRegressor(keras.layers.Layer):
         return keras.ops.reshape(start + self._read(context), (-1, 1, 1, len(self.start)))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives the shape of the numbers."""
+        """Returns the shape of the numbers."""
         return (shape[0], 1, 1, len(self.start))
 
     def compute_output_spec(
@@ -108,7 +108,7 @@ class ImageRegressor(keras.layers.Layer):
         context: Tensor | None = None,
         training: bool | None = None,
     ) -> keras.KerasTensor | tuple[keras.KerasTensor, keras.KerasTensor]:
-        """Gives what `call` returns, as symbols."""
+        """Returns the results of `call` as symbols."""
         if not summarize:
             return keras.KerasTensor(self.compute_output_shape(inputs.shape), "float32")
         batch = inputs.shape[0]
@@ -118,7 +118,7 @@ class ImageRegressor(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
+        """Returns the constructor arguments."""
         return {**super().get_config(), "start": self.start, "widths": self.widths}
 
     def _summarize(self, x: Tensor, training: bool | None) -> tuple[Tensor, Tensor]:

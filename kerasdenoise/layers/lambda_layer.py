@@ -1,4 +1,4 @@
-"""The lambda layer: attention to a whole image at the price of convolutions."""
+"""The lambda layer: attention to a whole image at the cost of convolutions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.layers.global_context import Tensor
 
-# A kernel of fewer input channels is faster in two steps; see `_correlate`.
+# A kernel with fewer input channels is faster in two steps; see `_correlate`.
 _FEW_INPUTS = 4
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class LambdaLayer(keras.layers.Layer):
-    """Turns what surrounds a pixel into a linear function, and applies it to the pixel's query.
+    """Turns a pixel's context into a linear function, and applies it to the pixel's query.
 
-    Bello, "LambdaNetworks: modeling long-range interactions without attention", ICLR 2021. Of
+    Bello, "LambdaNetworks: modeling long-range interactions without attention", ICLR 2021. In
     an image of N pixels x, with 1x1 convolutions without bias, each pixel n has
 
     - queries Q = normalize(x W_q): `key_depth` k numbers for each of `heads` h;
@@ -29,28 +29,28 @@ class LambdaLayer(keras.layers.Layer):
     two matrices k x v that the heads share, the lambdas:
 
     - the content lambda C = sum over u and all pixels of softmax(K) V, softmax over the pixels:
-      what the whole image holds, the same for each pixel of it;
+      the content of the whole image, the same for each pixel;
     - the positional lambda P[n] = sum over u and the window around n of E V: what lies where,
       a convolution with the embedding E, zero beyond the borders.
 
     `normalize` is batch normalization of momentum 0.9 and epsilon 1e-5. In channels c, the
     layer has c k h + 2 k h + c k u + c v u + 2 v u + k u `window`^2 trainable weights.
 
-    **Tiles.** The content lambda is the one thing here that a tile cannot know of its photo.
-    It is a mean weighted by a softmax, so that those of several parts of a photo make that of
-    the photo exactly, weighted by their softmax's denominators. `pass_context` marks it.
+    **Tiles.** Only the content lambda needs the whole photo. It is a mean weighted by a softmax,
+    so those of several parts combine exactly to that of the photo, weighted by their softmax's
+    denominators. `pass_context` marks it.
 
-    What is computed differs from these formulas in the order alone: batch normalization is
-    multiplied into the kernel before it, and where the image has few channels, so are the
-    queries into the embedding.
+    The computation differs from these formulas only in its order: batch normalization is
+    multiplied into the kernel before it and, if the image has few channels, the queries into the
+    embedding.
 
     Args:
         out_channels: Channels of the result, a multiple of `heads`.
         key_depth: Numbers in a query and in a key.
         heads: Queries of a pixel, each of which gives `out_channels` / `heads` channels.
         intra_depth: Keys of a pixel, and as many groups of values.
-        window: Height and width that the positional lambda looks at, an odd number. None for
-            one embedding without position, of the pixel itself: the same as 1.
+        window: Height and width of the positional lambda's window, an odd number. None for one
+            embedding without position, of the pixel itself: the same as 1.
         embedding_initializer: How E starts. `unit`: N(0, 1 / (k u window^2)), which gives the
             result a variance of about one. `paper`: N(0, 1), as in the code of the student
             paper on denoising with LambdaNetworks; with a window of 23 the result's standard
@@ -61,7 +61,7 @@ class LambdaLayer(keras.layers.Layer):
         inputs: Images (batch, height, width, channels), of any size.
         context: A content lambda to use instead of the images' own, float32
             (batch, intra_depth, key_depth, out_channels / heads).
-        summarize: Whether to give the images' content lambda only.
+        summarize: Whether to return only the images' content lambda.
         training: Whether batch normalization uses the batch's statistics, and learns them.
 
     Returns:
@@ -102,7 +102,7 @@ class LambdaLayer(keras.layers.Layer):
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the weights for the channels of `input_shape`."""
+        """Creates the weights for the channels of `input_shape`."""
         channels = input_shape[-1]
         assert channels is not None
         depth, intra, side = self.key_depth, self.intra_depth, self._side
@@ -128,8 +128,8 @@ class LambdaLayer(keras.layers.Layer):
         summarize: bool = False,
         training: bool | None = None,
     ) -> Tensor:
-        """Gives the result, or the content lambda and its weight; see the class."""
-        # `pass_context` calls twice in each step: what batch normalization learns, it learns once.
+        """Returns the result, or the content lambda and its weight; see the class."""
+        # `pass_context` calls the layer twice per step; batch normalization learns only once.
         matrix = self._values(inputs, training=training, update=not summarize)
         values = _project(inputs, keras.ops.cast(matrix, self.compute_dtype))
         if summarize:
@@ -146,7 +146,7 @@ class LambdaLayer(keras.layers.Layer):
         return apply(inputs, matrix, values) + self._apply_content(inputs, matrix, context)
 
     def _find_keys(self, inputs: Tensor) -> Tensor:
-        """Gives the keys, float32 (batch, intra * depth, pixels): each one's pixels in a row."""
+        """Returns the keys, float32 (batch, intra * depth, pixels): one row per key."""
         batch, height, width, channels = keras.ops.shape(inputs)
         pixels = keras.ops.reshape(inputs, (batch, height * width, channels))
         keys = keras.ops.matmul(
@@ -155,23 +155,23 @@ class LambdaLayer(keras.layers.Layer):
         return keras.ops.cast(keys, "float32")
 
     def _find_content(self, keys: Tensor, values: Tensor) -> Tensor:
-        """Gives the content lambda, float32 (batch, intra, depth, head channels)."""
+        """Returns the content lambda, float32 (batch, intra, depth, head channels)."""
         intra, depth, wide = self.intra_depth, self.key_depth, self._head_channels
         batch, height, width, _ = keras.ops.shape(values)
         values = keras.ops.reshape(values, (batch, height * width, wide * intra))
         weights = keras.ops.softmax(keys, axis=-1)
         content = keras.ops.matmul(weights, keras.ops.cast(values, "float32"))
-        # All keys meet all values in one product, which takes less time than to sort out those
-        # that belong together; here the others are dropped.
+        # One product of all keys and values is faster than sorting out matching pairs; the others
+        # are dropped here.
         own = keras.ops.reshape(keras.ops.eye(intra, dtype="float32"), (1, intra, 1, intra))
         content = keras.ops.reshape(content, (batch, intra, depth * wide, intra)) * own
         return keras.ops.reshape(keras.ops.sum(content, axis=-1), (batch, intra, depth, wide))
 
     def _apply_content(self, inputs: Tensor, matrix: Tensor, context: Tensor) -> Tensor:
-        """Multiplies the queries with the content lambda.
+        """Multiplies the queries by the content lambda.
 
-        It is the same for all pixels of an image, and so is its product with the matrix that
-        makes queries of pixels: a 1x1 convolution, of another kernel for each image.
+        It is the same for all pixels of an image, and so is its product with the matrix that maps
+        pixels to queries: a 1x1 convolution, with a different kernel for each image.
         """
         batch, height, width, channels = keras.ops.shape(inputs)
         content = keras.ops.cast(keras.ops.sum(context, axis=1), self.compute_dtype)
@@ -182,7 +182,7 @@ class LambdaLayer(keras.layers.Layer):
         return keras.ops.reshape(result, (batch, height, width, self.out_channels))
 
     def _apply(self, inputs: Tensor, matrix: Tensor, values: Tensor) -> Tensor:
-        """Multiplies each head's queries with the positional lambdas."""
+        """Multiplies each head's queries by the positional lambdas."""
         batch, height, width, _ = keras.ops.shape(inputs)
         depth, pixels = self.key_depth, height * width
         lambdas = self._find_lambdas(values, self._embedding)
@@ -195,9 +195,9 @@ class LambdaLayer(keras.layers.Layer):
         return keras.ops.reshape(result, (batch, height, width, self.out_channels))
 
     def _apply_folded(self, inputs: Tensor, matrix: Tensor, values: Tensor) -> Tensor:
-        """Does the same, with the queries' matrix multiplied into the embedding beforehand.
+        """Like `_apply`, with the queries' matrix multiplied into the embedding.
 
-        What is left for each pixel is a product with its few channels and a one.
+        Each pixel then needs only a product with its few channels and a one.
         """
         batch, height, width, channels = keras.ops.shape(inputs)
         heads, extended = self.heads, channels + 1
@@ -221,7 +221,7 @@ class LambdaLayer(keras.layers.Layer):
         return keras.ops.reshape(result, (batch, height, width, self.out_channels))
 
     def _find_lambdas(self, values: Tensor, kernel: Tensor) -> Tensor:
-        """Gives positional lambdas: (batch, head channels, pixels, the kernel's filters)."""
+        """Returns positional lambdas: (batch, head channels, pixels, the kernel's filters)."""
         batch, height, width, _ = keras.ops.shape(values)
         intra, wide, pixels = self.intra_depth, self._head_channels, height * width
         values = keras.ops.reshape(values, (batch, pixels, wide, intra))
@@ -233,8 +233,8 @@ class LambdaLayer(keras.layers.Layer):
     def mac_per_position(self) -> int:
         """Counts the multiply-accumulates per pixel of the formulas in the class.
 
-        They are those of the three 1x1 convolutions, of the sum that makes the content lambda,
-        of the embedding's convolution, and of the queries' product with the lambdas' sum.
+        They are those of the three 1x1 convolutions, the sum for the content lambda, the
+        embedding's convolution, and the product of the queries with the lambdas' sum.
 
         Raises:
             ModelError: If the layer is not built.
@@ -247,7 +247,7 @@ class LambdaLayer(keras.layers.Layer):
         return projections + lambdas + self.heads * depth * wide
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives the shape of the result."""
+        """Returns the shape of the result."""
         return (*input_shape[:-1], self.out_channels)
 
     def compute_output_spec(
@@ -257,7 +257,7 @@ class LambdaLayer(keras.layers.Layer):
         summarize: bool = False,
         training: bool | None = None,
     ) -> keras.KerasTensor | tuple[keras.KerasTensor, keras.KerasTensor]:
-        """Gives what `call` returns, as symbols."""
+        """Returns the results of `call` as symbols."""
         if not summarize:
             return keras.KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
         keys = (inputs.shape[0], self.intra_depth, self.key_depth)
@@ -267,7 +267,7 @@ class LambdaLayer(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Gives the arguments that the layer was made with."""
+        """Returns the constructor arguments."""
         return {
             **super().get_config(),
             "out_channels": self.out_channels,
@@ -280,7 +280,7 @@ class LambdaLayer(keras.layers.Layer):
 
 
 class _NormalizedProjection(keras.layers.Layer):
-    """A 1x1 convolution without bias, then batch normalization, as the one matrix they make.
+    """A 1x1 convolution without bias, and batch normalization, as one matrix.
 
     That is (channels + 1, filters), the last row for a one appended to each pixel. Mean and
     variance of the projected pixels follow from those of the pixels.
@@ -335,7 +335,7 @@ class _NormalizedProjection(keras.layers.Layer):
 
 
 def _project(inputs: Tensor, matrix: Tensor) -> Tensor:
-    """Multiplies each pixel, with a one appended, with a matrix (channels + 1, filters)."""
+    """Multiplies each pixel, with a one appended, by a matrix (channels + 1, filters)."""
     kernel = keras.ops.expand_dims(keras.ops.expand_dims(matrix[:-1], 0), 0)
     return _convolve(inputs, kernel) + matrix[-1]
 
@@ -347,9 +347,9 @@ def _convolve(inputs: Tensor, kernel: Tensor) -> Tensor:
 def _correlate(inputs: Tensor, kernel: Tensor) -> Tensor:
     """Convolves with an odd square kernel, zero beyond the borders.
 
-    On one input channel, LiteRT spends most of the time fetching single numbers. A
-    first convolution with ones therefore writes each row of the window into channels, over
-    which a second one, a column of the window, runs much faster.
+    With one input channel, LiteRT spends most of the time fetching single numbers. So a first
+    convolution with ones writes each row of the window into channels, over which a second one,
+    a column of the window, runs much faster.
     """
     side, _, channels, filters = kernel.shape
     if channels >= _FEW_INPUTS or side == 1:
@@ -362,7 +362,7 @@ def _correlate(inputs: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _uniform(channels: int) -> keras.initializers.Initializer:
-    """PyTorch's start of a 1x1 convolution."""
+    """PyTorch's initialization of a 1x1 convolution."""
     return keras.initializers.RandomUniform(-(channels**-0.5), channels**-0.5)
 
 
@@ -386,12 +386,12 @@ def _check(
             raise ModelError(f"lambda layer {name} {number}", "is below 1", "give 1 or more")
     if numbers["window"] % 2 == 0:
         raise ModelError(
-            f"lambda layer window {window}", "is even, so that it has no middle", "give an odd one"
+            f"lambda layer window {window}", "is even, so it has no middle", "give an odd one"
         )
     if out_channels % heads:
         raise ModelError(
             f"lambda layer of {out_channels} channels",
-            f"cannot be shared out among {heads} heads",
+            f"cannot be divided among {heads} heads",
             "make out_channels a multiple of heads",
         )
     if embedding_initializer not in ("unit", "paper"):

@@ -1,4 +1,4 @@
-"""A diffusion coefficient that is a piecewise linear function of how strong an edge is."""
+"""A diffusion coefficient that is a piecewise linear function of edge strength."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.layers._softplus import softplus
 from kerasdenoise.layers.global_context import Tensor
 
-# Values at the knots start this far, at least, from the ends of their range, relative to it: at
-# an end itself the sigmoid would have no derivative.
+# Values at the knots start at least this share of their range away from its ends, where the
+# sigmoid has no derivative.
 _MARGIN = 0.01
 _SMALLEST_FALL = 1e-3
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class P1Coefficient(keras.layers.Layer):
-    """Turns an edge indicator s into a diffusion coefficient g(s), linear in each of N pieces.
+    """Maps an edge indicator s to a diffusion coefficient g(s), linear in each of N pieces.
 
     The knots are t_i = i * top / N, i = 0 ... N, and with h = top / N the function is the sum
     of c_i * max(0, 1 - |s/h - i|): continuous, through c_i at t_i, and constant beyond the last
@@ -28,16 +28,16 @@ class P1Coefficient(keras.layers.Layer):
     enlarges values by a factor of 1 + 8 * tau * gamma at most, 1.16 at tau = 0.2 and
     gamma = 0.1, and with gamma = 0 not at all.
 
-    From the slides on learned anisotropic diffusion, which divide the range from 0 to the
-    largest gradient of the image into equal pieces with an affine function each, and call them
-    P1 functions. They bound neither the values nor say how pieces meet.
+    This comes from the slides on learned anisotropic diffusion, which divide the range from 0 to
+    the image's largest gradient into equal pieces with an affine function each, and call them P1
+    functions. They do not bound the values or say how pieces meet.
 
     Args:
         pieces: N, the number of pieces.
-        monotone: Whether g falls from knot to knot: theta_i is then replaced by
+        monotone: Whether g falls from knot to knot. If so, theta_i is replaced by
             theta_0 - softplus(theta_1) - ... - softplus(theta_i).
-        continuous: Whether pieces meet. If not, each has a value of its own at both ends, 2 * N
-            thetas in the order left, right, left, right ...
+        continuous: Whether pieces meet. If not, each has its own value at both ends: 2 * N thetas
+            in the order left, right, left, right ...
         backward: gamma, how far below zero g may go, 0 or above.
         roughness: Weight mu of the penalty mu * sum((c_(i-1) - 2 * c_i + c_(i+1))^2), the mean
             over the batch, that each call adds to the losses. Fine partitions have steep
@@ -45,7 +45,7 @@ class P1Coefficient(keras.layers.Layer):
 
     Call arguments:
         indicator: s, 0 or above, (batch, height, width, 1).
-        thetas: (batch or 1, 1, 1, `count`), or of each pixel, (batch, height, width, `count`).
+        thetas: (batch or 1, 1, 1, `count`), or for each pixel, (batch, height, width, `count`).
         top: The last knot, above 0, (batch or 1, 1, 1, 1).
 
     Returns:
@@ -81,13 +81,13 @@ class P1Coefficient(keras.layers.Layer):
 
     @property
     def count(self) -> int:
-        """How many thetas there are."""
+        """The number of thetas."""
         return self.pieces + 1 if self.continuous else 2 * self.pieces
 
     def start(self, contrast: float) -> list[float]:
-        """The thetas with which g is Perona and Malik's exponential function at the knots.
+        """The thetas that make g Perona and Malik's exponential function at the knots.
 
-        Where that comes closer than 1 % to an end of the range of g, it stays 1 % away.
+        It stays at least 1 % away from the ends of the range of g.
 
         Args:
             contrast: Their lambda, as a share of `top`.
@@ -115,7 +115,7 @@ class P1Coefficient(keras.layers.Layer):
         return (1 + self.backward) * keras.ops.sigmoid(thetas) - self.backward
 
     def call(self, indicator: Tensor, thetas: Tensor, top: Tensor) -> Tensor:
-        """Gives the coefficient."""
+        """Returns the coefficient."""
         ops = keras.ops
         values = self.values(thetas)
         if self.roughness:
@@ -141,11 +141,11 @@ class P1Coefficient(keras.layers.Layer):
     def compute_output_shape(
         self, indicator_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
-        """Gives the shape of `indicator`."""
+        """Returns the shape of `indicator`."""
         return indicator_shape
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
+        """Returns the constructor arguments."""
         return {
             **super().get_config(),
             "pieces": self.pieces,

@@ -1,4 +1,4 @@
-"""How much flows through each of several filters, by piecewise linear functions."""
+"""The flux through each of several filters, as piecewise linear functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kerasdenoise.layers.global_context import Tensor
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class P1Flux(keras.layers.Layer):
-    """Gives a flux phi(s) for each filter's response s, by an odd P1 function for each filter.
+    """Returns a flux phi(s) for each filter's response s: an odd P1 function per filter.
 
     The knots are at 0 and at t_j = j * reach / pieces, j = 1 ... pieces, on either side. The
     function is 0 at 0 and has the trained values v_j at t_j and -v_j at -t_j; it is linear
@@ -21,14 +21,14 @@ class P1Flux(keras.layers.Layer):
 
         phi(s) = sum over j of (m_j - m_(j+1)) * min(max(s, -t_j), t_j),
 
-    with the slopes m_j of the pieces and m_(pieces+1) = 0: a few plain operations for each knot
+    with the slopes m_j of the pieces and m_(pieces+1) = 0: a few simple operations for each knot,
     where looking up a piece would need a gather. Trainable nonlinear reaction diffusion (Chen
-    and Pock, IEEE TPAMI 2017) has sums of 63 Gaussian bells in this place.
+    and Pock, IEEE TPAMI 2017) uses sums of 63 Gaussian bells instead.
 
     Training starts from Perona and Malik's s / (1 + s^2) at the knots.
 
     Args:
-        pieces: How many pieces there are from 0 on to either side.
+        pieces: Number of pieces on each side of 0.
         reach: The last knot, above 0.
 
     Call arguments:
@@ -53,7 +53,7 @@ class P1Flux(keras.layers.Layer):
         self.reach = reach
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Makes the values at the knots."""
+        """Creates the values at the knots."""
         knots = self._knots()
         start = np.tile((knots / (1 + knots**2))[:, np.newaxis], cast(int, shape[-1]))
         self.values = self.add_weight(
@@ -63,7 +63,7 @@ class P1Flux(keras.layers.Layer):
         )
 
     def call(self, responses: Tensor) -> Tensor:
-        """Gives the fluxes."""
+        """Returns the fluxes."""
         ops = keras.ops
         ends = ops.concatenate([0 * self.values[:1], self.values], axis=0)
         slopes = (ends[1:] - ends[:-1]) * (self.pieces / self.reach)
@@ -78,11 +78,11 @@ class P1Flux(keras.layers.Layer):
         return int(np.prod(self.values.shape))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives the shape of `responses`."""
+        """Returns the shape of `responses`."""
         return shape
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
+        """Returns the constructor arguments."""
         return {**super().get_config(), "pieces": self.pieces, "reach": self.reach}
 
     def _knots(self) -> np.ndarray:

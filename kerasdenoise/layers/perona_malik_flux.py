@@ -1,4 +1,4 @@
-"""How much flows through each of several filters, by Perona and Malik's rational function."""
+"""The flux through each of several filters, by Perona and Malik's rational function."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.layers.global_context import Tensor
 
-# Where coupled filters start: this share of a filter's measure is the mean over all filters.
+# Initial coupling: this share of a filter's measure is the mean over all filters.
 _SHARED = 0.3
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class PeronaMalikFlux(keras.layers.Layer):
-    """Gives a flux phi(s) for each filter's response s: large where there is noise, not structure.
+    """Returns a flux phi(s) for each filter's response s: large for noise, not for structure.
 
     It is a sum of Perona and Malik's second function ("Scale-space and edge detection using
-    anisotropic diffusion", IEEE TPAMI 1990), with contrasts that are trained:
+    anisotropic diffusion", IEEE TPAMI 1990), with trained contrasts:
 
         phi_i(s) = s_i * sum over terms m of b_mi / (1 + e_mi),
         e_mi = w_mi^2 * s_i^2, or, if coupled, sum over filters j of w_mij^2 * s_j^2,
 
-    so that 1/w is the contrast. For one filter and one term that is their function itself. A
-    coupled flux stops where any of the filters that it heeds sees structure, as their coefficient
-    of the gradient's norm heeds both directions; trainable nonlinear reaction diffusion (Chen
-    and Pock, IEEE TPAMI 2017) lets each filter stop alone. Weights b below zero sharpen.
+    so 1/w is the contrast. For one filter and one term this is their function itself. A coupled
+    flux stops where any of its filters sees structure, just as their coefficient of the
+    gradient's norm depends on both directions. In trainable nonlinear reaction diffusion (Chen
+    and Pock, IEEE TPAMI 2017), each filter stops separately. Weights b below zero sharpen.
 
     The first term starts at b = 1 with contrasts of about 1, each further one at b = 0 with a
     contrast twice as large.
 
     Args:
-        terms: How many functions are summed.
-        coupled: Whether filters heed each other.
+        terms: Number of functions in the sum.
+        coupled: Whether filters depend on each other.
 
     Call arguments:
         responses: s, in units of the contrast, (batch, height, width, filters).
@@ -55,7 +55,7 @@ class PeronaMalikFlux(keras.layers.Layer):
         self.coupled = coupled
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Makes the trained numbers."""
+        """Creates the trained numbers."""
         filters = cast(int, shape[-1])
         shares = 4.0 ** -np.repeat(np.arange(self.terms), filters)
         if self.coupled:
@@ -67,14 +67,14 @@ class PeronaMalikFlux(keras.layers.Layer):
         self.built = True
 
     def call(self, responses: Tensor) -> Tensor:
-        """Gives the fluxes."""
+        """Returns the fluxes."""
         squares, shares, size = (
             keras.ops.square(responses),
             keras.ops.square(self._roots),
             self._size,
         )
         coefficient = 0.0
-        # Term by term: to cut what all terms make at once takes longer than to make it.
+        # Term by term, because splitting the result of all terms takes longer than computing it.
         for start in range(0, size * self.terms, size):
             term = slice(start, start + size)
             measure = self._measure(squares, shares[..., term])
@@ -87,11 +87,11 @@ class PeronaMalikFlux(keras.layers.Layer):
         return 2 * self._size + measures
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives the shape of `responses`."""
+        """Returns the shape of `responses`."""
         return shape
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
+        """Returns the constructor arguments."""
         return {**super().get_config(), "terms": self.terms, "coupled": self.coupled}
 
     def _measure(self, squares: Tensor, shares: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""One step of diffusion along trained filters, which also pulls back to the noisy image."""
+"""One diffusion step along trained filters, with a reaction towards the noisy image."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from kerasdenoise.layers.global_context import Tensor
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class ReactionDiffusionStep(keras.layers.Layer):
-    """Takes from an image what a flux says of its responses to trained filters.
+    """Subtracts a flux of an image's responses to trained filters.
 
         u - c * sum over i of k_i^T * phi_i((k_i * u) / c) - alpha * (u - noisy)
 
     with the contrast c, and the flux phi of another layer: trainable nonlinear reaction
     diffusion (Chen and Pock, "Trainable nonlinear reaction diffusion", IEEE TPAMI 2017). With
-    the differences to two neighbors as filters it is a step of Perona and Malik's diffusion.
+    the differences to two neighbors as filters, it is a step of Perona and Malik's diffusion.
 
-    Each k_i has the mean zero, so that brightness does not count and a flat image stays as it
-    is, and k_i^T is its adjoint: the same kernel turned by half a turn. Borders are replicated
-    for the responses, and fluxes beyond them are left out, so that, unlike in `DiffusionStep`, a
-    little may flow over a border. The paper mirrors its borders, makes its
-    filters of unit length, and has no contrast.
+    Each k_i has zero mean, so that brightness does not count and a flat image stays unchanged.
+    k_i^T is its adjoint: the same kernel rotated by 180 degrees. Borders are replicated for the
+    responses, and fluxes beyond them are dropped, so that, unlike in `DiffusionStep`, a little
+    may flow over a border. The paper mirrors borders, normalizes filters to unit length, and has
+    no contrast.
 
-    Filters start as those of the discrete cosine transform, of length 1, the lowest frequencies
-    first, as in the paper; more filters than it has start at random. The sum is divided by
-    size^2 and multiplied by `strength`: with all filters of the transform, phi(s) = s, and a
-    strength of 1, the step takes a moving average.
+    Filters start as those of the discrete cosine transform, with length 1 and the lowest
+    frequencies first, as in the paper; any more filters start at random. The sum is divided by
+    size^2 and multiplied by `strength`: with all filters of the transform, phi(s) = s and a
+    strength of 1, the step is a moving average.
 
     Args:
-        filters: How many filters there are.
+        filters: Number of filters.
         size: Height and width of the filters, odd.
-        flux: The layer that makes fluxes of responses, both (batch, height, width, filters).
-        strength: How much of what the flux says is taken at first.
-        reaction: Where the trained alpha starts, or None for no reaction.
+        flux: The layer that maps responses to fluxes, both (batch, height, width, filters).
+        strength: The initial share of the flux.
+        reaction: The initial value of the trained alpha, or None for no reaction.
 
     Call arguments:
         u: The image, (batch, height, width, channels).
         contrast: c, above 0, a number, or (batch, height, width, 1) for one at each pixel.
-        noisy: The image that the reaction pulls to, of the shape of `u`.
+        noisy: The image that the reaction pulls towards, of the shape of `u`.
 
     Returns:
         The image after the step, of the shape of `u`, float32.
@@ -75,7 +75,7 @@ class ReactionDiffusionStep(keras.layers.Layer):
         self.reaction = reaction
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Makes the filters, the flux's weights and alpha."""
+        """Creates the filters, the flux's weights and alpha."""
         self._channels = cast(int, shape[-1])
         start = _start(self.size, self._channels, self.filters)
         self.kernel = self.add_weight(
@@ -97,12 +97,12 @@ class ReactionDiffusionStep(keras.layers.Layer):
         self._require(contrast, noisy)
         ops = keras.ops
         kernel = self.kernel - ops.mean(self.kernel, axis=(0, 1), keepdims=True)
-        # Turned by half a turn, from filters to channels.
+        # Rotated by 180 degrees, from filters to channels.
         adjoint = ops.transpose(ops.flip(kernel, axis=(0, 1)), (0, 1, 3, 2))
         adjoint = adjoint * (self.strength / self.size**2)
         wide = _replicate(u, self.size // 2)
         if isinstance(contrast, float):
-            # The kernels take it in, at no cost for each pixel.
+            # Folded into the kernels, at no cost per pixel.
             fluxes = ops.cast(self.flux(_convolve(wide, kernel / contrast, "valid")), u.dtype)
             adjoint = adjoint * contrast
         else:
@@ -119,18 +119,18 @@ class ReactionDiffusionStep(keras.layers.Layer):
         return 2 * filters + self.flux.mac_per_position()
 
     def compute_output_shape(self, u_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives the shape of `u`."""
+        """Returns the shape of `u`."""
         return u_shape
 
     def compute_output_spec(
         self, u: Tensor, contrast: Tensor | float | None = None, noisy: Tensor | None = None
     ) -> keras.KerasTensor:
-        """Gives what `call` returns, as a symbol, and refuses what it refuses."""
+        """Returns the result of `call` as a symbol, with the same checks."""
         self._require(contrast, noisy)
         return keras.KerasTensor(u.shape, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
+        """Returns the constructor arguments."""
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -142,13 +142,13 @@ class ReactionDiffusionStep(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ReactionDiffusionStep:
-        """Makes the layer, and the flux in it."""
+        """Creates the layer and its flux."""
         # Not built yet: its weights get their paths from this layer's `build`.
         flux = {key: value for key, value in config["flux"].items() if key != "build_config"}
         return cls(**{**config, "flux": keras.saving.deserialize_keras_object(flux)})
 
     def _require(self, contrast: Tensor | float | None, noisy: Tensor | None) -> None:
-        # Keras would turn an error of another signature into one of its own.
+        # With another signature, Keras would replace this error by its own.
         if contrast is None:
             raise TypeError(f"{self.name}: called without contrast; give contrast=...")
         if self.reaction is not None and noisy is None:
@@ -160,7 +160,7 @@ def _convolve(image: Tensor, kernel: Tensor, padding: str) -> Tensor:
 
 
 def _replicate(image: Tensor, margin: int) -> Tensor:
-    """Repeats the outermost pixels. Slices take any size, where padding that mirrors does not."""
+    """Repeats the outermost pixels. Unlike mirror padding, slices work for any size."""
     for axis in (1, 2):
         first, last = (
             (image[:, :1], image[:, -1:]) if axis == 1 else (image[:, :, :1], image[:, :, -1:])
@@ -170,7 +170,7 @@ def _replicate(image: Tensor, margin: int) -> Tensor:
 
 
 def _start(size: int, channels: int, filters: int) -> np.ndarray:
-    """Gives the filters to start with, (size, size, channels, filters)."""
+    """Returns the initial filters, (size, size, channels, filters)."""
     rows, colors = _cosines(size), _cosines(channels)
     frequencies = sorted(
         (color, row**2 + column**2, row, column)
@@ -191,7 +191,7 @@ def _start(size: int, channels: int, filters: int) -> np.ndarray:
 
 
 def _cosines(size: int) -> np.ndarray:
-    """The orthonormal cosines of a size, one a row."""
+    """The orthonormal cosines of a size, one per row."""
     places = np.arange(size)
     cosines = np.cos(np.pi * (2 * places + 1) * places[:, np.newaxis] / (2 * size))
     return cosines / np.linalg.norm(cosines, axis=1, keepdims=True)

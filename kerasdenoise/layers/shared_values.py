@@ -1,4 +1,4 @@
-"""Numbers that are the same for every image."""
+"""Trained numbers that are the same for every image."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kerasdenoise.layers.global_context import Tensor
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class SharedValues(keras.layers.Layer):
-    """Gives the same numbers for every image: the counterpart of `ImageRegressor`.
+    """Returns the same numbers for every image: the counterpart of `ImageRegressor`.
 
     Args:
-        start: Where the numbers start; as many as the layer gives.
-        learned: Whether they are trained. They are a weight either way: what is not trained
-            can be assigned, and is saved.
+        start: The initial numbers; their number is that of the results.
+        learned: Whether they are trained. If not, they are still a weight, which can be assigned
+            and is saved.
 
     Call arguments:
-        inputs: Any tensor; it is not looked at.
+        inputs: Any tensor; its values are ignored.
 
     Returns:
         The numbers, float32 (1, 1, 1, as many as `start`).
@@ -32,7 +32,7 @@ class SharedValues(keras.layers.Layer):
         self.learned = learned
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Makes the weight."""
+        """Creates the weight."""
         self.values = self.add_weight(
             (len(self.start),),
             lambda shape, dtype=None: keras.ops.convert_to_tensor(self.start, dtype),
@@ -41,13 +41,13 @@ class SharedValues(keras.layers.Layer):
         )
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Gives the numbers."""
+        """Returns the numbers."""
         return keras.ops.reshape(self.values, (1, 1, 1, len(self.start)))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Gives the shape of the numbers."""
+        """Returns the shape of the numbers."""
         return (1, 1, 1, len(self.start))
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made of."""
+        """Returns the constructor arguments."""
         return {**super().get_config(), "start": self.start, "learned": self.learned}
