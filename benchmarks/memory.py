@@ -12,10 +12,9 @@ import argparse
 import json
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 
-from kerasdenoise.evaluation.peak_memory import peak_memory, run_command
+from kerasdenoise.evaluation.peak_memory import run_command
 from kerasdenoise.evaluation.synthetic_photo import write_noisy
 
 ROOT = Path(__file__).parents[1]
@@ -80,14 +79,10 @@ def main() -> None:
             width, height = (6000, 4000) if name == "default" else (4000, 3000)
             photo = Path(temporary) / f"{width}.jpg"
             if not photo.exists():
-                coding = {"quality": 95, "subsampling": 0}
-                peak_memory(partial(write_noisy, photo, height, width, **coding), photo)
+                write_noisy(photo, height, width, quality=95, subsampling=0)
             model = None if name == "default" else Path(temporary) / name.replace("/", "_")
             if model:
-                import memory  # by its name, which another process can import as well
-
-                # In a process of its own: a child's peak starts at what its parent holds.
-                peak_memory(partial(memory.write_model, *name.split("/"), model), name)
+                write_model(*name.split("/"), model)
             seconds, peak = measure(photo, model, options)
             over |= peak / 1e9 > LIMIT_GB
             print(

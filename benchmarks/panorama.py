@@ -22,7 +22,6 @@ ROOT = Path(__file__).parents[1]
 LIMIT_GB = 2.0
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif"}
 KINDS = (*SUFFIXES, "array")
-CODING = {"quality": 95, "subsampling": 0, "compress_level": 1}
 
 
 def denoise_array(height: int, width: int, model: str | None, threads: int | None) -> None:
@@ -58,8 +57,7 @@ def main() -> None:
                 peak, seconds = peak_memory(run, kind) or 0, time.perf_counter() - start
             else:
                 photo = Path(folder) / f"panorama{SUFFIXES[kind]}"
-                # In a process of its own, as the peak of a child starts at what its parent holds.
-                peak_memory(partial(write_noisy, photo, *size, **CODING), photo)
+                write_noisy(photo, *size, quality=95, subsampling=0, compress_level=1)
                 command = [sys.executable, ROOT / "cli.py", "denoise", photo, "--quiet", *options]
                 seconds, peak = run_command(command, "denoising")
         over |= peak / 1e9 > LIMIT_GB

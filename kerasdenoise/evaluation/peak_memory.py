@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from kerasdenoise.errors import UsageError
 
-# A process's peak starts at what its parent holds, which may be much: one in between that holds
-# little.
-_BETWEEN = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+# A process's peak starts at what its parent holds, which may be much: this one holds little.
+_PARENT = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:])
+_, status, usage = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - start
+print(json.dumps([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss]))
+"""
+
+_CALL = "import pickle, sys; pickle.load(sys.stdin.buffer)()"
 
 # Linux counts in KiB, macOS in bytes.
 _UNIT = 1 if sys.platform == "darwin" else 1024
-
-_PROGRAM = """
-import pickle, resource, sys
-pickle.load(sys.stdin.buffer)()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
 
 
 def peak_memory(run: Callable[[], object], name: object) -> int | None:
@@ -41,34 +44,42 @@ def peak_memory(run: Callable[[], object], name: object) -> int | None:
     """
     if sys.platform == "win32":
         return None
-    program = [sys.executable, "-c", _PROGRAM]
-    result = subprocess.run(
-        [sys.executable, "-c", _BETWEEN, *program],
+    # What can be imported here can be imported there.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    code, _, peak, errors = _run(
+        [sys.executable, "-c", _CALL],
         input=pickle.dumps(run),
-        capture_output=True,
-        check=False,
-        # What can be imported here can be there.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stderr=subprocess.PIPE,
+        env=environment,
     )
-    if result.returncode:
-        lines = result.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+    if code:
+        lines = errors.decode(errors="replace").strip().splitlines() or ["no reason given"]
         raise UsageError(name, f"cannot be run in a process of its own ({lines[-1]})")
-    return int(result.stdout.split()[-1]) * _UNIT
+    return peak
 
 
 def run_command(command: Sequence[object], name: object) -> tuple[float, int]:
-    """Runs a command, which is not on Windows.
+    """Runs a command, which is not possible on Windows.
+
+    Args:
+        command: The program and its arguments; the last line of what it prints must be complete.
+        name: What to call it in errors.
 
     Returns:
-        Its seconds, and its peak of resident memory in bytes. That starts at what this process
-        holds, which therefore should hold little.
+        Its seconds, and its peak of resident memory in bytes.
 
     Raises:
         UsageError: It fails.
     """
-    start = time.perf_counter()
-    process = subprocess.Popen([str(part) for part in command])
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise UsageError(name, f"failed with exit code {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - start, usage.ru_maxrss * _UNIT
+    code, seconds, peak, _ = _run(command)
+    if code:
+        raise UsageError(name, f"failed with exit code {code}")
+    return seconds, peak
+
+
+def _run(command: Sequence[object], **options: Any) -> tuple[int, float, int, bytes]:
+    """Returns exit code, seconds, bytes of memory, and what is caught of the errors."""
+    program = [sys.executable, "-c", _PARENT, *map(str, command)]
+    result = subprocess.run(program, stdout=subprocess.PIPE, check=True, **options)
+    code, seconds, peak = json.loads(result.stdout.splitlines()[-1])
+    return code, seconds, peak * _UNIT, result.stderr or b""

@@ -7,6 +7,7 @@ import pytest
 
 from kerasdenoise.evaluation.figures import (
     LOW_FREQUENCY,
+    bootstrap,
     level_ratio,
     low_frequency_error,
     mean_with_error,
@@ -46,3 +47,13 @@ def test_means_have_errors_where_they_can():
         "psnr_error": pytest.approx(1.0),
         "one": 5.0,
     }
+
+
+def test_an_interval_is_as_wide_as_chance_makes_the_mean():
+    values = np.random.default_rng(1).normal(2, 1, 400)
+    mean, low, high = bootstrap(values)
+    assert mean == pytest.approx(values.mean())
+    assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.15)
+    middle = bootstrap(np.stack([values, values]), lambda pairs: float(np.median(pairs)), times=100)
+    assert middle[1] <= middle[0] <= middle[2]
+    assert bootstrap(values, seed=3) == bootstrap(values, seed=3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.evaluation.peak_memory import peak_memory
+from kerasdenoise.evaluation.peak_memory import peak_memory, run_command
 
 MEGABYTE = 10**6
 
@@ -27,3 +27,15 @@ def test_the_peak_is_that_of_the_process_alone():
 def test_what_fails_says_why():
     with pytest.raises(UsageError, match=r"^thing: .*invalid literal"):
         peak_memory(partial(int, "x"), "thing")
+
+
+def test_a_command_has_its_seconds_and_its_peak():
+    program = "import numpy; numpy.ones(10**8, 'uint8')"
+    small, large = (run_command([sys.executable, "-c", code], "it") for code in ("", program))
+    assert min(small[0], large[0]) > 0
+    assert large[1] - small[1] > 90 * MEGABYTE
+
+
+def test_a_command_that_fails_has_its_exit_code():
+    with pytest.raises(UsageError, match=r"^thing: .*\b3\b"):
+        run_command([sys.executable, "-c", "raise SystemExit(3)"], "thing")

@@ -12,7 +12,15 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from kerasdenoise.errors import InputError, ModelError
 from kerasdenoise.evaluation.noisy_sets import Sample
-from kerasdenoise.evaluation.quality import Failure, Figures, Result, measure
+from kerasdenoise.evaluation.peers import Peer, ToldDenoiser
+from kerasdenoise.evaluation.quality import (
+    Failure,
+    Figures,
+    PhotoFigures,
+    Result,
+    mean_psnr,
+    measure,
+)
 from kerasdenoise.inference.denoiser import Denoiser
 
 
@@ -70,6 +78,42 @@ def test_the_noisy_image_is_measured_as_it_is_and_the_denoised_one_clipped(model
     assert image.psnr == pytest.approx(expected, abs=1e-4)
     assert 0 < image.ssim < 1
     assert image.seconds > 0
+
+
+def test_a_set_of_photos_has_tone_and_level(models: Path):
+    class Tinting(ToldDenoiser):
+        """Adds 3/255, and takes the noise to be half as strong as it is."""
+
+        def denoise_pixels(self, pixels: np.ndarray, *, name: object = "image") -> np.ndarray:
+            return clean + np.float32(3 / 255)
+
+        def estimate_noise(self, pixels: np.ndarray) -> np.ndarray:
+            return np.asarray(0.1)
+
+    clean = np.full((64, 64, 3), 0.5, np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.2, clean.shape).astype(np.float32)
+    photos = Arrays([Sample(clean + noise, clean)])
+    peer = Peer("peer", "numpy", lambda noisy, sigma, factor: noisy)
+    (photo,) = measure(Tinting(peer, 1.0, None), photos, photos=True).images
+    assert isinstance(photo, PhotoFigures)
+    assert photo.low_frequency_error == pytest.approx(3, rel=1e-3)
+    assert 0 < photo.noisy_low_frequency_error < 3
+    assert photo.level_ratio == pytest.approx(0.5, rel=0.02)
+    # The tiny model estimates no level by itself.
+    (photo,) = measure(Denoiser("tiny"), photos, photos=True).images
+    assert isinstance(photo, PhotoFigures)
+    assert photo.level_ratio is None
+
+
+def test_the_psnr_of_a_set_is_that_of_its_images_before_and_after():
+    samples = Arrays([sample((20, 20), sigma) for sigma in (0.1, 0.2)])
+    both = [peak_signal_noise_ratio(s.clean, s.noisy, data_range=1) for s in samples.samples]
+    assert mean_psnr(samples) == pytest.approx(np.mean(both), abs=1e-4)
+    halved = [
+        peak_signal_noise_ratio(s.clean, np.clip(s.noisy / 2, 0, 1), data_range=1)
+        for s in samples.samples
+    ]
+    assert mean_psnr(samples, lambda noisy: noisy / 2) == pytest.approx(np.mean(halved), abs=1e-4)
 
 
 def test_what_fails_is_recorded_and_told_in_order(models: Path):
