@@ -56,24 +56,24 @@ def check_name(target: Path) -> None:
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
-    """Refuses a file before the work, where writing it would fail after it.
+    """Rejects a file before the work if it could not be written afterwards.
 
     Args:
         target: The file.
         overwrite: Whether an existing one may be replaced.
 
     Raises:
-        UsageError: It is a folder, exists and may not be replaced, or has no folder.
+        UsageError: It is a folder, it exists and may not be replaced, or its folder does not exist.
     """
     if target.is_dir():
         raise UsageError(target, "is a folder", "give a file name")
     refuse_existing([target], overwrite=overwrite, remedy="add --overwrite")
     if not target.parent.is_dir():
-        raise UsageError(target.parent, "no such folder", "make it, or give another")
+        raise UsageError(target.parent, "no such folder", "create it, or choose another")
 
 
 def refuse_existing(targets: Iterable[Path], *, overwrite: bool, remedy: str) -> None:
-    """Refuses names that are taken, even by links to nothing.
+    """Rejects names that exist, even as broken links.
 
     Args:
         targets: Files or folders to be written.
@@ -146,8 +146,7 @@ def write_by(target: Path, write: Callable[[Path], object], *, option: str = "-o
         temporary = target.with_name(name)
         try:
             write(temporary)
-            with temporary.open("rb+") as stream:
-                os.fsync(stream.fileno())
+            _flush(temporary)
             with _Place(target, ANY) as place:
                 place.move_in(name)
                 place.flush()
@@ -180,7 +179,9 @@ def new_folder(target: Path, *, option: str = "-o") -> Iterator[Path]:
         with _explained(target, option):
             yield folder
         with _explained(target, option), _Place(target, ANY) as place:
-            _flush_tree(folder)
+            for path in folder.rglob("*"):
+                if path.is_file() and not path.is_symlink():
+                    _flush(path)
             replaced = folder.with_name(f"{target.name}.replaced")
             there = os.path.lexists(target)
             if there:
@@ -194,11 +195,11 @@ def new_folder(target: Path, *, option: str = "-o") -> Iterator[Path]:
             place.flush()
 
 
-def _flush_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            with path.open("rb+") as stream:
-                os.fsync(stream.fileno())
+def _flush(file: Path) -> None:
+    """Brings a file's content to the disk; Windows does so only for files open for writing."""
+    if os.name != "nt":
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
 
 
 @contextlib.contextmanager

@@ -389,6 +389,13 @@ class TestNewFolder:
         assert content(target) == {"a": b"new"}
         assert list(target.parent.iterdir()) == [target]
 
+    def test_it_may_hold_what_may_only_be_read(self, tmp_path: Path):
+        with new_folder(tmp_path / "new") as folder:
+            (folder / "a").write_bytes(b"new")
+            (folder / "a").chmod(0o444)
+            (folder / "link").symlink_to("nothing")
+        assert {path.name for path in (tmp_path / "new").iterdir()} == {"a", "link"}
+
     def test_it_replaces_another(self, tmp_path: Path):
         target = tmp_path / "x"
         target.mkdir()
