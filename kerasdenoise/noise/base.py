@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import keras
 import numpy as np
 
 from kerasdenoise.errors import UsageError
-
-# A backend's tensor. Keras defines no public type for it.
-Tensor = Any
+from kerasdenoise.tensors import Tensor
 
 _NUMBER = r"(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
 _RANGE = re.compile(rf"{_NUMBER}(?:-{_NUMBER})?", re.ASCII)

@@ -8,7 +8,8 @@ from typing import ClassVar, Self
 
 import keras
 
-from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
+from kerasdenoise.noise.base import Noise, parse_range, per_image
+from kerasdenoise.tensors import Tensor
 
 # Beyond this many standard deviations, a Gaussian is zero.
 _REACH = 4.0

@@ -10,11 +10,12 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, per_image
-from kerasdenoise.noise.bayer import demosaic, demosaic_green, to_mosaic
-from kerasdenoise.noise.jpeg import jpeg
-from kerasdenoise.noise.resample import enlargement, reduction
-from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
+from kerasdenoise.noise.base import Noise, clipped_mean, per_image
+from kerasdenoise.tensors import Tensor
+from kerasdenoise.tensors.bayer import demosaic, demosaic_green, to_mosaic
+from kerasdenoise.tensors.jpeg import jpeg
+from kerasdenoise.tensors.resample import enlargement, reduction
+from kerasdenoise.tensors.spectrum import filter_pair, gaussian_response
 
 # Luma in all three channels: one product, where broadcasting a single one is slower.
 _TO_GRAY = np.repeat(np.array([[0.25], [0.6], [0.15]], np.float32), 3, axis=1)

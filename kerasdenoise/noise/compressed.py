@@ -7,8 +7,9 @@ from typing import ClassVar, Self
 
 import keras
 
-from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, parse_range, per_image
-from kerasdenoise.noise.jpeg import jpeg
+from kerasdenoise.noise.base import Noise, clipped_mean, parse_range, per_image
+from kerasdenoise.tensors import Tensor
+from kerasdenoise.tensors.jpeg import jpeg
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import ClassVar, Self
 
 import keras
 
-from kerasdenoise.noise.base import Noise, Tensor, clipped_mean, parse_range, per_image
-from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
+from kerasdenoise.noise.base import Noise, clipped_mean, parse_range, per_image
+from kerasdenoise.tensors import Tensor
+from kerasdenoise.tensors.spectrum import filter_pair, gaussian_response
 
 # Width of a Gaussian window at half its height, in standard deviations.
 _FULL_WIDTH = 2.355

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerasdenoise.noise.base import Noise, Tensor
+from kerasdenoise.noise.base import Noise
+from kerasdenoise.tensors import Tensor
 
 
 @dataclass(frozen=True)

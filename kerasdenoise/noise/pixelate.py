@@ -8,7 +8,8 @@ from typing import ClassVar, Self
 import keras
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.noise.base import Noise, Tensor
+from kerasdenoise.noise.base import Noise
+from kerasdenoise.tensors import Tensor
 
 _LARGEST_CELL = 256
 

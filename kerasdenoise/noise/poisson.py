@@ -9,7 +9,8 @@ from typing import ClassVar, Literal, Self
 import keras
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
+from kerasdenoise.noise.base import Noise, parse_range, per_image
+from kerasdenoise.tensors import Tensor
 
 # Up to this rate counts are drawn from the exact distribution. The omitted terms add up to 3e-8.
 _SMALL_RATE = 8.0

@@ -7,7 +7,8 @@ from typing import ClassVar, Self
 
 import keras
 
-from kerasdenoise.noise.base import Noise, Tensor, parse_range, per_image
+from kerasdenoise.noise.base import Noise, parse_range, per_image
+from kerasdenoise.tensors import Tensor
 
 
 @dataclass(frozen=True)

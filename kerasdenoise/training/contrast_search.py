@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.layers.shared_values import SharedValues
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.task import DenoisingTask
 
 # The contrasts that are tried, on the [0, 1] scale.

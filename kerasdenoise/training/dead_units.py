@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 
 # A unit that answers to fewer of the pixels than this counts as dead.
 _ALIVE = 1e-3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.task import DenoisingTask
 from kerasdenoise.training.teacher import Teacher, compare_with_teacher
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 
 # What 8 bits hold. Weights leave out the lowest number, so that they are symmetric.
 _SIGNED = (-128, 127)

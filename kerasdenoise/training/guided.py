@@ -8,7 +8,7 @@ import keras
 
 from kerasdenoise.models import split_noise_level
 from kerasdenoise.models._noise_level import CELL
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.task import DenoisingTask
 from kerasdenoise.training.teacher import Teacher, compare_with_teacher
 

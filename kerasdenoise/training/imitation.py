@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from kerasdenoise.data.patches import PatchSampler
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.fake_quantization import round_network, set_scales
 from kerasdenoise.training.task import DenoisingTask
 from kerasdenoise.training.teacher import compare_with_teacher

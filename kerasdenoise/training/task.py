@@ -9,7 +9,7 @@ import keras
 
 from kerasdenoise.losses import Loss
 from kerasdenoise.noise import Noise
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.objectives import Objective
 
 

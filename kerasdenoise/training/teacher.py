@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from kerasdenoise.losses import l2
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 
 _EPSILON = 1e-6
 

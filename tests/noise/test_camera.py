@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from kerasdenoise.noise import Camera, Gaussian, Noise
-from kerasdenoise.noise.bayer import to_mosaic
 from kerasdenoise.noise.camera import _saturate, _ToneCurve
+from kerasdenoise.tensors.bayer import to_mosaic
 
 # All that follows the sensor switched off, but for the demosaic.
 RAW = Camera(

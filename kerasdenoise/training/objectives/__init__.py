@@ -9,7 +9,7 @@ import keras
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import MEAN_SEEKING
 from kerasdenoise.noise import Mixture, Noise
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.objectives.border import border, find_borders
 from kerasdenoise.training.objectives.example import Example
 from kerasdenoise.training.objectives.exposures import exposures

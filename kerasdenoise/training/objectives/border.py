@@ -6,7 +6,7 @@ import keras
 
 from kerasdenoise.layers._gradient import take_differences
 from kerasdenoise.noise import Noise
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.objectives.example import Example
 
 # The least difference between neighbors that is a border, on the [0, 1] scale.

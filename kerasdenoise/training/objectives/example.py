@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 
 
 class Example(NamedTuple):

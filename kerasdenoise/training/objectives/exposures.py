@@ -6,8 +6,8 @@ import keras
 
 from kerasdenoise.inference.tone import WINDOW
 from kerasdenoise.noise import Noise
-from kerasdenoise.noise.base import Tensor
-from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
+from kerasdenoise.tensors import Tensor
+from kerasdenoise.tensors.spectrum import filter_pair, gaussian_response
 from kerasdenoise.training.objectives.example import Example
 
 

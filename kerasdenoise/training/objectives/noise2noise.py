@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from kerasdenoise.noise import Noise
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.objectives.example import Example
 
 

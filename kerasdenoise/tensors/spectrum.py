@@ -6,7 +6,7 @@ import math
 
 import keras
 
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 
 
 def gaussian_response(width: Tensor, height: int, wide: int) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 
 # Annex K of the JPEG standard (ITU-T T.81): the tables that encoders scale by quality.
 _LUMA_TABLE = np.array(

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdenoise.noise.bayer import demosaic, demosaic_green, to_mosaic
+from kerasdenoise.tensors.bayer import demosaic, demosaic_green, to_mosaic
 
 BILINEAR, MALVAR = 0.0, 1.0
 CORRECTIONS = [BILINEAR, 0.3, MALVAR]

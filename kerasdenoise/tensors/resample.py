@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 
 
 def along_axes(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

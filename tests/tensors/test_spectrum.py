@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdenoise.noise.spectrum import filter_pair, gaussian_response
+from kerasdenoise.tensors.spectrum import filter_pair, gaussian_response
 
 
 def widths(*values: float) -> np.ndarray:

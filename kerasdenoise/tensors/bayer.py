@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from kerasdenoise.noise.base import Tensor
+from kerasdenoise.tensors import Tensor
 
 # RGGB: the measured color at each of the four positions of a 2x2 cell, row by row.
 _CELL = (0, 1, 1, 2)

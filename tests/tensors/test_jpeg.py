@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from kerasdenoise.metrics import psnr
-from kerasdenoise.noise.jpeg import jpeg
+from kerasdenoise.tensors.jpeg import jpeg
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasdenoise.noise.resample import along_axes, enlargement, reduction
+from kerasdenoise.tensors.resample import along_axes, enlargement, reduction
 
 SCALES = [0.5, 0.62, 0.95, 1.0]
 
