@@ -100,7 +100,7 @@ def test_an_index_of_files_elsewhere_is_refused(
     index = {"default": "x", "models": {"x": {"files": files}}}
     (tmp_path / "index.json").write_text(json.dumps(index), "utf-8")
     monkeypatch.setenv("KERASDENOISE_MODELS", str(tmp_path))
-    with pytest.raises(ModelError, match="elsewhere"):
+    with pytest.raises(ModelError, match="outside its folder"):
         find_model("x")
 
 
