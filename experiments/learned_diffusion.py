@@ -68,7 +68,7 @@ def train_and_measure(run: Path, data: Path) -> Record:
 def measure(run: Path, data: Path) -> tuple[dict[str, Any], int]:
     """Measures a run's network on its recipe's benchmarks, and counts its weights."""
     from kerasdenoise.data.sources import load_images
-    from kerasdenoise.training.build import load_run
+    from kerasdenoise.training.network import load_run
 
     recipe, denoiser = load_run(run)
     figures = {}

@@ -98,7 +98,7 @@ def find_sets(data: Path, limit: int | None) -> Iterator[tuple[str, NoisySet]]:
 
 def measure(samples: NoisySet, estimates: dict[str, Estimate]) -> dict[str, list[Outcome]]:
     """Asks every estimate about every image of a set."""
-    from kerasdenoise.training.guided import measure_level
+    from kerasdenoise.training.noise_level import measure_level
 
     outcomes: dict[str, list[Outcome]] = {name: [] for name in estimates}
     for index in range(len(samples.names)):

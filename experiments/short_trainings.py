@@ -41,7 +41,7 @@ def measure(network: Any, trial: Trial, context: Context) -> dict[str, Any]:
 
 def measure_borders(network: Any, trial: Trial, context: Context) -> dict[str, Any]:
     """Measures F1 of the borders that are found, and of those of the noisy image by the rule."""
-    from kerasdenoise.training.objectives import find_borders
+    from kerasdenoise.training.tasks.border import find_borders
 
     clean = trial.load_test(context)
     noisy = add_noise(clean, NOISE)
@@ -52,7 +52,7 @@ def measure_borders(network: Any, trial: Trial, context: Context) -> dict[str, A
 
 def measure_oracle(network: Any, trial: Trial, context: Context) -> dict[str, Any]:
     """Measures a diffusion, and what it would be with each image's best contrast."""
-    from kerasdenoise.training.contrast_search import try_contrasts
+    from kerasdenoise.training.tasks.contrast_search import try_contrasts
 
     clean = trial.load_test(context)
     noisy = add_noise(clean, NOISE)

@@ -176,8 +176,7 @@ def compare(name: str, which: str, seed: int, arguments: argparse.Namespace) -> 
     prepare_keras()
 
     from kerasdenoise.evaluation.networks import measure_network
-    from kerasdenoise.training.build import load_run
-    from kerasdenoise.training.checkpoint import is_run, read_run
+    from kerasdenoise.training.network import is_run, load_run, read_run
     from kerasdenoise.training.recipe import parse_recipe
     from kerasdenoise.training.run import train
     from kerasdenoise.tuning.recipes import find_frame, make_recipe

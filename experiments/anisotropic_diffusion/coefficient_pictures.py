@@ -56,7 +56,7 @@ def draw_borders(context: Context, folder: Path) -> dict[str, Any]:
     """Draws where borders are, where they were found, and which contrast each pixel has."""
     import keras
 
-    from kerasdenoise.training.objectives.border import find_borders
+    from kerasdenoise.training.tasks.border import find_borders
 
     rows, titles, figures = [], [], {}
     for key, noise in NOISES.items():

@@ -168,7 +168,7 @@ def measure_borders(network: Any, trial: Trial, context: Context) -> dict[str, A
     """Measures how many borders are found, and how many that are found are borders."""
     import keras
 
-    from kerasdenoise.training.objectives.border import find_borders
+    from kerasdenoise.training.tasks.border import find_borders
 
     noise = NOISES[_noise_of(trial.name)]
     clean = trial.load_test(context)

@@ -102,7 +102,7 @@ def _diffuse(
 ) -> tuple[np.ndarray, float, np.ndarray]:
     """Diffuses with the contrast that is best on average, and with the best for each image."""
     from board.diffusing import choose_contrast, diffuse, make_diffusion
-    from kerasdenoise.training.contrast_search import CONTRASTS, try_contrasts
+    from kerasdenoise.training.tasks.contrast_search import CONTRASTS, try_contrasts
 
     diffusion = make_diffusion()
     chosen = choose_contrast(diffusion, example, known)

@@ -10,7 +10,7 @@ import numpy as np
 from board.leaderboard_figures import measure_images
 from kerasdenoise.evaluation.networks import denoise
 from kerasdenoise.models import get_architecture, make_config
-from kerasdenoise.training.contrast_search import CONTRASTS, find_contrast, try_contrasts
+from kerasdenoise.training.tasks.contrast_search import CONTRASTS, find_contrast, try_contrasts
 
 
 def make_diffusion() -> Any:

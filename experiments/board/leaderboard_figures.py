@@ -68,7 +68,7 @@ def mark_borders(clean: np.ndarray) -> np.ndarray:
     """Marks the pixels that a border classifier learns to find; all channels alike."""
     import keras
 
-    from kerasdenoise.training.objectives.border import find_borders
+    from kerasdenoise.training.tasks.border import find_borders
 
     return keras.ops.convert_to_numpy(find_borders(clean)) > 0.5
 

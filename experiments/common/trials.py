@@ -74,7 +74,7 @@ class Context:
 
     def load(self, trial: str) -> Any:
         """Loads the network of a trial that was trained in this mode."""
-        from kerasdenoise.training.build import load_run
+        from kerasdenoise.training.network import load_run
 
         return load_run(self.runs / trial)[1]
 
@@ -211,7 +211,7 @@ def run_trial(
     """
     import numpy as np
 
-    from kerasdenoise.training.build import load_run
+    from kerasdenoise.training.network import load_run
     from kerasdenoise.training.recipe import parse_recipe
     from kerasdenoise.training.run import train
 

@@ -129,7 +129,7 @@ def command(
 
     prepare_keras()
     from kerasdenoise.export.files import Order
-    from kerasdenoise.training.checkpoint import is_run
+    from kerasdenoise.training.network import is_run
 
     variants = _list_variants(kinds, target, sizes)
     trained = _load_integers(integers, kinds) if integers else None
@@ -160,7 +160,7 @@ def _list_variants(
 
 def _load_integers(run: Path, kinds: Mapping[str, bool]) -> keras.Model:
     from kerasdenoise.export.fixed_scales import fix_scales
-    from kerasdenoise.training.build import load_run
+    from kerasdenoise.training.network import load_run
 
     if not kinds["int8"]:
         raise UsageError("--integers", "is only for --int8", "add --int8")
@@ -181,8 +181,7 @@ def _export_run(
 
     from kerasdenoise.export.model_package import check_free, write_saved_model
     from kerasdenoise.export.variant import Variant
-    from kerasdenoise.training.build import load_run
-    from kerasdenoise.training.checkpoint import read_run
+    from kerasdenoise.training.network import load_run, read_run
 
     target = output / (name or read_run(run).name)
     check_free(target, overwrite=overwrite)

@@ -26,7 +26,7 @@ def denoise(network: Any, noisy: np.ndarray, clean: np.ndarray, *, batch: int = 
     """Denoises images, told the true noise level where the network takes it, and clips them."""
     import keras
 
-    from kerasdenoise.training.task import give_inputs, measure_noise
+    from kerasdenoise.training.noise_level import give_inputs, measure_noise
 
     denoised = []
     for start in range(0, len(noisy), batch):

@@ -268,8 +268,10 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
 
 def _keeps_tone(recipe: Recipe) -> bool:
     """Whether it denoises, and what it removes has no mean of its own."""
-    denoises = recipe.optimization.objective != "border"
-    return denoises and all(noise.keeps_tone for noise in recipe.mixture.noises)
+    from kerasdenoise.training.tasks import find_task
+
+    keeps = [noise.keeps_tone for noise in recipe.mixture.noises]
+    return find_task(recipe).finds_images and all(keeps)
 
 
 def _halo(runnable: dict[str, Any]) -> int:

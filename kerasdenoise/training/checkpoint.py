@@ -14,93 +14,93 @@ import numpy as np
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.files import write_by
-from kerasdenoise.training.recipe import Recipe, parse_recipe
+from kerasdenoise.training.network import parse_kept_recipe
+from kerasdenoise.training.recipe import Recipe
+from kerasdenoise.training.tasks import Task
 
 _FILE = "checkpoint.npz"
 _MOST_STEPS = 2**53
 
 
-def save_checkpoint(
-    run: Path, recipe: Recipe, step: int, task: keras.Model, optimizer: keras.optimizers.Optimizer
-) -> None:
+def save_checkpoint(run: Path, recipe: Recipe, step: int, task: Task) -> None:
     """Writes the state after `step` steps, replacing the last checkpoint in one move.
 
-    It holds plain arrays, so that a run can go on under another Keras backend.
+    It holds plain arrays, so that a run can be resumed under another Keras backend.
     """
-    arrays = {f"task/{i}": np.asarray(v) for i, v in enumerate(_values(task.variables))}
-    arrays |= {f"optimizer/{i}": np.asarray(v) for i, v in enumerate(_values(optimizer.variables))}
+    arrays = {name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in _name(task).items()}
     arrays["meta"] = np.array(json.dumps({"step": step, "recipe": recipe.source}))
     write_by(run / _FILE, lambda path: np.savez(path, allow_pickle=False, **arrays), option="--run")
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder holds a training run."""
-    return (folder / _FILE).exists()
-
-
-def read_run(run: Path) -> Recipe:
-    """Returns the recipe that a run follows.
-
-    Raises:
-        RecipeError: If the folder holds no checkpoint or an unreadable one.
-    """
-    if not is_run(run):
-        raise RecipeError(run, "holds no training run", "name the folder that `train` wrote")
-    return _parse(_read_meta(run), run)
-
-
-def restore_checkpoint(
-    run: Path, recipe: Recipe, task: keras.Model, optimizer: keras.optimizers.Optimizer
-) -> int:
+def restore_checkpoint(run: Path, recipe: Recipe, task: Task) -> int:
     """Sets all variables to the checkpoint's and returns its step; 0 without one.
 
     Raises:
-        RecipeError: If the checkpoint is of another recipe or cannot be read.
+        RecipeError: If the checkpoint is of another recipe, has other variables, or cannot be
+            read; no variable is changed then.
     """
-    if not is_run(run):
+    variables = _name(task)
+    if not (run / _FILE).exists():
         return 0
     meta = _read_meta(run)
-    if _parse(meta, run).identity() != recipe.identity():
+    if parse_kept_recipe(meta["recipe"], run).identity() != recipe.identity():
         raise RecipeError(
             run, "holds a run of a different recipe", "name another folder with --run"
         )
-    groups = {"task": task.variables, "optimizer": optimizer.variables}
-    built = {f"{group}/{i}": v for group, each in groups.items() for i, v in enumerate(each)}
     with _open(run) as arrays:
-        kept = {key: arrays[key] for key in set(arrays) - {"meta"}}
-    odd = set(kept) ^ set(built)
-    odd |= {key for key in set(kept) & set(built) if kept[key].shape != tuple(built[key].shape)}
+        kept = {name: arrays[name] for name in set(arrays) - {"meta"}}
+    odd = dict.fromkeys(variables.keys() - kept.keys(), "lacks")
+    odd |= dict.fromkeys(kept.keys() - variables.keys(), "has, unlike this one,")
+    odd |= {
+        name: f"has in shape {kept[name].shape}, not {tuple(variable.shape)},"
+        for name, variable in variables.items()
+        if name in kept and kept[name].shape != tuple(variable.shape)
+    }
     if odd:
+        first = min(odd)
         raise RecipeError(
             run,
-            f"was written by another version of kerasdenoise or Keras, which has other variables "
-            f"({min(odd)})",
+            f"was written by another version of kerasdenoise or Keras: it {odd[first]} the "
+            f"variable {first}",
             "resume it with that version, or name another folder with --run",
         )
-    for key, variable in built.items():
-        variable.assign(kept[key])
+    for name, variable in variables.items():
+        variable.assign(kept[name])
     return meta["step"]
 
 
-def averaged_variables(optimizer: keras.optimizers.Optimizer) -> list[Any]:
-    """The moving averages that an optimizer with `use_ema=True` keeps, one per weight."""
-    return [v for v in optimizer.variables if v.path.endswith("_average")]
+def copy_averages(task: Task, network: keras.Model) -> None:
+    """Gives a network like the task's denoiser the moving averages of its weights.
+
+    What is not trained, and so has no average, is copied as it is.
+    """
+    averages = [v for v in task.optimizer.variables if v.path.endswith("_average")]
+    found = dict(zip(map(id, task.trainable_variables), averages, strict=True))
+    for weight, kept in zip(task.denoiser.weights, network.weights, strict=True):
+        # A copy: JAX would share the average's memory and give it away in the next step.
+        kept.assign(keras.ops.convert_to_numpy(found.get(id(weight), weight)))
 
 
-def _parse(meta: dict[str, Any], run: Path) -> Recipe:
-    """Parses the recipe of a checkpoint, which an earlier version may have written otherwise."""
-    try:
-        return parse_recipe(meta["recipe"], "its recipe")
-    except RecipeError as error:
-        raise RecipeError(
-            run,
-            f"was written by another version of kerasdenoise ({error.subject} {error.cause})",
-            "use it with that version, or name another folder with --run",
-        ) from error
-
-
-def _values(variables: list[Any]) -> list[np.ndarray]:
-    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+def _name(task: Task) -> dict[str, Any]:
+    """Returns all variables of a task and its optimizer, by names that do not change."""
+    named = [
+        (f"{name}/{variable.path}", variable)
+        for name, network in task.networks.items()
+        for variable in network.variables
+    ]
+    owned = {id(variable) for _, variable in named}
+    named += [(f"task/{v.path}", v) for v in task.variables if id(v) not in owned]
+    named += [(v.path, v) for v in task.optimizer.variables]
+    variables: dict[str, Any] = {}
+    for name, variable in named:
+        if name in variables:
+            raise RecipeError(
+                f"variable {name!r}",
+                "exists twice, so that a checkpoint could not tell both apart",
+                "give the layers of the network names of their own",
+            )
+        variables[name] = variable
+    return variables
 
 
 def _read_meta(run: Path) -> dict[str, Any]:

@@ -37,6 +37,7 @@ _SAMPLES = 200_000
 _LEAST = _PIXEL / 100
 
 
+@keras.saving.register_keras_serializable("kerasdenoise")
 class Rounded(keras.layers.Layer):
     """Rounds a tensor to 256 values: a scale times -128 to 127, or times 0 to 255.
 
@@ -55,8 +56,10 @@ class Rounded(keras.layers.Layer):
         The rounded values, float32.
     """
 
-    def __init__(self, *, signed: bool, picture: bool = False, **options: Any) -> None:
-        super().__init__(dtype="float32", **options)
+    def __init__(
+        self, *, signed: bool, picture: bool = False, dtype: Any = "float32", **options: Any
+    ) -> None:
+        super().__init__(dtype=dtype, **options)
         self.low, self.high = _SIGNED if signed else _UNSIGNED
         self.picture = picture
 
@@ -75,6 +78,10 @@ class Rounded(keras.layers.Layer):
         scale = ops.exp(_PACE * self.log_scale)
         return scale * _round(ops.clip(values / scale, self.low, self.high))
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "signed": self.low < 0, "picture": self.picture}
+
     @property
     def scale(self) -> float:
         """The difference between two neighboring values."""
@@ -85,6 +92,7 @@ class Rounded(keras.layers.Layer):
         self.log_scale.assign(math.log(scale) / _PACE)
 
 
+@keras.saving.register_keras_serializable("kerasdenoise")
 class RoundedConv2D(keras.layers.Conv2D):
     """A convolution whose weights have 8 bits, with a scale for each output channel."""
 

@@ -1,20 +1,15 @@
-"""What a training starts from and learns from: earlier runs, and saved models."""
+"""What a training starts from: earlier runs, and saved models."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import keras
 
-import kerasdenoise.layers  # noqa: F401 (registers the layers that saved models name)
-from kerasdenoise.errors import ModelError, RecipeError
-from kerasdenoise.models import split_noise_level
-from kerasdenoise.training.build import build_network, load_run
-from kerasdenoise.training.checkpoint import is_run, read_run
+from kerasdenoise.errors import RecipeError
 from kerasdenoise.training.net2wider import net2wider
+from kerasdenoise.training.network import build_network, is_run, load_network, load_run, read_run
 from kerasdenoise.training.recipe import Recipe, read_recipe
-from kerasdenoise.training.teacher import Teacher
 from kerasdenoise.zoo import find_model, verify_model
 
 
@@ -48,55 +43,17 @@ def load_source(source: str) -> keras.Model:
         return load_run(Path(source))[1]
     info = find_model(source)
     verify_model(info, only=["model.keras"])
-    path = info.folder / "model.keras"
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError) as error:  # by which Keras refuses
-        raise ModelError(
-            path,
-            "is not loaded: it is damaged, or holds code of its own or layers that are not known",
-            "use a model that is made of the layers of Keras and kerasdenoise alone",
-        ) from error
+    return load_network(info.folder / "model.keras")
 
 
-def load_teacher(recipe: Recipe) -> Teacher | None:
-    """Loads what a recipe's network learns from, to compute in the same precision; None if none.
-
-    Raises:
-        RecipeError: If it is a run that cannot be read, of integers, or takes other inputs.
-        ModelError: If it is neither run nor model, or one that is damaged.
-    """
-    source = recipe.model.teacher
-    if not source:
-        return None
-    given = load_source(source)
-    config = recipe.model.config
-    if len(given.inputs) > 1 or given.input.shape[-1] != config.channels:
-        raise RecipeError(
-            f"teacher {source!r}",
-            "does not take a noisy image alone, of as many channels as this network",
-            "name a network that does",
-        )
-    taught_by = _read(source).model
-    if taught_by.quantization_aware:
-        raise RecipeError(
-            f"teacher {source!r}", "was trained in integers", "name the one that it imitates"
-        )
-    network = build_network(dataclasses.replace(taught_by, dtype=recipe.model.dtype))
-    network.set_weights(given.get_weights())
-    if getattr(config, "estimates_level", False):
-        parts = split_noise_level(network)
-        if parts is None:
-            raise RecipeError(
-                f"teacher {source!r}",
-                "does not go by a level of the noise, as this network does",
-                "name one that estimates it too, or write estimates_level = false",
-            )
-        network = parts.told
-    return Teacher(network)
+def read_source(source: str) -> Recipe:
+    """Returns the recipe of a run or of a saved model."""
+    if is_run(Path(source)):
+        return read_run(Path(source))
+    return read_recipe(find_model(source).folder / "recipe.toml")
 
 
-def start_from_sources(denoiser: keras.Model, recipe: Recipe) -> None:
+def set_initial_weights(denoiser: keras.Model, recipe: Recipe) -> None:
     """Gives a network, or parts of it, the weights that its recipe says it starts from.
 
     Raises:
@@ -133,16 +90,9 @@ def _copy_from(network: keras.Model, source: str) -> None:
 
 def _grow_from(denoiser: keras.Model, source: str, recipe: Recipe) -> None:
     """Grows a copy that computes in float32, in which it can be compared with what it is of."""
-    exact = build_network(dataclasses.replace(recipe.model, dtype="float32"))
+    exact = build_network(recipe.model, "float32")
     net2wider(exact, load_source(source))
     denoiser.set_weights(exact.get_weights())
-
-
-def _read(source: str) -> Recipe:
-    """Returns the recipe of a run or of a saved model."""
-    if is_run(Path(source)):
-        return read_run(Path(source))
-    return read_recipe(find_model(source).folder / "recipe.toml")
 
 
 def _check_frozen(denoiser: keras.Model, parts: dict[str, str]) -> None:

@@ -176,6 +176,7 @@ ENTRIES = tuple(
 def make_optimizer(plan: OptimizationSection) -> keras.optimizers.Optimizer:
     """Makes the optimizer, with its learning rate and moving average."""
     return plan.optimizer.make(
+        name="optimizer",  # which stands in the names of its variables, and so in checkpoints
         learning_rate=plan.schedule.make(plan.learning_rate, plan.steps),
         global_clipnorm=plan.global_clipnorm or None,
         use_ema=True,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,19 +16,13 @@ from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.runtime import keras_defaults
-from kerasdenoise.training.build import averaged_weights, build_task
-from kerasdenoise.training.checkpoint import restore_checkpoint, save_checkpoint
-from kerasdenoise.training.dead_units import revive
-from kerasdenoise.training.deadline import Deadline
-from kerasdenoise.training.imitation import ImitationTask
-from kerasdenoise.training.initial_weights import load_teacher, start_from_sources
+from kerasdenoise.training.build import build_task
+from kerasdenoise.training.checkpoint import copy_averages, restore_checkpoint, save_checkpoint
 from kerasdenoise.training.log import draw_curves, read_log, write_log
+from kerasdenoise.training.network import is_run, save_network
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.steps import make_steps
 from kerasdenoise.training.validation import Validation
-
-# Batches by which it is judged which units are dead.
-_JUDGED = 8
 
 
 @dataclass(frozen=True)
@@ -62,6 +57,37 @@ class Progress:
         """How long the rest will take at this pace."""
         return (self.steps - self.step) * self.seconds_per_step
 
+    def to_logs(self) -> dict[str, float]:
+        """Returns the figures by the names that Keras gives to such; PSNR is also given as mean."""
+        return {
+            "loss": self.loss,
+            "learning_rate": self.learning_rate,
+            "dead_units": self.dead_units,
+            "val_psnr": statistics.mean(self.psnr.values()),
+            **{f"val_psnr_{kind}": psnr for kind, psnr in self.psnr.items()},
+        }
+
+
+class Deadline:
+    """When to stop, so that the last checkpoint is still written in time.
+
+    Args:
+        seconds: How long everything may take from now on; None for no limit.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._end = math.inf if seconds is None else time.monotonic() + seconds
+        # Not known before the first one, which compiles: a quarter of all is kept for it.
+        self._reserve = 0.0 if seconds is None else seconds / 4
+
+    def is_near(self) -> bool:
+        """Whether there is time for a checkpoint, and for nothing else."""
+        return time.monotonic() + self._reserve >= self._end
+
+    def checkpoint_took(self, seconds: float) -> None:
+        """Keeps twice as long for the next checkpoint as the last one took."""
+        self._reserve = 2 * seconds
+
 
 @keras_defaults()
 def train(
@@ -72,17 +98,22 @@ def train(
     stop_at: int | None = None,
     seconds: float | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Progress | None:
-    """Trains to the recipe's last step, writing a checkpoint after each interval.
+    """Trains to the recipe's last step, writing network and checkpoint after each interval.
 
     Args:
         recipe: What to do.
-        run: Folder of the checkpoint, the log and the curves; a run found there goes on.
+        run: Folder of the checkpoint, the network (`model.keras`, with its averaged weights), the
+            log and the curves; an existing run is resumed.
         root: Folder that the recipe's data folders are relative to.
         stop_at: A step to stop at before the end.
         seconds: How long this may take, the last checkpoint included; an interval that would
             take longer is cut short. At least one step is done.
         report: Called at each checkpoint.
+        callbacks: Keras' callbacks, whose model is the `Task`, and whose epochs are the
+            intervals. `on_epoch_end` comes after the checkpoint, and gets `Progress.to_logs`.
+            `stop_training` ends the run in the same way as `stop_at`.
 
     Returns:
         The last progress, or None if nothing was left to do.
@@ -92,31 +123,36 @@ def train(
     """
     deadline = Deadline(seconds)
     keras.utils.set_random_seed(recipe.seed)
-    task = build_task(recipe, load_teacher(recipe))
+    task = build_task(recipe)
     run.mkdir(parents=True, exist_ok=True)
-    step = restore_checkpoint(run, recipe, task, task.optimizer)
+    step = restore_checkpoint(run, recipe, task)
     last = min(recipe.optimization.steps, stop_at or recipe.optimization.steps)
+    # What is kept of the run, and measured: with averaged weights, and always in float32.
+    network = task.make_denoiser(recipe, "float32")
     if step >= last:
+        if not is_run(run):  # the checkpoint alone was brought here
+            copy_averages(task, network)
+            save_network(run, recipe, step, network)
         return None
     sampler = _sampler(recipe, root)
     if step == 0:
-        if isinstance(task, ImitationTask):
-            start_from_sources(task.imitated, recipe)
-            task.start(sampler)
-        else:
-            start_from_sources(task.denoiser, recipe)
-            if recipe.model.reinitialize_dead_units:
-                revive(task.denoiser, [task(sampler.batch_of(i))["inputs"] for i in range(_JUDGED)])
+        task.start(recipe, sampler)
     validation = Validation(recipe, root)
     noisy = validation.measure_noisy()
     batches = sampler.batches(step)
-    train_on = make_steps(task)
+    interval = recipe.validation.interval
+    told = keras.callbacks.CallbackList(
+        list(callbacks), model=task, epochs=-(-last // interval), steps=interval, verbose=0
+    )
+    train_on = make_steps(task, told)
     log = read_log(run, step)
     progress = None
-    while step < last and not (progress and deadline.is_near()):
+    told.on_train_begin()
+    while step < last and not (progress and (deadline.is_near() or task.stop_training)):
         started, first = time.monotonic(), step
-        stop = min(step - step % recipe.validation.interval + recipe.validation.interval, last)
-        done, loss = train_on(_until(deadline, batches, stop - step))
+        epoch = step // interval
+        told.on_epoch_begin(epoch)
+        done, loss = train_on(_until(deadline, batches, min((epoch + 1) * interval, last) - step))
         step += done
         trained = time.monotonic()
         if not math.isfinite(loss):
@@ -125,9 +161,9 @@ def train(
                 f"has no finite loss between steps {first} and {step}; step {first} is kept",
                 "lower its learning_rate",
             )
-        with averaged_weights(task):
-            figures = validation.measure(task.denoiser)
-            dead_units = validation.measure_dead_units(task.denoiser)
+        copy_averages(task, network)
+        figures = validation.measure(network)
+        dead_units = validation.measure_dead_units(network)
         took = time.monotonic() - started
         progress = Progress(
             step=step,
@@ -141,13 +177,16 @@ def train(
             noisy=noisy,
         )
         log.append(vars(progress))
-        # The log first: if only one of the two is written, its last entry is dropped and
-        # the interval is done again; the other order would lose the entry.
+        # The checkpoint last: if only some are written, the interval is done again, and its entry
+        # dropped; another order would lose the entry.
         write_log(run, log)
-        save_checkpoint(run, recipe, step, task, task.optimizer)
+        save_network(run, recipe, step, network)
+        save_checkpoint(run, recipe, step, task)
         draw_curves(log, run / "curves.png")
         deadline.checkpoint_took(time.monotonic() - trained)
         report(progress)
+        told.on_epoch_end(epoch, progress.to_logs())
+    told.on_train_end(progress.to_logs() if progress else {})
     return progress
 
 

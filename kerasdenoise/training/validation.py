@@ -13,9 +13,9 @@ from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.metrics import psnr, ssim
 from kerasdenoise.training.dead_units import measure_dead_units
-from kerasdenoise.training.objectives import get_truth
+from kerasdenoise.training.noise_level import give_inputs, measure_noise
 from kerasdenoise.training.recipe import Recipe
-from kerasdenoise.training.task import give_inputs, measure_noise
+from kerasdenoise.training.tasks import find_task
 
 # Images that are denoised at a time.
 _BATCH = 4
@@ -55,19 +55,19 @@ class Validation:
                 "validation", f"has no photo of {crop} pixels", "choose a smaller crop"
             )
         clean = np.stack([_center(photo, crop) for photo in photos]) / np.float32(255)
-        truth = get_truth(recipe.optimization.objective)
-        self._wants_images = recipe.optimization.objective != "border"
+        task = find_task(recipe)
+        self._wants_images = task.finds_images
         self._cases: list[_Case] = []
         for noise in recipe.validation.noises:
             seed = keras.random.SeedGenerator(recipe.seed)
             noisy, expected = noise.draw_pair(keras.ops.convert_to_tensor(clean), seed)
-            case = noisy, measure_noise(noisy, expected), truth(expected)
+            case = noisy, measure_noise(noisy, expected), task.find_truth(expected)
             self._cases.append(_Case(noise.text, *map(keras.ops.convert_to_numpy, case)))
 
     def measure(self, denoiser: keras.Model) -> dict[str, float]:
         """Returns the mean PSNR in dB for each corruption, results clipped.
 
-        They are compared with what the recipe's objective wants: the mean of many noisy images
+        They are compared with what the recipe's task wants: the mean of many noisy images
         (see `Noise.draw_pair`), or its map.
         """
         return {case.kind: self._measure(denoiser, case, psnr) for case in self._cases}
@@ -75,7 +75,7 @@ class Validation:
     def measure_noisy(self) -> dict[str, float]:
         """Returns the mean PSNR in dB of the noisy images, not clipped, for each corruption.
 
-        Empty where the recipe's objective wants something else than images.
+        Empty where the recipe's task wants something else than images.
         """
         if not self._wants_images:
             return {}

@@ -21,8 +21,8 @@ from kerasdenoise.export.litert import export_litert
 from kerasdenoise.files import new_folder, write_file
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.plain_json import read_json, write_json
-from kerasdenoise.training.build import load_run
 from kerasdenoise.training.log import read_log
+from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.run import Progress, train
 from kerasdenoise.training.validation import Validation

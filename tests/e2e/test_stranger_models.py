@@ -20,7 +20,7 @@ import keras  # noqa: E402 (needs to be prepared)
 import kerasdenoise  # noqa: E402
 from kerasdenoise.errors import ModelError  # noqa: E402
 from kerasdenoise.training.build import build_task  # noqa: E402
-from kerasdenoise.training.initial_weights import load_source, start_from_sources  # noqa: E402
+from kerasdenoise.training.initial_weights import load_source, set_initial_weights  # noqa: E402
 from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
 
 _RECIPE = """
@@ -154,7 +154,7 @@ def _write(model: keras.Model, folder: Path, infect: Callable) -> Path:
 
 def _start(folder: str) -> None:
     recipe = parse_recipe(_RECIPE.format(start=Path(folder).as_posix()))
-    start_from_sources(build_task(recipe).denoiser, recipe)
+    set_initial_weights(build_task(recipe).denoiser, recipe)
 
 
 @pytest.mark.parametrize(

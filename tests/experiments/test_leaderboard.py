@@ -33,8 +33,8 @@ from leaderboard import BOARD  # noqa: E402
 from kerasdenoise.evaluation.networks import add_noise  # noqa: E402
 from kerasdenoise.models import list_architectures  # noqa: E402
 from kerasdenoise.noise import Poisson, parse_noise  # noqa: E402
-from kerasdenoise.training.objectives import check_objective  # noqa: E402
 from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
+from kerasdenoise.training.tasks import find_task  # noqa: E402
 
 RNG = np.random.default_rng(0)
 TRIALS = {trial.name: trial for trial in list_trials()}
@@ -56,8 +56,7 @@ def test_every_training_sees_as_many_images_and_can_begin(mode: str, tmp_path: P
         seen.add((recipe.optimization.steps, recipe.data.batch_size, recipe.data.patch_size))
         config = recipe.model.config
         assert recipe.data.patch_size % config.stride == 0
-        options = recipe.optimization
-        check_objective(options.objective, parse_noise(trial.noise), options.loss)
+        find_task(recipe).check(recipe, parse_noise(trial.noise))
     assert len(seen) == 1
 
 

@@ -18,9 +18,9 @@ from common.records import DIVERGED, Record  # noqa: E402
 from common.trials import FULL, QUICK, Context, Trial, write_recipe  # noqa: E402
 
 from kerasdenoise.noise import parse_noise  # noqa: E402
-from kerasdenoise.training.objectives import check_objective  # noqa: E402
 from kerasdenoise.training.optimization import make_optimizer  # noqa: E402
 from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
+from kerasdenoise.training.tasks import find_task  # noqa: E402
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 NAMES = sorted(file.stem for file in FOLDER.glob("*_paper.py"))
@@ -87,8 +87,7 @@ def test_every_recipe_can_be_followed(name: str, mode: str):
         recipe = parse_recipe(write_recipe(trial, context), trial.name)
         config = recipe.model.config
         assert recipe.data.patch_size % config.stride == 0
-        noise = parse_noise(trial.noise)
-        check_objective(recipe.optimization.objective, noise, recipe.optimization.loss)
+        find_task(recipe).check(recipe, parse_noise(trial.noise))
         make_optimizer(recipe.optimization)
         assert recipe.optimization.steps <= trial.full.steps
 

@@ -37,27 +37,26 @@ noises = ["gaussian:25"]
 
 @pytest.fixture(scope="session")
 def training_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run whose averaged weights differ from the latest."""
-    from kerasdenoise.training.build import build_task
-    from kerasdenoise.training.checkpoint import averaged_variables, save_checkpoint
+    """The folder of a finished run."""
+    from kerasdenoise.training.network import build_network, save_network
     from kerasdenoise.training.recipe import parse_recipe
 
     recipe = parse_recipe(_RECIPE)
-    task = build_task(recipe)
+    network = build_network(recipe.model)
     rng = np.random.default_rng(0)
-    for variable in [*task.denoiser.weights, *averaged_variables(task.optimizer)]:
+    for variable in network.weights:
         fan_in = np.prod(variable.shape[:-1])
         variable.assign(rng.normal(0, 0.5 * fan_in**-0.5, variable.shape))
     folder = tmp_path_factory.mktemp("runs") / "quick"
     folder.mkdir()
-    save_checkpoint(folder, recipe, 6, task, task.optimizer)
+    save_network(folder, recipe, 6, network)
     return folder
 
 
 @pytest.fixture(scope="session")
 def _exported(training_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from kerasdenoise.export.model_package import write_saved_model
-    from kerasdenoise.training.build import load_run
+    from kerasdenoise.training.network import load_run
 
     recipe, denoiser = load_run(training_run)
     folder = tmp_path_factory.mktemp("saved_models")

@@ -17,7 +17,7 @@ from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
 from kerasdenoise.export import litert, model_package
 from kerasdenoise.export.model_package import load_model, write_saved_model
 from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.training.build import load_run
+from kerasdenoise.training.network import load_run
 from kerasdenoise.zoo import find_model, verify_model
 
 FILES = {

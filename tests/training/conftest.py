@@ -15,10 +15,10 @@ prepare_keras()
 
 import keras  # noqa: E402
 
-from kerasdenoise.training.build import build_task  # noqa: E402
-from kerasdenoise.training.checkpoint import save_checkpoint  # noqa: E402
+from kerasdenoise.training.network import save_network  # noqa: E402
 from kerasdenoise.training.recipe import Recipe, parse_recipe  # noqa: E402
 from kerasdenoise.training.run import train  # noqa: E402
+from kerasdenoise.training.tasks import find_task  # noqa: E402
 
 LEVEL = "{ preset = 'tiny', estimates_level = true }"
 
@@ -91,12 +91,11 @@ def save_run() -> Callable[[Recipe, Path], list[np.ndarray]]:
     """Writes a run without training, and returns its averaged weights, which are random."""
 
     def save(recipe: Recipe, folder: Path) -> list[np.ndarray]:
-        task = build_task(recipe)
-        folder.mkdir()
-        averages = [v for v in task.optimizer.variables if v.path.endswith("_average")]
-        for weight in averages:
+        network = find_task(recipe).make_denoiser(recipe, "float32")
+        for weight in network.trainable_weights:
             weight.assign(np.random.default_rng(len(weight.path)).normal(size=weight.shape))
-        save_checkpoint(folder, recipe, 1, task, task.optimizer)
-        return [keras.ops.convert_to_numpy(average) for average in averages]
+        folder.mkdir()
+        save_network(folder, recipe, 1, network)
+        return [keras.ops.convert_to_numpy(weight) for weight in network.trainable_weights]
 
     return save

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from kerasdenoise.training.build import load_run
+from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.run import train
 

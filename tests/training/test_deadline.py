@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from kerasdenoise.training import deadline as deadline_module
-from kerasdenoise.training.deadline import Deadline
+from kerasdenoise.training import run as run_module
+from kerasdenoise.training.run import Deadline
 
 
 class _Clock:
@@ -17,7 +17,7 @@ class _Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     clock = _Clock()
-    monkeypatch.setattr(deadline_module, "time", clock)
+    monkeypatch.setattr(run_module, "time", clock)
     return clock
 
 

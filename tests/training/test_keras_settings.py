@@ -38,7 +38,7 @@ import kerasdenoise
 from kerasdenoise.export.litert import TOLERANCE, write_litert
 from kerasdenoise.models import get_architecture, list_architectures
 from kerasdenoise.noise import KINDS, parse_noise
-from kerasdenoise.training.build import load_run
+from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.run import train
 

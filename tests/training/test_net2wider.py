@@ -11,7 +11,7 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.export.model_package import write_saved_model
 from kerasdenoise.models.unet import Config, build
 from kerasdenoise.training.build import build_task
-from kerasdenoise.training.initial_weights import start_from_sources
+from kerasdenoise.training.initial_weights import set_initial_weights
 from kerasdenoise.training.net2wider import net2wider
 from kerasdenoise.training.recipe import parse_recipe
 
@@ -100,7 +100,7 @@ def test_a_recipe_grows_a_saved_model(recipe_text: Callable[..., str], tmp_path:
     )
     recipe = parse_recipe(recipe_text(config=start))
     large = build_task(recipe).denoiser
-    start_from_sources(large, recipe)
+    set_initial_weights(large, recipe)
     assert large.count_params() > small.count_params()
     noisy = np.random.default_rng(1).random((1, 32, 32, 3), np.float32)
     np.testing.assert_allclose(np.array(large(noisy)), np.array(small(noisy)), atol=1e-5)

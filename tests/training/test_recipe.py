@@ -12,9 +12,9 @@ from kerasdenoise.losses import get_loss
 from kerasdenoise.models import make_config, unet
 from kerasdenoise.noise import Gaussian
 from kerasdenoise.training.build import build_task
-from kerasdenoise.training.objectives import get_objective
 from kerasdenoise.training.optimization import make_optimizer
 from kerasdenoise.training.recipe import Recipe, parse_recipe, read_recipe
+from kerasdenoise.training.tasks import find_task
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
@@ -56,7 +56,7 @@ class TestOfTheRepository:
         recipe = read_recipe(path)
         config = recipe.model.config
         get_loss(recipe.optimization.loss)
-        get_objective(recipe.optimization.objective)
+        assert find_task(recipe)
         assert make_optimizer(recipe.optimization).use_ema
         assert recipe.data.patch_size % config.stride == 0
         assert recipe.validation.crop_size % config.stride == 0

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import itertools
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +18,8 @@ from PIL import Image
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.training import run as run_module
-from kerasdenoise.training.build import build_task, load_run
+from kerasdenoise.training.build import build_task
+from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import Recipe, parse_recipe
 from kerasdenoise.training.run import Progress, train
 
@@ -47,7 +53,12 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_run_writes_checkpoint_log_and_curves(finished: Path):
-    assert sorted(_content(finished)) == ["checkpoint.npz", "curves.png", "log.jsonl"]
+    assert sorted(_content(finished)) == [
+        "checkpoint.npz",
+        "curves.png",
+        "log.jsonl",
+        "model.keras",
+    ]
     log = _log(finished)
     assert [entry["step"] for entry in log] == [3, 6]
     for entry in log:
@@ -125,23 +136,24 @@ def test_a_run_that_is_stopped_on_purpose_goes_on_to_the_same_end(
             np.testing.assert_allclose(parts[name], whole[name], atol=1e-5)
 
 
+@pytest.mark.parametrize("number", [2, 3])
 def test_a_kill_between_checkpoint_and_log_loses_no_entry(
-    recipe: Recipe, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ):
-    """Stops, as a kill would, before the second write of an interval, whichever it is."""
+    """Stops, as a kill would, before one of the writes of an interval, whichever it is."""
     writes = []
 
     def once(write: Callable) -> Callable:
         def guarded(*values: object) -> None:
             writes.append(write)
-            if len(writes) == 2:
+            if len(writes) == number:
                 raise KeyboardInterrupt
             write(*values)
 
         return guarded
 
     with monkeypatch.context() as patch:
-        for name in ("save_checkpoint", "write_log"):
+        for name in ("save_checkpoint", "save_network", "write_log"):
             patch.setattr(run_module, name, once(getattr(run_module, name)))
         with pytest.raises(KeyboardInterrupt):
             train(recipe, tmp_path, photos)
@@ -210,3 +222,113 @@ def test_half_precision_scales_the_loss_so_that_small_gradients_are_not_lost(
     _, denoiser = load_run(tmp_path / "run")
     assert denoiser.get_layer("head").compute_dtype == "float32"
     assert train(recipe, tmp_path / "run", photos) is None
+
+
+class _Diary(keras.callbacks.Callback):
+    """Writes down what it is told, and the weights that it sees."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        super().__init__()
+        self.told: list[tuple[str, int | None, dict]] = []
+        self.weights: list[np.ndarray] = []
+        self._stop_at = stop_at
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.told.append(("begin", None, {}))
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self.told.append(("end", None, logs or {}))
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.told.append(("epoch", epoch, logs or {}))
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.told.append(("step", batch, logs or {}))
+        self.weights.append(self.model.denoiser.get_layer("tail").get_weights()[0])
+        if len(self.weights) == self._stop_at:
+            self.model.stop_training = True
+
+
+def check_callbacks(text: str, photos: Path, run: Path) -> None:
+    """Trains with callbacks, in two parts."""
+    recipe, diary = parse_recipe(text), _Diary(stop_at=4)
+    stopped = train(recipe, run, photos, callbacks=[diary])
+    assert stopped is not None
+    assert stopped.step == 4
+    resumed = _Diary()
+    last = train(recipe, run, photos, callbacks=[resumed])
+    assert last is not None
+    names = [name for name, _, _ in diary.told]
+    assert names == ["begin", *["step"] * 3, "epoch", "step", "epoch", "end"]
+    # The interval that was begun is ended first.
+    assert [name for name, _, _ in resumed.told] == ["begin", "step", "step", "epoch", "end"]
+    assert [epoch for name, epoch, _ in diary.told if name == "epoch"] == [0, 1]
+    assert [epoch for name, epoch, _ in resumed.told if name == "epoch"] == [1]
+    logs = resumed.told[-2][2]
+    assert logs["loss"] == last.loss == pytest.approx(resumed.told[-3][2]["loss"], rel=1e-5)
+    assert logs["val_psnr"] == logs["val_psnr_gaussian:25"] == last.psnr["gaussian:25"]
+    for earlier, later in itertools.pairwise(diary.weights):
+        assert not np.array_equal(earlier, later)
+
+
+def test_callbacks_of_keras_are_told_each_step_and_interval(
+    recipe_text: Callable[..., str], photos: Path, tmp_path: Path
+):
+    check_callbacks(recipe_text(), photos, tmp_path / "run")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_callbacks_are_told_under_jax_as_well(
+    recipe_text: Callable[..., str], photos: Path, tmp_path: Path
+):
+    (tmp_path / "quick.toml").write_text(recipe_text(), "utf-8")
+    code = (
+        "import sys; from test_run import *; "
+        "assert keras.backend.backend() == 'jax'; "
+        "text, photos, run = map(Path, sys.argv[1:]); "
+        "check_callbacks(text.read_text('utf-8'), photos, run)"
+    )
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            *map(str, (tmp_path / "quick.toml", photos, tmp_path / "run")),
+        ],
+        cwd=Path(__file__).parent,
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        },
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_callbacks_change_nothing_of_a_run(
+    finished: Path, recipe: Recipe, photos: Path, tmp_path: Path
+):
+    logs = keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))
+    train(recipe, tmp_path / "run", photos, callbacks=[logs, keras.callbacks.TerminateOnNaN()])
+    lines = (tmp_path / "log.csv").read_text("utf-8").splitlines()
+    assert len(lines) == 3
+    with (
+        np.load(finished / "checkpoint.npz") as plain,
+        np.load(tmp_path / "run" / "checkpoint.npz") as told,
+    ):
+        for name in set(plain.files) - {"meta"}:
+            np.testing.assert_allclose(told[name], plain[name], atol=1e-5)
+
+
+def test_a_finished_run_that_lost_its_network_writes_it_again(
+    finished: Path, recipe: Recipe, photos: Path
+):
+    kept = load_run(finished)[1].get_weights()
+    (finished / "model.keras").unlink()
+    assert train(recipe, finished, photos) is None
+    for weight, before in zip(load_run(finished)[1].get_weights(), kept, strict=True):
+        np.testing.assert_array_equal(weight, before)

@@ -9,16 +9,14 @@ import pytest
 from kerasdenoise.losses import get_loss
 from kerasdenoise.models import get_architecture
 from kerasdenoise.noise import Gaussian
-from kerasdenoise.training.objectives import get_objective
-from kerasdenoise.training.task import DenoisingTask, give_inputs, measure_noise
+from kerasdenoise.training.noise_level import give_inputs, measure_noise
+from kerasdenoise.training.tasks.supervised import Supervised
 
 CLEAN = np.random.default_rng(0).random((6, 24, 24, 1), np.float32)
 
 
-def _task(denoiser: keras.Model, **options: Any) -> DenoisingTask:
-    task = DenoisingTask(
-        denoiser, Gaussian(0.1, 0.3), get_objective("supervised"), get_loss("l2"), 16, 0, **options
-    )
+def _task(denoiser: keras.Model, **options: Any) -> Supervised:
+    task = Supervised(denoiser, Gaussian(0.1, 0.3), get_loss("l2"), 16, 0, **options)
     task.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
     return task
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdenoise.training.teacher import Teacher, compare_with_teacher
+from kerasdenoise.training.tasks.distillation import Teacher, compare_with_teacher
 
 PATCHES = np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
 

@@ -8,26 +8,25 @@ import pytest
 import tensorflow as tf
 
 from kerasdenoise.losses import get_loss
+from kerasdenoise.models import split_noise_level
 from kerasdenoise.models.unet import PRESETS, Config, build
 from kerasdenoise.noise import Gaussian
-from kerasdenoise.training.guided import FAINT, SHARE, GuidedTask, measure_level
-from kerasdenoise.training.objectives import get_objective
+from kerasdenoise.training.noise_level import FAINT, SHARE, measure_level
+from kerasdenoise.training.tasks.supervised import Supervised
 
 CLEAN = np.random.default_rng(0).random((8, 1, 1, 3), np.float32) * np.ones((1, 32, 32, 1), "f4")
 
 
-def _task(denoiser: keras.Model | None = None, low: float = 0.02, high: float = 0.2) -> GuidedTask:
+def _task(denoiser: keras.Model | None = None, low: float = 0.02, high: float = 0.2) -> Supervised:
     keras.utils.set_random_seed(0)
     if denoiser is None:
         denoiser = build(Config(widths=(4, 8), blocks=(1, 1), estimates_level=True))
-    task = GuidedTask(
-        denoiser, Gaussian(low, high), get_objective("supervised"), get_loss("l1"), 32, 0
-    )
+    task = Supervised(denoiser, Gaussian(low, high), get_loss("l1"), 32, 0)
     task.compile(optimizer=keras.optimizers.Adam(3e-3, clipnorm=1.0), jit_compile=False)
     return task
 
 
-def _level_error(task: GuidedTask) -> float:
+def _level_error(task: Supervised) -> float:
     """The mean relative error of the level, over some batches."""
     errors = []
     for _ in range(4):
@@ -65,12 +64,12 @@ def test_the_level_is_measured_where_the_noise_is():
 def test_most_patches_are_told_the_estimate_and_some_the_truth():
     denoiser = build(Config(1, (4, 8), (1, 1), estimates_level=True))
     task = _task(denoiser)
-    shown: list[np.ndarray] = []
-    told = task._told
-    task._told = lambda inputs, training: shown.append(inputs[1]) or told(inputs)
     seen = task(np.zeros((400, 32, 32, 1), np.float32))
+    parts = split_noise_level(denoiser)
+    assert parts is not None
+    np.testing.assert_allclose(seen["denoised"], parts.told(seen["told"]), atol=1e-6)
     guide, level, estimated = (
-        np.asarray(each) for each in (shown[0], seen["level"], seen["estimated"])
+        np.asarray(each) for each in (seen["told"][1], seen["level"], seen["estimated"])
     )
     is_level, is_estimate = ((guide == each).all(axis=(1, 2, 3)) for each in (level, estimated))
     assert (is_level ^ is_estimate).all()
@@ -79,7 +78,9 @@ def test_most_patches_are_told_the_estimate_and_some_the_truth():
 
 def test_the_loss_of_the_image_does_not_reach_the_estimator():
     task = _task()
-    estimator = task._estimator.trainable_variables
+    parts = split_noise_level(task.denoiser)
+    assert parts is not None
+    estimator = parts.estimator.trainable_variables
     # As it starts, the network passes images unchanged, and its last layer alone has a gradient.
     for weight in task.denoiser.trainable_variables:
         weight.assign(np.random.default_rng(1).normal(0, 0.1, weight.shape))
@@ -113,6 +114,6 @@ def test_a_short_training_finds_the_level():
     assert after < 0.25 < before
 
 
-def test_a_network_that_estimates_nothing_is_none_to_guide():
-    with pytest.raises(TypeError, match=r"unet .*noise level"):
-        _task(build(PRESETS["tiny"]))
+def test_a_network_that_estimates_nothing_is_called_alone():
+    seen = _task(build(PRESETS["tiny"]))(CLEAN)
+    assert set(seen) == {"noisy", "target", "inputs", "denoised"}

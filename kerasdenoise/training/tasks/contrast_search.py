@@ -10,7 +10,7 @@ import numpy as np
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.layers.shared_values import SharedValues
 from kerasdenoise.tensors import Tensor
-from kerasdenoise.training.task import DenoisingTask
+from kerasdenoise.training.tasks.supervised import Supervised
 
 # The contrasts that are tried, on the [0, 1] scale.
 CONTRASTS = np.geomspace(1 / 255, 1.0, 41).astype(np.float32)
@@ -19,7 +19,7 @@ CONTRASTS = np.geomspace(1 / 255, 1.0, 41).astype(np.float32)
 _LEAST_ERROR = 1e-10
 
 
-class ContrastSearch(DenoisingTask):
+class ContrastSearch(Supervised):
     """Sets the `contrast` of classical diffusion to the one that is best on average.
 
     Each step tries all of `CONTRASTS` on a batch, and sets `contrast` to the one with the
@@ -29,11 +29,14 @@ class ContrastSearch(DenoisingTask):
     the mean over images of what is best for each, it is spoiled by patches without edges, for
     which no contrast is too large.
 
-    Takes what `DenoisingTask` takes.
+    Takes what `Task` takes.
 
     Raises:
         RecipeError: If the network has no single fixed contrast.
     """
+
+    objective = "mean_optimal"
+    uses_gradients = False
 
     def __init__(self, denoiser: keras.Model, *args: Any, **kwargs: Any) -> None:
         super().__init__(denoiser, *args, **kwargs)

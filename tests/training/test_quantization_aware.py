@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.training.build import build_task, load_run
+from kerasdenoise.training.build import build_task
 from kerasdenoise.training.fake_quantization import Rounded
-from kerasdenoise.training.imitation import ImitationTask
+from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import Recipe, parse_recipe
 from kerasdenoise.training.run import train
+from kerasdenoise.training.tasks.quantization_aware import QuantizationAware
 
 CONFIG = "{ preset = 'tiny', estimates_level = true }"
 
@@ -49,7 +50,7 @@ def test_weights_stay_near_those_in_floats(floats: Path, integers: Path):
 
 def test_the_network_in_floats_is_not_trained(recipe: Recipe):
     task = build_task(recipe)
-    assert isinstance(task, ImitationTask)
+    assert isinstance(task, QuantizationAware)
     assert not task.imitated.trainable_variables
     assert task.denoiser.trainable_variables
 

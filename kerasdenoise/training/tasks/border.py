@@ -5,26 +5,28 @@ from __future__ import annotations
 import keras
 
 from kerasdenoise.layers._gradient import take_differences
-from kerasdenoise.noise import Noise
 from kerasdenoise.tensors import Tensor
-from kerasdenoise.training.objectives.example import Example
+from kerasdenoise.training.tasks.task import Example, Task
 
 # The least difference between neighbors that is a border, on the [0, 1] scale.
 THRESHOLD = 0.1
 
 
-def border(clean: Tensor, noise: Noise, seed: keras.random.SeedGenerator) -> Example:
-    """Gives the network a noisy image and compares with the border map of the clean one.
+class Border(Task):
+    """Gives the network a noisy image and compares with the border map of the clean one."""
 
-    Args:
-        clean: Float32 images (batch, height, width, channels) in [0, 1].
-        noise: The corruption.
-        seed: Where its random numbers come from.
+    objective = "border"
+    finds_images = False
+    has_clean_target = False
 
-    Returns:
-        Input and target, shaped as `clean`.
-    """
-    return Example(noise(clean, seed), find_borders(clean), clean)
+    def draw(self, clean: Tensor) -> Example:
+        """Draws noise; the target is the border map."""
+        return Example(self._noise(clean, self.seed_generator), find_borders(clean), clean)
+
+    @staticmethod
+    def find_truth(mean: Tensor) -> Tensor:
+        """Returns the border map."""
+        return find_borders(mean)
 
 
 def find_borders(clean: Tensor) -> Tensor:

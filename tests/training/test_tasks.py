@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -9,15 +10,18 @@ from scipy import ndimage
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import LOSSES, MEAN_SEEKING, get_loss
-from kerasdenoise.noise import KINDS, Gaussian, Mixture, parse_noise
-from kerasdenoise.training.objectives import (
-    OBJECTIVES,
-    check_objective,
-    get_objective,
-    get_truth,
-)
-from kerasdenoise.training.task import DenoisingTask
+from kerasdenoise.noise import KINDS, Gaussian, Mixture, Noise, parse_noise
+from kerasdenoise.tensors import Tensor
+from kerasdenoise.training import tasks
+from kerasdenoise.training.build import build_task
+from kerasdenoise.training.recipe import parse_recipe
+from kerasdenoise.training.tasks import TASKS, Task, find_task
+from kerasdenoise.training.tasks.noise2noise import Noise2Noise
+from kerasdenoise.training.tasks.supervised import Supervised
+from kerasdenoise.training.tasks.task import Example
 
+# Those that differ by what they draw alone.
+DRAWING = {task.objective: task for task in TASKS if task.__init__ is Task.__init__}
 UNBIASED = ["gaussian:25", "gaussian:0-55", "poisson:5.5", "poisson:shot:30", "poisson:halved"]
 BIASED = [
     "camera",
@@ -35,12 +39,18 @@ BIASED = [
 def pair(
     name: str, clean: np.ndarray, text: str = "gaussian:0-55"
 ) -> tuple[np.ndarray, np.ndarray]:
-    generator = keras.random.SeedGenerator(0)
-    example = get_objective(name)(clean, parse_noise(text), generator)
+    images = keras.Input((None, None, clean.shape[-1]))
+    network = keras.Model(images, keras.layers.Conv2D(1, 1)(images))
+    task = DRAWING[name](network, parse_noise(text), get_loss("l1"), clean.shape[1], 0)
+    example = task.draw(clean)
     return tuple(keras.ops.convert_to_numpy(images) for images in example[:2])  # pyright: ignore
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+def test_tasks_that_draw_are_tried():
+    assert list(DRAWING) == ["supervised", "exposures", "noise2noise", "border"]
+
+
+@pytest.mark.parametrize("name", DRAWING)
 @pytest.mark.parametrize("shape", [(1, 5, 7, 1), (3, 16, 8, 3)])
 def test_input_and_target_are_shaped_as_the_images(name: str, shape: tuple[int, ...]):
     for images in pair(name, np.full(shape, 0.5, np.float32)):
@@ -92,28 +102,42 @@ def test_noise2noise_draws_the_level_of_each_image_twice():
     assert abs(np.corrcoef(*levels)[0, 1]) < 5 / np.sqrt(300)
 
 
+@pytest.fixture
+def check(recipe_text: Callable[..., str]) -> Callable[[str, Noise, str], None]:
+    """Has a task check a recipe with this noise and loss."""
+
+    def act(objective: str, noise: Noise, loss: str) -> None:
+        options = f'6\nobjective = "{objective}"\nloss = "{loss}"'
+        recipe = parse_recipe(recipe_text(steps=options))
+        find_task(recipe).check(recipe, noise)
+
+    return act
+
+
 @pytest.mark.parametrize("text", BIASED)
 @pytest.mark.parametrize("loss", sorted(MEAN_SEEKING))
-def test_noise_that_shifts_the_mean_is_refused(text: str, loss: str):
+def test_noise_that_shifts_the_mean_is_refused(
+    check: Callable[[str, Noise, str], None], text: str, loss: str
+):
     noise = Mixture([Gaussian(), parse_noise(text)], (1, 1))
     kind = text.partition(":")[0]
     for refused in (noise, parse_noise(text)):
         with pytest.raises(RecipeError) as caught:
-            check_objective("noise2noise", refused, loss)
+            check("noise2noise", refused, loss)
         said = str(caught.value)
         assert re.search(f"objective 'noise2noise': .*loss '{loss}'.*mean.*{kind} noise", said)
         assert re.search('; .*loss = "l1".*median.*objective = "supervised"', said)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_all_else_is_accepted(loss: str):
+def test_all_else_is_accepted(check: Callable[[str, Noise, str], None], loss: str):
     assert {text.partition(":")[0] for text in UNBIASED + BIASED} == set(KINDS)
     for text in UNBIASED:
-        check_objective("noise2noise", parse_noise(text), loss)
+        check("noise2noise", parse_noise(text), loss)
     for text in BIASED:
-        check_objective("supervised", parse_noise(text), loss)
+        check("supervised", parse_noise(text), loss)
         if loss not in MEAN_SEEKING:
-            check_objective("noise2noise", parse_noise(text), loss)
+            check("noise2noise", parse_noise(text), loss)
 
 
 SIGMA = 0.15
@@ -146,13 +170,8 @@ def test_a_linear_filter_learns_the_best_one(name: str):
     keras.utils.set_random_seed(0)
     images = keras.Input((SIDE, SIDE, 1))
     filtered = keras.layers.Conv2D(1, 3, padding="same", use_bias=False)(images)
-    task = DenoisingTask(
-        keras.Model(images, filtered),
-        Gaussian(SIGMA, SIGMA),
-        get_objective(name),
-        get_loss("l2"),
-        SIDE,
-        seed=0,
+    task = DRAWING[name](
+        keras.Model(images, filtered), Gaussian(SIGMA, SIGMA), get_loss("l2"), SIDE, seed=0
     )
     rate = keras.optimizers.schedules.CosineDecay(0.03, 200)
     task.compile(optimizer=keras.optimizers.Adam(rate), jit_compile=False)
@@ -174,5 +193,24 @@ def test_borders_are_where_neighbors_differ():
 
 def test_the_truth_is_the_clean_image_or_its_borders():
     clean = smooth_images() + 0.5
-    np.testing.assert_array_equal(get_truth("noise2noise")(clean), clean)
-    np.testing.assert_array_equal(get_truth("border")(clean), pair("border", clean)[1])
+    np.testing.assert_array_equal(Noise2Noise.find_truth(clean), clean)
+    np.testing.assert_array_equal(DRAWING["border"].find_truth(clean), pair("border", clean)[1])
+
+
+def test_a_task_of_ones_own_needs_a_name_and_what_it_draws(
+    recipe_text: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+):
+    """What docs/adding-a-training-task.md says."""
+
+    class Doubled(Supervised):
+        objective = "doubled"
+
+        def draw(self, clean: Tensor) -> Example:
+            noisy, target, mean = super().draw(clean)
+            return Example(noisy, 2 * target, mean)
+
+    monkeypatch.setattr(tasks, "TASKS", (*TASKS, Doubled))
+    task = build_task(parse_recipe(recipe_text(steps='6\nobjective = "doubled"')))
+    clean = np.full((4, 48, 48, 3), 0.25, np.float32)
+    np.testing.assert_allclose(task(clean)["target"], 0.5, atol=1e-6)
+    assert np.isfinite(task.train_on_batch(clean))
