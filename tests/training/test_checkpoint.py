@@ -166,15 +166,9 @@ def test_averages_are_copied_and_nothing_of_the_task_is_changed(saved: Saved):
 
 def test_a_run_of_another_versions_recipe_is_refused_as_such(saved: Saved, run: Path):
     older = saved.recipe.source.replace("learning_rate", "peak").replace("ema_momentum", "average")
-    save_checkpoint(
-        run, dataclasses.replace(saved.recipe, source=older), 2, saved.task, saved.task.optimizer
-    )
-    for act in (
-        lambda: read_run(run),
-        lambda: restore_checkpoint(run, saved.recipe, saved.task, saved.task.optimizer),
-    ):
-        with pytest.raises(RecipeError, match=r"another version.*average.*unknown.*--run"):
-            act()
+    save_checkpoint(run, dataclasses.replace(saved.recipe, source=older), 2, saved.task)
+    with pytest.raises(RecipeError, match=r"another version.*average.*unknown.*--run"):
+        restore_checkpoint(run, saved.recipe, saved.task)
 
 
 @pytest.mark.parametrize(
