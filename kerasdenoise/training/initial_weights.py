@@ -79,6 +79,19 @@ def set_initial_weights(denoiser: keras.Model, recipe: Recipe) -> None:
             _copy_from(network, source)
 
 
+def keep_initial_share(network: keras.Model, recipe: Recipe) -> None:
+    """Gives a finished network the share of its initial weights that its recipe asks for.
+
+    Raises:
+        RecipeError: If they are of another network.
+    """
+    share = recipe.model.initial_share
+    learned = network.get_weights()
+    _copy_from(network, recipe.model.initial_weights)
+    pairs = zip(network.get_weights(), learned, strict=True)
+    network.set_weights([share * first + (1 - share) * last for first, last in pairs])
+
+
 def _copy_from(network: keras.Model, source: str) -> None:
     try:
         network.set_weights(load_source(source).get_weights())

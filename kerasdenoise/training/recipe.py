@@ -16,7 +16,16 @@ from kerasdenoise.errors import RecipeError, UsageError
 from kerasdenoise.foreign import fault_of_name
 from kerasdenoise.models import Config, find_architecture, make_config
 from kerasdenoise.noise import Mixture, Noise, parse_noise
-from kerasdenoise.parsing import Count, CountOrZero, Positive, Some, make, parse_toml, read_text
+from kerasdenoise.parsing import (
+    BelowOne,
+    Count,
+    CountOrZero,
+    Positive,
+    Some,
+    make,
+    parse_toml,
+    read_text,
+)
 from kerasdenoise.training.optimization import OptimizationSection, make_optimization
 
 
@@ -56,6 +65,9 @@ class ModelSection:
         dtype: Keras' dtype policy.
         initial_weights: What has the weights that this network starts with: the folder of a
             training run, relative to the working folder, or a saved model; none if empty.
+        initial_share: How much of them is left in the finished network, whose weights are the mean
+            of both (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, who weigh
+            what was learned): fine-tuned for some noise, it then forgets less of the rest.
         part_weights: The same for networks within this one, by their names.
         quantization_aware: Whether it computes as a file of 8-bit integers does; see
             `round_network`.
@@ -70,6 +82,7 @@ class ModelSection:
     config: Annotated[Config, pydantic.PlainValidator(_parse_config)]
     dtype: Dtype = "float32"
     initial_weights: str = ""
+    initial_share: BelowOne = 0.0
     part_weights: dict[str, str] = dataclasses.field(default_factory=dict)
     quantization_aware: bool = False
     net2wider: bool = False
@@ -78,7 +91,7 @@ class ModelSection:
     license: str = "Apache-2.0"
 
     def __post_init__(self) -> None:
-        for option in ("net2wider", "reinitialize_dead_units"):
+        for option in ("initial_share", "net2wider", "reinitialize_dead_units"):
             if getattr(self, option) and not self.initial_weights:
                 raise UsageError(
                     option,

@@ -18,10 +18,12 @@ from kerasdenoise.errors import RecipeError
 from kerasdenoise.runtime import keras_defaults
 from kerasdenoise.training.build import build_task
 from kerasdenoise.training.checkpoint import copy_averages, restore_checkpoint, save_checkpoint
+from kerasdenoise.training.initial_weights import keep_initial_share
 from kerasdenoise.training.log import draw_curves, read_log, write_log
 from kerasdenoise.training.network import is_run, save_network
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.steps import make_steps
+from kerasdenoise.training.tasks.task import Task
 from kerasdenoise.training.validation import Validation
 
 
@@ -131,7 +133,7 @@ def train(
     network = task.make_denoiser(recipe, "float32")
     if step >= last:
         if not is_run(run):  # the checkpoint alone was brought here
-            copy_averages(task, network)
+            _set_weights(network, task, recipe, step)
             save_network(run, recipe, step, network)
         return None
     sampler = _sampler(recipe, root)
@@ -161,7 +163,7 @@ def train(
                 f"has no finite loss between steps {first} and {step}; step {first} is kept",
                 "lower its learning_rate",
             )
-        copy_averages(task, network)
+        _set_weights(network, task, recipe, step)
         figures = validation.measure(network)
         dead_units = validation.measure_dead_units(network)
         took = time.monotonic() - started
@@ -188,6 +190,13 @@ def train(
         told.on_epoch_end(epoch, progress.to_logs())
     told.on_train_end(progress.to_logs() if progress else {})
     return progress
+
+
+def _set_weights(network: keras.Model, task: Task, recipe: Recipe, step: int) -> None:
+    """Gives a network the averaged weights of a task, as a finished run keeps them at its end."""
+    copy_averages(task, network)
+    if recipe.model.initial_share and step >= recipe.optimization.steps:
+        keep_initial_share(network, recipe)
 
 
 def _until(deadline: Deadline, batches: Iterator[np.ndarray], most: int) -> Iterator[np.ndarray]:

@@ -15,6 +15,7 @@ from kerasdenoise.training.build import build_task
 from kerasdenoise.training.initial_weights import load_source, read_history, set_initial_weights
 from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import Recipe, parse_recipe
+from kerasdenoise.training.run import train
 
 SaveRun = Callable[[Recipe, Path], list[np.ndarray]]
 
@@ -147,3 +148,40 @@ def test_the_history_of_a_saved_model_is_in_its_folder(
     start = f'{{ preset = "tiny" }}\ninitial_weights = "{(tmp_path / "models/quick").as_posix()}"'
     third = parse_recipe(recipe_text(config=start))
     assert read_history(third) == [second.source, recipe.source]
+
+
+def test_a_finished_network_keeps_a_share_of_its_initial_weights(
+    save_run: SaveRun, recipe: Recipe, recipe_text: Callable[..., str], photos: Path, tmp_path: Path
+):
+    first = save_run(recipe, tmp_path / "first")
+    start = f'{{ preset = "tiny" }}\ninitial_weights = "{(tmp_path / "first").as_posix()}"'
+    whole = parse_recipe(recipe_text(config=start))
+    mixed = parse_recipe(recipe_text(config=f"{start}\ninitial_share = 0.25"))
+    for each, name in ((whole, "whole"), (mixed, "mixed")):
+        train(each, tmp_path / name, photos)
+    learned, found = (load_run(tmp_path / name)[1].get_weights() for name in ("whole", "mixed"))
+    assert any((one != other).any() for one, other in zip(first, learned, strict=True))
+    for one, other, weight in zip(first, learned, found, strict=True):
+        np.testing.assert_allclose(weight, 0.25 * one + 0.75 * other, atol=1e-6)
+
+
+def test_a_share_is_left_once_however_often_the_run_is_resumed(
+    save_run: SaveRun, recipe: Recipe, recipe_text: Callable[..., str], photos: Path, tmp_path: Path
+):
+    save_run(recipe, tmp_path / "first")
+    start = f'{{ preset = "tiny" }}\ninitial_weights = "{(tmp_path / "first").as_posix()}"'
+    mixed = parse_recipe(recipe_text(config=f"{start}\ninitial_share = 0.25"))
+    train(mixed, tmp_path / "once", photos)
+    train(mixed, tmp_path / "twice", photos, stop_at=3)
+    train(mixed, tmp_path / "twice", photos)
+    (tmp_path / "twice" / "model.keras").unlink()  # made anew of the checkpoint
+    train(mixed, tmp_path / "twice", photos)
+    once, twice = (load_run(tmp_path / name)[1].get_weights() for name in ("once", "twice"))
+    for one, other in zip(once, twice, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_share_of_nothing_is_refused(recipe_text: Callable[..., str]):
+    config = '{ preset = "tiny" }\ninitial_share = 0.5'
+    with pytest.raises(RecipeError, match=r"initial_share: .*initial_weights"):
+        parse_recipe(recipe_text(config=config))
