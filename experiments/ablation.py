@@ -178,8 +178,7 @@ def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
     prepare_keras()
     from common.blocks import make_block
 
-    from kerasdenoise.export.cost import mac_per_pixel
-    from kerasdenoise.models import get_architecture, unet
+    from kerasdenoise.models import get_architecture, mac_per_pixel, unet
     from kerasdenoise.training.run import Progress, train
 
     watch, change = Watch(), CHANGES[name]
@@ -188,7 +187,7 @@ def run_trial(name: str, seed: int, arguments: argparse.Namespace) -> None:
     progress: list[Progress] = []
     # The package has the block that is best; the others live here.
     block = make_block(change.block, len(config.widths))
-    with mock.patch.object(unet, "residual_block", block):
+    with mock.patch.object(unet, "residual_block", lambda x, width, name, _: block(x, width, name)):
         network = get_architecture("unet").build(config)
         run = arguments.runs / f"{name}_{seed}"
         for file in run.glob("*"):  # what was cut off starts over: its text is no recipe

@@ -75,8 +75,7 @@ def list_trials() -> list[Trial]:
 
 def count_costs(context: Context, folder: Path) -> dict[str, Any]:
     """Builds every network, and counts its weights and its arithmetic."""
-    from kerasdenoise.export.cost import mac_per_pixel
-    from kerasdenoise.models import get_architecture, make_config
+    from kerasdenoise.models import get_architecture, mac_per_pixel, make_config
 
     costs = {}
     builds = {name: (model.architecture, model.config) for name, model in MODELS.items()}

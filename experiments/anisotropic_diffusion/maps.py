@@ -37,7 +37,7 @@ def read_contrasts(network: Any, noisy: np.ndarray) -> np.ndarray | None:
 
     if not _has(network, "contrast"):
         return None
-    values = keras.ops.convert_to_numpy(network.get_layer("contrast")(noisy))
+    values = keras.ops.convert_to_numpy(_find(network, "contrast")(noisy))
     return np.sort(values, axis=-1)
 
 
@@ -63,8 +63,8 @@ def mean_function(network: Any, noisy: np.ndarray) -> list[float] | None:
 
     if not _has(network, "coefficient") or _has(network, "border"):
         return None
-    thetas = network.get_layer("thetas")(noisy)
-    values = network.get_layer("coefficient").values(thetas)
+    thetas = _find(network, "thetas")(noisy)
+    values = _find(network, "coefficient").values(thetas)
     return keras.ops.convert_to_numpy(values).mean(axis=(0, 1, 2)).tolist()
 
 
@@ -74,7 +74,7 @@ def read_borders(network: Any, noisy: np.ndarray) -> np.ndarray | None:
 
     if not _has(network, "border"):
         return None
-    return keras.ops.convert_to_numpy(network.get_layer("border")(noisy, training=False)[..., :1])
+    return keras.ops.convert_to_numpy(_find(network, "border")(noisy, training=False)[..., :1])
 
 
 def read_coefficient(network: Any, noisy: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def read_coefficient(network: Any, noisy: np.ndarray) -> np.ndarray:
         np.square(np.diff(noisy, axis=axis, append=noisy.take([-1], axis=axis))) for axis in (1, 2)
     ]
     shares = [square / np.square(contrast) for square in squares]
-    is_exponential = network.get_layer("step").function == "exponential"
+    is_exponential = _find(network, "step").function == "exponential"
     values = [np.exp(-share) if is_exponential else 1 / (1 + share) for share in shares]
     return np.mean(keras.ops.convert_to_numpy(values), axis=0)
 
@@ -125,9 +125,9 @@ def save_maps(network: Any, noise: str, context: Context, file: Path) -> None:
 def _read_p1(network: Any, noisy: np.ndarray, border: np.ndarray | None) -> np.ndarray:
     import keras
 
-    indicator = network.get_layer("indicator")(noisy)
-    top = network.get_layer("top")(indicator)
-    evaluate, thetas = network.get_layer("coefficient"), network.get_layer("thetas")(noisy)
+    indicator = _find(network, "indicator")(noisy)
+    top = _find(network, "top")(indicator)
+    evaluate, thetas = _find(network, "coefficient"), _find(network, "thetas")(noisy)
     size = evaluate.count
     functions = [thetas[..., start : start + size] for start in range(0, thetas.shape[-1], size)]
     maps = [keras.ops.convert_to_numpy(evaluate(indicator, each, top)) for each in functions]
@@ -135,4 +135,15 @@ def _read_p1(network: Any, noisy: np.ndarray, border: np.ndarray | None) -> np.n
 
 
 def _has(network: Any, layer: str) -> bool:
-    return any(each.name == layer for each in network.layers)
+    return layer in _list_layers(network)
+
+
+def _find(network: Any, layer: str) -> Any:
+    return _list_layers(network)[layer]
+
+
+def _list_layers(network: Any) -> dict[str, Any]:
+    """The layers of a network and of its parts, by their names."""
+    from kerasdenoise.models import get_parts
+
+    return {layer.name: layer for layer in get_parts(network).tile.layers}

@@ -23,11 +23,10 @@ def measure_cost(architecture: str, values: dict[str, Any]) -> dict[str, float]:
         memory grows.
     """
     from kerasdenoise.evaluation.timing import time_in_turns
-    from kerasdenoise.export.cost import mac_per_pixel
-    from kerasdenoise.export.footprint import measure_footprint
     from kerasdenoise.export.litert import export_litert
+    from kerasdenoise.export.runnable import measure_footprint
     from kerasdenoise.inference.engines import LiteRTEngine
-    from kerasdenoise.models import get_architecture, make_config
+    from kerasdenoise.models import get_architecture, mac_per_pixel, make_config
 
     config = make_config(architecture, values)
     network = get_architecture(architecture).build(config)

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from kerasdenoise.layers import LambdaLayer
+from kerasdenoise.models._primitives import Primitives
 from kerasdenoise.models.unet import near_zero, residual_block
 
 # A symbolic tensor. Keras defines no public type for it.
@@ -51,7 +52,7 @@ def lambda_block(x: Tensor, width: int, name: str, *, lowest: int) -> Tensor:
         lowest: The number of the lowest level.
     """
     if not name.startswith(f"encoder_{lowest}_"):
-        return residual_block(x, width, name)
+        return residual_block(x, width, name, Primitives())
     # 16 keys, 4 groups of width / 4 values and a window of 9 x 9: 1296 products a pixel and
     # channel for the places, against the convolutions' 2 * 9 * width.
     layer = LambdaLayer(
@@ -138,7 +139,7 @@ def _add(x: Tensor, branch: Tensor, width: int, name: str) -> Tensor:
 def make_block(kind: str, levels: int) -> Block:
     """Returns the block of that name for a U-Net of so many levels."""
     blocks: dict[str, Block] = {
-        "residual": residual_block,
+        "residual": functools.partial(residual_block, make=Primitives()),
         "naf": naf_block,
         "leaky": leaky_block,
         "mixer": mixer_block,

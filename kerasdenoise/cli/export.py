@@ -159,7 +159,6 @@ def _list_variants(
 
 
 def _load_integers(run: Path, kinds: Mapping[str, bool]) -> keras.Model:
-    from kerasdenoise.export.fixed_scales import fix_scales
     from kerasdenoise.training.network import load_run
 
     if not kinds["int8"]:
@@ -171,7 +170,7 @@ def _load_integers(run: Path, kinds: Mapping[str, bool]) -> keras.Model:
             "is not a quantization-aware run",
             "give a run whose recipe has quantization_aware = true",
         )
-    return fix_scales(rounded)
+    return rounded
 
 
 def _export_run(

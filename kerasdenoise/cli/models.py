@@ -87,7 +87,7 @@ def _list_architectures(as_json: bool) -> None:
 
     check_training()
     prepare_keras()
-    from kerasdenoise.export.architectures import describe_architectures
+    from kerasdenoise.models import describe_architectures
 
     facts = list(describe_architectures())
     if as_json:

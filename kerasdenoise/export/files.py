@@ -14,15 +14,19 @@ import numpy as np
 from kerasdenoise.errors import ModelError, RecipeError, UsageError
 from kerasdenoise.export import golden
 from kerasdenoise.export.fixed_shape import fix_shape
-from kerasdenoise.export.kinds import CALIBRATED, write_kind
+from kerasdenoise.export.kinds import CALIBRATED, draw_noisy_patches, fix_scales, write_kind
 from kerasdenoise.export.litert import check_parity
-from kerasdenoise.export.mobile import make_mobile
-from kerasdenoise.export.operations import check_operations
+from kerasdenoise.export.mobile import (
+    MobilePrimitives,
+    check_operations,
+    fix_size,
+    separate_activations,
+)
 from kerasdenoise.export.parity import ParityGate, load_photos
-from kerasdenoise.export.quantize import draw_noisy_patches
-from kerasdenoise.export.separate import separate_activations
 from kerasdenoise.export.sidecar import describe_file, halo_of, stride_of
 from kerasdenoise.export.variant import Variant
+from kerasdenoise.models import Primitives, find_builder
+from kerasdenoise.models._primitives import rebuild
 from kerasdenoise.plain_json import write_json
 
 if TYPE_CHECKING:
@@ -40,8 +44,8 @@ class Order:
         variants: Which.
         data: Folder that the recipe's data folders are relative to; None for the recipe's own.
         photos: A folder of clean photos to calibrate and measure on instead of the recipe's.
-        integers: The same network as it was trained in integers, with its scales, as
-            `fix_scales` makes it, for files of 8-bit integers; None for the network itself.
+        integers: The same network as it was trained in integers, for files of 8-bit integers; None
+            for the network itself.
         force: Whether files that lose too much are kept.
         report: Is told of each file and how `describe_file` describes it.
     """
@@ -92,8 +96,8 @@ def write_files(
     for variant in order.variants:
         path = folder / variant.file
         if not path.exists():
-            trained = variant.kind == "int8" and order.integers
-            _write(trained or denoiser, path, variant, metadata["stride"], noisy)
+            trained = order.integers if variant.kind == "int8" else None
+            _write(denoiser, recipe, path, variant, noisy, trained)
         row = rows[variant.file] = gate.measure(path, variant)
         described = describe_file(path, metadata, row)
         if variant.size and variant.size <= golden.LARGEST and len(denoiser.inputs) == 1:
@@ -109,24 +113,38 @@ def _is_calibrated(variant: Variant, order: Order) -> bool:
 
 
 def _write(
-    denoiser: keras.Model, path: Path, variant: Variant, stride: int, noisy: Sequence[np.ndarray]
+    denoiser: keras.Model,
+    recipe: Recipe,
+    path: Path,
+    variant: Variant,
+    noisy: Sequence[np.ndarray],
+    trained: keras.Model | None,
 ) -> None:
-    size = variant.size
-    if variant.target == "mobile":
+    """Writes a file, of the network that was trained in integers if there is one."""
+    config = recipe.model.config
+    build = find_builder(recipe.model.architecture, config)
+    size, network = variant.size, denoiser
+    is_mobile = variant.target == "mobile"
+    # LiteRT's converter knows no 16-bit integers for rearranged pixels.
+    is_rearranged = not is_mobile and variant.kind != "int16x8"
+    make = Primitives() if is_rearranged else MobilePrimitives(is_sized=is_mobile)
+    if trained is not None:
+        assert build is not None
+        network = fix_scales(trained, build, make)
+    elif build is not None and not is_rearranged:
+        network = rebuild(denoiser, build, make)
+    if is_mobile:
         assert size is not None
-        network = make_mobile(denoiser, size, size)
-        _convert(network, path, variant, _fit(noisy, size))
+        _convert(fix_size(network, size, size), path, variant, _fit(noisy, size))
         separate_activations(path)
         check_operations(path, denoiser.name)
     else:
-        # LiteRT's converter knows no 16-bit integers for rearranged pixels.
-        network = make_mobile(denoiser, None, None) if variant.kind == "int16x8" else denoiser
         _convert(network, path, variant, noisy)
         if size:
             path.write_bytes(fix_shape(path, size, size))
     if variant.kind == "float32" and size:
-        sizes = [(size // stride, size // stride)]
-        check_parity(denoiser, path, stride, sizes=sizes, tolerance=_MOBILE_TOLERANCE)
+        sides = [(size // config.stride, size // config.stride)]
+        check_parity(denoiser, path, config.stride, sides, _MOBILE_TOLERANCE)
 
 
 def _convert(

@@ -12,9 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.export.context import split_context
 from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.models import split_noise_level
+from kerasdenoise.models import get_parts
 from kerasdenoise.runtime import quiet_stderr
 
 # Largest difference, on the [0, 1] scale, that rounding in another order explains.
@@ -24,8 +23,8 @@ TOLERANCE = 1e-4
 def write_litert(denoiser: keras.Model, folder: Path, stride: int) -> float:
     """Writes all LiteRT files of a network, and compares each with it.
 
-    These are `model.tflite`, which denoises a whole image, and for a network that is cut in
-    two, `tile.tflite`, which denoises a tile by what a third file tells it: `context.tflite`
+    These are `model.tflite`, which denoises a whole image, and for a network of parts
+    `tile.tflite`, which denoises a tile by what a third file tells it: `context.tflite`
     the statistics of the whole image, or `level.tflite` the level of the noise.
 
     Args:
@@ -40,35 +39,29 @@ def write_litert(denoiser: keras.Model, folder: Path, stride: int) -> float:
         ModelError: If the network needs an operation that LiteRT does not have, or a file
             computes something else, or it has a global context and estimates the noise level.
     """
-    given = _input_names(denoiser)
-    networks = {"model": (denoiser, given)}
-    parts, halves = split_context(denoiser), split_noise_level(denoiser)
-    if parts and halves:
+    networks = {"model": denoiser}
+    parts = get_parts(denoiser)
+    if parts.context and parts.noise_level:
         raise ModelError(
             denoiser.name,
-            "has a global context and estimates the noise level, so that it would be cut twice",
+            "has a global context and estimates the noise level, which no program can run",
             "build it with one of both",
         )
-    if parts:
-        networks["context"] = (parts.context, given)
-        networks["tile"] = (parts.tile, parts.names)
-    if halves:
-        networks["level"] = (halves.estimator, given)
-        networks["tile"] = (halves.told, [*given, "noise_level"])
+    if parts.context:
+        networks["context"] = parts.context
+    if parts.noise_level:
+        networks["level"] = parts.noise_level
+    if parts.tile is not denoiser:
+        networks["tile"] = parts.tile
     differences = []
-    for name, (network, inputs) in networks.items():
+    for name, network in networks.items():
         path = folder / f"{name}.tflite"
-        export_litert(network, path, inputs)
-        differences.append(check_parity(network, path, stride, inputs))
+        export_litert(network, path)
+        differences.append(check_parity(network, path, stride))
     return max(differences)
 
 
-def export_litert(
-    network: keras.Model,
-    target: Path,
-    names: Sequence[str] | None = None,
-    **options: Any,
-) -> None:
+def export_litert(network: keras.Model, target: Path, **options: Any) -> None:
     """Writes a `.tflite` with dynamic height and width, float32 unless options say otherwise.
 
     Only LiteRT's own operations are allowed: a file that needed TensorFlow's would not run
@@ -77,7 +70,6 @@ def export_litert(
     Args:
         network: A functional model of images (batch, height, width, channels).
         target: The file to write; its name ends in `.tflite`.
-        names: What its inputs are called in the file; by default as they are in the network.
         **options: Settings of TensorFlow's converter.
 
     Raises:
@@ -86,8 +78,8 @@ def export_litert(
     options = {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}, **options}
     # One image at a time: a dynamic batch would keep LiteRT from planning its memory.
     signature = [
-        keras.InputSpec("float32", (1, *tensor.shape[1:]), name=name)
-        for tensor, name in zip(network.inputs, names or _input_names(network), strict=True)
+        keras.InputSpec("float32", (1, *tensor.shape[1:]), name=tensor.name)
+        for tensor in network.inputs
     ]
     try:
         with quiet_stderr():
@@ -110,7 +102,6 @@ def check_parity(
     network: keras.Model,
     path: Path,
     stride: int,
-    names: Sequence[str] | None = None,
     sizes: Sequence[tuple[int, int]] = ((1, 1), (4, 9), (8, 8)),
     tolerance: float = TOLERANCE,
 ) -> float:
@@ -120,7 +111,6 @@ def check_parity(
         network: The network.
         path: The file made of it.
         stride: What height and width are multiples of.
-        names: What its inputs are called in the file; by default as they are in the network.
         sizes: Heights and widths of the images, in strides.
         tolerance: The largest difference that is allowed.
 
@@ -131,6 +121,7 @@ def check_parity(
         ModelError: If it exceeds the tolerance.
     """
     engine = LiteRTEngine(path)
+    names = [tensor.name for tensor in network.inputs]
     rng = np.random.default_rng(0)
     largest = 0.0
     for rows, columns in sizes:
@@ -140,7 +131,7 @@ def check_parity(
         ]
         with warnings.catch_warnings(action="ignore"):  # of a softmax over a single pixel
             expected = network(arrays if len(arrays) > 1 else arrays[0], training=False)
-        computed = engine(dict(zip(names or _input_names(network), arrays, strict=True)))
+        computed = engine(dict(zip(names, arrays, strict=True)))
         if not isinstance(expected, dict):
             expected = {next(iter(computed)): expected}
         for name, values in expected.items():
@@ -152,10 +143,6 @@ def check_parity(
     if not largest <= tolerance:
         raise ModelError(path, f"differs from the network by {largest:.2g}", "report this")
     return largest
-
-
-def _input_names(network: keras.Model) -> list[str]:
-    return [tensor.name for tensor in network.inputs]
 
 
 def _fill(shape: tuple[int | None, ...], height: int, width: int) -> tuple[int, ...]:

@@ -2,192 +2,300 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from kerasdenoise.errors import ModelError
+from kerasdenoise.models import Primitives
+from kerasdenoise.models._primitives import rebuild
+
 # A symbolic tensor. Keras defines no public type for it.
 Tensor = Any
 
-# Activations that act on each number by itself, so that it may be moved before or after.
-_ELEMENTWISE = ("linear", "relu")
+# The version of the operation that has a bias, but no activation within it. LiteRT's GPU
+# accelerator knows no later one.
+_VERSION = 3
+
+# What LiteRT's plugin for MediaTek's NPUs has, as its source lists it, but for products of two
+# computed matrices, which LiteRT's GPU accelerator refuses. Missing are EXP and LOG, gathering,
+# rearranging pixels into channels, mirrored padding, and sorting.
+ACCEPTED = {
+    "ABS",
+    "ADD",
+    "AVERAGE_POOL_2D",
+    "CAST",
+    "CONCATENATION",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "DEQUANTIZE",
+    "DIV",
+    "FULLY_CONNECTED",
+    "GREATER",
+    "LOGISTIC",
+    "MAXIMUM",
+    "MAX_POOL_2D",
+    "MEAN",
+    "MINIMUM",
+    "MUL",
+    "PAD",
+    "QUANTIZE",
+    "REDUCE_MAX",
+    "RELU",
+    "RESHAPE",
+    "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR",
+    "RSQRT",
+    "SLICE",
+    "SOFTMAX",
+    "SPLIT",
+    "SQRT",
+    "SQUARED_DIFFERENCE",
+    "STRIDED_SLICE",
+    "SUB",
+    "SUM",
+    "TANH",
+    "TRANSPOSE",
+    "TRANSPOSE_CONV",
+}
+
+_LARGEST_RANK = 4
 
 
-def make_mobile(denoiser: keras.Model, height: int | None, width: int | None) -> keras.Model:
-    """Writes a network as convolutions where it moves pixels into channels and back.
+class MobilePrimitives(Primitives):
+    """Makes networks that convolve where others move pixels into channels and back.
 
     Not all accelerators can rearrange. A convolution of rearranged pixels is one of the pixels
     themselves with a larger kernel and stride; a convolution whose result is rearranged is a
-    transposed one. The weights are the same in another order, and so is the arithmetic. Where
-    one value is repeated over a block, the image is enlarged. All other layers are the network's
-    own.
+    transposed one. The weights are the same in another order, and so is the arithmetic.
+
+    Args:
+        is_sized: Whether images get one size, so that an image can be enlarged to another one.
+    """
+
+    def __init__(self, *, is_sized: bool) -> None:
+        super().__init__()
+        self._is_sized = is_sized
+
+    def gather(
+        self, x: Tensor, block: int, filters: int, kernel: int, name: str, **options: Any
+    ) -> Tensor:
+        """Convolves the pixels themselves, block by block."""
+        self.kernels[name] = functools.partial(_gather_kernel, block=block)
+        return self.convolve(x, filters, block * kernel, name, strides=block, **options)
+
+    def spread(
+        self, x: Tensor, block: int, filters: int, kernel: int, name: str, **options: Any
+    ) -> Tensor:
+        """Makes a block of each pixel by a transposed convolution."""
+        self.kernels[name] = functools.partial(_spread_kernel, block=block)
+        return _enlarging(filters, block * kernel, block, name, **options)(x)
+
+    def enlarge(self, x: Tensor, block: int, name: str) -> Tensor:
+        """Makes a block of equal pixels of each pixel."""
+        if self._is_sized:
+            return Enlarge(block, name=name)(x)
+        channels = x.shape[-1]
+        return _enlarging(channels, block, block, name, kernel_initializer=_repeat)(x)
+
+
+class Enlarge(keras.layers.Layer):
+    """Makes a block of equal pixels of each pixel, of images whose size is known.
+
+    Args:
+        block: Height and width of a block.
+        **options: Other settings of a Keras layer.
+
+    Call arguments:
+        inputs: Images (batch, height, width, channels).
+    """
+
+    def __init__(self, block: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.block = block
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Returns the larger images."""
+        size = tuple(self.block * side for side in inputs.shape[1:3])
+        return keras.ops.image.resize(inputs, size, interpolation="nearest")
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns the shape of the larger images."""
+        batch, height, width, channels = shape
+        return batch, height and self.block * height, width and self.block * width, channels
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what the layer is made of."""
+        return {**super().get_config(), "block": self.block}
+
+
+def make_mobile(
+    denoiser: keras.Model,
+    build: Callable[[Primitives], keras.Model] | None,
+    height: int | None,
+    width: int | None,
+) -> keras.Model:
+    """Makes a network for phones, of images of one size.
 
     Args:
         denoiser: A functional model of images (batch, height, width, channels).
+        build: What builds it of other primitives, if it needs any; see `models.find_builder`.
         height: Rows of the images, a multiple of the network's stride, or None for any.
         width: Columns of the images, likewise.
 
     Returns:
         A functional model of one image, which computes the same.
     """
+    if build is not None:
+        denoiser = rebuild(denoiser, build, MobilePrimitives(is_sized=height is not None))
+    return fix_size(denoiser, height, width)
+
+
+def fix_size(network: keras.Model, height: int | None, width: int | None) -> keras.Model:
+    """Returns a network of one image of this size, or of any where that is None."""
     inputs = [
-        keras.Input(_fill(tensor.shape, height, width), batch_size=1, name=tensor.name)
-        for tensor in denoiser.inputs
+        keras.Input((height, width, tensor.shape[3]), batch_size=1, name=tensor.name)
+        for tensor in network.inputs
     ]
-    return keras.models.clone_model(
-        denoiser,
-        input_tensors=inputs if isinstance(denoiser.input, list) else inputs[0],
-        clone_function=lambda layer: layer,
-        call_function=_Writer(),
-    )
+    given = inputs if len(inputs) > 1 else inputs[0]
+    return keras.Model(given, network(given), name=network.name)
 
 
-def _fill(shape: tuple[int | None, ...], height: int | None, width: int | None) -> tuple:
-    return (height, width, shape[3]) if len(shape) == 4 else shape[1:]
+def separate_activations(path: Path) -> None:
+    """Takes activations out of a file's transposed convolutions, as operations of their own.
 
+    LiteRT's converter puts a ReLU that follows into the convolution. The file computes the same
+    afterwards.
 
-class _Writer:
-    """Applies the operations of a network one after the other, or others in their place.
-
-    What turns out not to be needed, as it became part of a later operation, is on no way to the
-    network's output and so no part of the new network.
+    Args:
+        path: A `.tflite`, which is written anew.
     """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
 
-    def __init__(self) -> None:
-        # Tensors that are rearranged pixels: what they were made of, and the edge of the blocks.
-        self._gathered: dict[int, tuple[Tensor, int]] = {}
-        # Results of convolutions: the layer and its input.
-        self._convolved: dict[int, tuple[keras.layers.Conv2D, Tensor]] = {}
-        # Tensors of repeated channels: what they were made of, and how often it is repeated.
-        self._repeated: dict[int, tuple[Tensor, int]] = {}
-        # Keeps the tensors, so that no other one gets the identity of one of them.
-        self._kept: list[Tensor] = []
+    model: Any = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    operation = schema.BuiltinOperator
+    graph = model.subgraphs[0]
+    kept = []
+    for each in graph.operators:
+        kept.append(each)
+        if model.operatorCodes[each.opcodeIndex].builtinCode != operation.TRANSPOSE_CONV:
+            continue
+        activation = each.builtinOptions.fusedActivationFunction
+        if activation == schema.ActivationFunctionType.RELU:
+            each.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
+            kept.append(_append_relu(model, graph, each))
+    graph.operators = kept
+    for code in model.operatorCodes:
+        if code.builtinCode == operation.TRANSPOSE_CONV:
+            code.version = min(code.version, _VERSION)
+    builder = flatbuffers.Builder(path.stat().st_size)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
 
-    def __call__(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
-        """Applies an operation, or what stands for it."""
-        # By their names: Keras has these classes, but not in public.
-        match type(operation).__name__:
-            case "SpaceToDepth":
-                return self._gather(args[0], operation.block_size)
-            case "DepthToSpace":
-                return self._spread(args[0], operation.block_size)
-            case "Tile" if _repeats_channels(operation):
-                return self._repeat(args[0], operation.repeats[3])
-            case "Conv2D":
-                return self._convolve(operation, args[0])
-        return operation(*args, **kwargs)
 
-    def _gather(self, x: Tensor, block: int) -> Tensor:
-        """Moves blocks of pixels into channels."""
-        channels = x.shape[3]
-        result = self._apply(
-            x,
-            keras.layers.Conv2D(channels * block**2, block, strides=block, use_bias=False),
-            _gather_kernel(np.eye(channels * block**2)[None, None], block),
+def _append_relu(model: Any, graph: Any, convolution: Any) -> Any:
+    """Gives a convolution a result of its own, of which a ReLU makes what was its result."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    (result,) = convolution.outputs
+    before = copy.copy(graph.tensors[result])
+    before.name = before.name + b";before"
+    graph.tensors.append(before)
+    convolution.outputs = [len(graph.tensors) - 1]
+    relu = schema.OperatorT()
+    relu.opcodeIndex = _find_code(model, schema.BuiltinOperator.RELU)
+    relu.inputs, relu.outputs = convolution.outputs, [result]
+    return relu
+
+
+def _find_code(model: Any, builtin: int) -> int:
+    """The index of an operation among those of a file, which is made to have it."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    for index, code in enumerate(model.operatorCodes):
+        if code.builtinCode == builtin:
+            return index
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = builtin
+    code.version = 1
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def check_operations(path: Path, name: str) -> None:
+    """Checks that the accelerators of phones take a LiteRT file whole.
+
+    Args:
+        path: The file.
+        name: What the network is called.
+
+    Raises:
+        ModelError: It holds an operation that not all of them have, a tensor of more than four
+            dimensions, or a transposed convolution that LiteRT computes wrongly on GPUs.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {code: each for each, code in vars(schema.BuiltinOperator).items()}
+    model: Any = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    # The older of both fields ends at 127.
+    codes = {max(each.builtinCode, each.deprecatedBuiltinCode) for each in model.operatorCodes}
+    lacking = sorted({names[code] for code in codes} - ACCEPTED)
+    ranks = [len(each.shape) for each in model.subgraphs[0].tensors if each.shape is not None]
+    if max(ranks) > _LARGEST_RANK:
+        lacking.append(f"tensors of {max(ranks)} dimensions")
+    if lacking:
+        raise ModelError(
+            name,
+            f"needs {', '.join(lacking)}, which not all GPUs and NPUs of phones have",
+            "export it with --target cpu",
         )
-        self._gathered[id(result)] = x, block
-        return result
-
-    def _convolve(self, layer: keras.layers.Conv2D, x: Tensor) -> Tensor:
-        """Convolves; rearranged pixels by one convolution of the pixels themselves."""
-        source, block = self._gathered.get(id(x), (x, 1))
-        if block == 1 or not _can_gather(layer):
-            return self._remember(layer(x), layer, x)
-        config = layer.get_config()
-        config["kernel_size"] = [block * size for size in layer.kernel_size]
-        config["strides"] = [block * size for size in layer.strides]
-        kernel, *bias = layer.get_weights()
-        return self._apply(source, _make(layer, config), _gather_kernel(kernel, block), *bias)
-
-    def _spread(self, x: Tensor, block: int) -> Tensor:
-        """Moves channels into blocks of pixels, by the convolution that made them if it can."""
-        repeated, times = self._repeated.get(id(x), (x, 0))
-        if times == block**2:
-            return self._enlarge(repeated, block)
-        layer, source = self._convolved.get(id(x), (None, x))
-        channels = x.shape[3] // block**2
-        if layer is not None and _can_spread(layer):
-            kernel = layer.get_weights()[0]
-            options = {"name": layer.name, "activation": layer.activation}
-        else:
-            kernel, options, source = np.eye(x.shape[3])[None, None], {}, x
-        spread = keras.layers.Conv2DTranspose(
-            channels,
-            block * kernel.shape[0],
-            strides=block,
-            padding="same",
-            use_bias=False,
-            dtype=x.dtype,
-            **options,
-        )
-        return self._apply(source, spread, _spread_kernel(kernel, block))
-
-    def _repeat(self, x: Tensor, times: int) -> Tensor:
-        """Repeats all channels."""
-        channels = x.shape[3]
-        kernel = np.tile(np.eye(channels), times)[None, None]
-        layer = keras.layers.Conv2D(channels * times, 1, use_bias=False, dtype=x.dtype)
-        result = self._apply(x, layer, kernel)
-        self._repeated[id(result)] = x, times
-        return result
-
-    def _enlarge(self, x: Tensor, block: int) -> Tensor:
-        """Makes a block of each pixel."""
-        _, height, width, channels = x.shape
-        if height and width:
-            size = (block * height, block * width)
-            result = keras.ops.image.resize(x, size, interpolation="nearest")
-            self._kept.append(result)
-            return result
-        layer = keras.layers.Conv2DTranspose(
-            channels, block, strides=block, padding="same", use_bias=False, dtype=x.dtype
-        )
-        return self._apply(x, layer, np.tile(np.eye(channels), (block, block, 1, 1)))
-
-    def _apply(self, x: Tensor, layer: Any, *weights: np.ndarray) -> Tensor:
-        result = layer(x)
-        layer.set_weights(weights)
-        return self._remember(result, layer, x)
-
-    def _remember(self, result: Tensor, layer: Any, x: Tensor) -> Tensor:
-        if type(layer) is keras.layers.Conv2D:
-            self._convolved[id(result)] = layer, x
-        self._kept.append(result)
-        return result
+    _check_enlarging(model, name)
 
 
-def _make(layer: keras.layers.Conv2D, config: dict[str, Any]) -> keras.layers.Conv2D:
-    return type(layer).from_config(config)
+def _check_enlarging(model: Any, name: str) -> None:
+    """Refuses transposed convolutions that LiteRT computes wrongly on GPUs.
+
+    Tried with LiteRT 2.3: right are those of stride 2 and an even kernel, and others on sides
+    that are multiples of the stride. No error is reported of the rest.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    for each in graph.operators:
+        if (
+            model.operatorCodes[each.opcodeIndex].builtinCode
+            != schema.BuiltinOperator.TRANSPOSE_CONV
+        ):
+            continue
+        kernel, given = (graph.tensors[index].shape[1:3] for index in each.inputs[1:3])
+        strides = each.builtinOptions.strideH, each.builtinOptions.strideW
+        for size, side, stride in zip(kernel, given, strides, strict=True):
+            if side % stride and not (stride == 2 and size % 2 == 0):
+                raise ModelError(
+                    name,
+                    f"enlarges {side} values by {stride}, which LiteRT does wrongly on GPUs",
+                    f"give a --size of which {side} becomes a multiple of {stride}",
+                )
 
 
-def _repeats_channels(tile: Any) -> bool:
-    return len(tile.repeats) == 4 and tuple(tile.repeats[:3]) == (1, 1, 1)
-
-
-def _can_gather(layer: keras.layers.Conv2D) -> bool:
-    """Whether padding by whole blocks is what the larger kernel has, which halves it anew."""
-    odd = any(
-        max(0, size - stride) % 2
-        for size, stride in zip(layer.kernel_size, layer.strides, strict=True)
+def _enlarging(
+    filters: int, kernel: int, block: int, name: str, **options: Any
+) -> keras.layers.Conv2DTranspose:
+    return keras.layers.Conv2DTranspose(
+        filters, kernel, strides=block, padding="same", use_bias=False, name=name, **options
     )
-    plain = layer.groups == 1 and set(layer.dilation_rate) == {1}
-    return plain and (layer.padding == "valid" or (layer.padding == "same" and not odd))
 
 
-def _can_spread(layer: keras.layers.Conv2D) -> bool:
-    """Whether the layer's padding is a transposed one's, and each pixel of a block has no bias."""
-    height, width = layer.kernel_size
-    return (
-        height == width
-        and height % 2 == 1
-        and (layer.padding == "same" or height == 1)
-        and layer.strides == (1, 1)
-        and layer.dilation_rate == (1, 1)
-        and layer.groups == 1
-        and not layer.use_bias
-        and keras.activations.serialize(layer.activation) in _ELEMENTWISE
-    )
+def _repeat(shape: tuple[int, ...], dtype: Any = None, **_: Any) -> Tensor:
+    """The kernel of a transposed convolution that makes equal pixels."""
+    rows, columns, channels, _inputs = shape
+    return keras.ops.convert_to_tensor(np.tile(np.eye(channels), (rows, columns, 1, 1)), dtype)
 
 
 def _gather_kernel(kernel: np.ndarray, block: int) -> np.ndarray:

@@ -229,9 +229,9 @@ def check_free(target: Path, *, overwrite: bool) -> None:
 
 def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str) -> dict[str, Any]:
     """Writes all files but the card, and returns the metadata without figures."""
-    from kerasdenoise.export.cost import mac_per_pixel
     from kerasdenoise.export.runnable import write_runnable
     from kerasdenoise.export.tf_saved_model import write_tf_saved_model
+    from kerasdenoise.models import mac_per_pixel
 
     architecture, config = recipe.model.architecture, recipe.model.config
     values = dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]

@@ -15,6 +15,7 @@ from kerasdenoise.export.variant import Kind, Variant
 from kerasdenoise.inference.engines import LiteRTEngine, TileError
 from kerasdenoise.inference.tiles import reflect
 from kerasdenoise.metrics import psnr
+from kerasdenoise.models._parts import find_layers
 from kerasdenoise.pixels import to_pixels, to_samples
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ _IMAGES = 16
 _SIGMA = 25 / 255
 # Edge of the pictures for a file that takes any size.
 _SIDE = 256
-
-# Layers that compute nothing.
-_MARKS = {"NoiseLevel", "GlobalContext"}
 
 _SAMPLE = Path(__file__).parents[2] / "docs/images/sample_clean.png"
 
@@ -198,7 +196,7 @@ def _own_layers(denoiser: keras.Model) -> list[str]:
     """The classes of this package's layers that a network is made of."""
     own = {
         type(layer).__name__
-        for layer in denoiser._flatten_layers()
+        for layer in find_layers(denoiser)
         if type(layer).__module__.startswith("kerasdenoise.layers.")
     }
-    return sorted(name for name in own - _MARKS if not name.startswith("_"))
+    return sorted(name for name in own if not name.startswith("_"))

@@ -13,7 +13,7 @@ class NoiseLevel(keras.layers.Layer):
 
     A network is split in two at this layer to set the noise level from outside: in training,
     which compares the estimate with the truth, and in use, where it may be scaled or given; see
-    `models.split_noise_level`.
+    `models.get_parts`.
 
     Call arguments:
         level: Standard deviation of the noise at each pixel, (batch, height, width, 1), on the

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import importlib
+import inspect
 import pkgutil
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kerasdenoise.errors import ModelError
@@ -17,7 +20,11 @@ from kerasdenoise.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
-    from kerasdenoise.models._noise_level import split_noise_level as split_noise_level
+    from kerasdenoise.models._cost import mac_per_pixel as mac_per_pixel
+    from kerasdenoise.models._facts import describe_architectures as describe_architectures
+    from kerasdenoise.models._parts import Parts as Parts
+    from kerasdenoise.models._parts import get_parts as get_parts
+    from kerasdenoise.models._primitives import Primitives as Primitives
 
 
 class Config(Protocol):
@@ -58,15 +65,28 @@ class Architecture(Protocol):
     PRESETS: dict[str, Any]
 
     def build(self, config: Any) -> keras.Model:
-        """Builds the functional model that a configuration describes."""
+        """Builds the functional model that a configuration describes.
+
+        Where files for phones or of integers are made of something else, it takes what that is
+        as a second argument, `Primitives`.
+        """
         ...
 
 
+# Imported on use: what stands here is asked for before Keras is prepared.
+_PUBLIC = {
+    "Parts": "_parts",
+    "Primitives": "_primitives",
+    "describe_architectures": "_facts",
+    "get_parts": "_parts",
+    "mac_per_pixel": "_cost",
+}
+
+
 def __getattr__(name: str) -> Any:
-    # Imported on use: what stands here is asked for before Keras is prepared.
-    if name != "split_noise_level":
+    if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"{__name__}._noise_level").split_noise_level
+    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
 
 
 def list_architectures() -> list[str]:
@@ -108,6 +128,19 @@ def get_architecture(name: str) -> Architecture:
     """
     name = find_architecture(name)
     return importlib.import_module(f"{__name__}.{name}")  # pyright: ignore[reportReturnType]
+
+
+def find_builder(architecture: str, config: Config) -> Callable[[Primitives], keras.Model] | None:
+    """Returns what builds a network of other primitives; None if its `build` uses none of them.
+
+    Args:
+        architecture: The architecture's name, or its first words; see `find_architecture`.
+        config: The network's settings.
+    """
+    build: Any = get_architecture(architecture).build
+    if len(inspect.signature(build).parameters) == 1:
+        return None
+    return functools.partial(build, config)
 
 
 def make_config(architecture: str, values: dict[str, Any]) -> Config:

@@ -7,19 +7,19 @@ from typing import Any
 
 import keras
 
-from kerasdenoise.layers.global_context import pass_context
 from kerasdenoise.layers.lambda_layer import LambdaLayer
+from kerasdenoise.models._inputs import Inputs
 
 # What the lambda layer sees beside the whole image, in pixels.
 _WINDOW = 7
 PIXEL_RADIUS = _WINDOW // 2
 
 
-def choose_for_pixels(seen: Any, start: Sequence[float], name: str) -> Any:
+def choose_for_pixels(inputs: Inputs, start: Sequence[float], name: str) -> Any:
     """Chooses them by the whole image and by what surrounds the pixel.
 
     Args:
-        seen: What they are chosen by, (batch, height, width, channels).
+        inputs: The network's, by which they are chosen.
         start: What every pixel has at first.
         name: Name of the lambda layer.
 
@@ -35,4 +35,4 @@ def choose_for_pixels(seen: Any, start: Sequence[float], name: str) -> Any:
         dtype="float32",
         name=f"{name}_read",
     )
-    return read(pass_context(layer, seen))
+    return read(inputs.pass_context(layer, inputs.seen))

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.models._inputs import make_inputs
+from kerasdenoise.models._inputs import Inputs
 from kerasdenoise.models._receptive_field import Window, find_receptive_field
 from kerasdenoise.runtime import keras_defaults
 
@@ -71,7 +71,7 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32 in
         [0, 1]; sides are multiples of `config.stride`.
     """
-    inputs = make_inputs(config)
+    inputs = Inputs(config)
     x, shortcuts = inputs.seen, []
     for level, width in enumerate(config.widths):
         if level:
@@ -86,7 +86,7 @@ def build(config: Config) -> keras.Model:
     border = keras.layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name="border")(x)
     if config.channels > 1:
         border = keras.layers.Concatenate(dtype="float32", name="map")([border] * config.channels)
-    return keras.Model(inputs.all, border, name="border_unet")
+    return inputs.make_network(border, "border_unet")
 
 
 def _convolve_twice(x: Any, width: int, name: str) -> Any:

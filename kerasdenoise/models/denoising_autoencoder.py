@@ -9,7 +9,7 @@ import keras
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._activation import check_activation
 from kerasdenoise.models._convolution import convolve
-from kerasdenoise.models._inputs import make_inputs
+from kerasdenoise.models._inputs import Inputs
 from kerasdenoise.models._receptive_field import Window, find_receptive_field
 from kerasdenoise.runtime import keras_defaults
 
@@ -71,7 +71,7 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32;
         sides are multiples of `config.stride`.
     """
-    inputs = make_inputs(config)
+    inputs = Inputs(config)
     x = inputs.seen
     hidden = {"strides": 2, "activation": config.activation}
     for level, width in enumerate(config.widths):
@@ -80,4 +80,4 @@ def build(config: Config) -> keras.Model:
         x = convolve(x, width, 4, f"decoder_{level}", transposed=True, **hidden)
     x = convolve(x, config.channels, 4, "tail", strides=2, transposed=True, dtype="float32")
     denoised = keras.layers.Activation("sigmoid", name="denoised", dtype="float32")(x)
-    return keras.Model(inputs.all, denoised, name="denoising_autoencoder")
+    return inputs.make_network(denoised, "denoising_autoencoder")

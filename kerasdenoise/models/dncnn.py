@@ -9,7 +9,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._activation import check_activation
-from kerasdenoise.models._inputs import make_inputs
+from kerasdenoise.models._inputs import Inputs
 from kerasdenoise.runtime import keras_defaults
 
 
@@ -75,7 +75,7 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32,
         of any size.
     """
-    inputs = make_inputs(config)
+    inputs = Inputs(config)
     x = _conv(config.width, "head", activation=config.activation)(inputs.seen)
     for number in range(1, config.depth - 1):
         x = _conv(config.width, f"body_{number}_conv")(x)
@@ -88,7 +88,7 @@ def build(config: Config) -> keras.Model:
     else:
         noise = _conv(config.channels, "tail")(x)
         denoised = keras.layers.Subtract(name="denoised", dtype="float32")([inputs.noisy, noise])
-    return keras.Model(inputs.all, denoised, name="dncnn")
+    return inputs.make_network(denoised, "dncnn")
 
 
 def _conv(filters: int, name: str, **options: Any) -> keras.layers.Conv2D:

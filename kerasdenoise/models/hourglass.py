@@ -9,7 +9,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
-from kerasdenoise.models._inputs import make_inputs
+from kerasdenoise.models._inputs import Inputs
 from kerasdenoise.models._receptive_field import Window, find_receptive_field
 from kerasdenoise.runtime import keras_defaults
 
@@ -141,7 +141,7 @@ def build(config: Config) -> keras.Model:
         sides are multiples of `config.stride`.
     """
     variant = _VARIANTS[config.variant]
-    inputs = make_inputs(config)
+    inputs = Inputs(config)
     x = _activate(convolve(inputs.seen, config.width, 3, "head_conv"), config, "head")
     for level in range(variant.levels):
         x = _shrink(x, config, f"encoder_{level}")
@@ -154,7 +154,7 @@ def build(config: Config) -> keras.Model:
         x = _enlarge(x, config, f"decoder_{level}")
     x = convolve(x, config.channels, 3, "tail", transposed=True, dtype="float32")
     denoised = keras.layers.Activation(variant.output, name="denoised", dtype="float32")(x)
-    return keras.Model(inputs.all, denoised, name="hourglass")
+    return inputs.make_network(denoised, "hourglass")
 
 
 def _shrink(x: Any, config: Config, name: str) -> Any:

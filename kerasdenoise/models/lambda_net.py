@@ -8,11 +8,10 @@ from typing import Any, Literal
 import keras
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers.global_context import pass_context
 from kerasdenoise.layers.lambda_layer import LambdaLayer
 from kerasdenoise.models._activation import check_activation
 from kerasdenoise.models._convolution import convolve
-from kerasdenoise.models._inputs import make_inputs
+from kerasdenoise.models._inputs import Inputs
 from kerasdenoise.runtime import keras_defaults
 
 
@@ -128,8 +127,8 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32,
         of any size.
     """
-    inputs = make_inputs(config)
-    encoded = pass_context(_make_lambda_layer(config), inputs.seen)
+    inputs = Inputs(config)
+    encoded = inputs.pass_context(_make_lambda_layer(config), inputs.seen)
     kernel = config.decoder_kernel
     x = convolve(encoded, config.out_channels // 2, kernel, "decoder_0_conv", use_bias=False)
     x = _normalize(x, "decoder_0_normalization")
@@ -141,7 +140,7 @@ def build(config: Config) -> keras.Model:
         skip = _normalize(convolve(source, config.channels, 1, "skip_conv"), "skip_normalization")
         x = keras.layers.Add(name="skip_add", dtype="float32")([x, skip])
     denoised = keras.layers.Activation(config.output, name="denoised", dtype="float32")(x)
-    return keras.Model(inputs.all, denoised, name="lambda_net")
+    return inputs.make_network(denoised, "lambda_net")
 
 
 def _normalize(x: Any, name: str) -> Any:

@@ -11,14 +11,13 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.layers.border_mix import BorderMix
 from kerasdenoise.layers.diffusion_step import DiffusionStep
 from kerasdenoise.layers.edge_indicator import EdgeIndicator
-from kerasdenoise.layers.global_context import pass_context
 from kerasdenoise.layers.global_maximum import GlobalMaximum
 from kerasdenoise.layers.image_regressor import ImageRegressor
 from kerasdenoise.layers.iteration_gates import IterationGates
 from kerasdenoise.layers.p1_coefficient import P1Coefficient
 from kerasdenoise.layers.shared_values import SharedValues
 from kerasdenoise.models._border import border_config, find_borders
-from kerasdenoise.models._inputs import Inputs, make_inputs
+from kerasdenoise.models._inputs import Inputs
 from kerasdenoise.models._pixel_values import PIXEL_RADIUS, choose_for_pixels
 from kerasdenoise.runtime import keras_defaults
 
@@ -154,12 +153,12 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32;
         sides are multiples of `config.stride`.
     """
-    inputs = make_inputs(config)
+    inputs = Inputs(config)
     indicator = EdgeIndicator(config.stem, name="indicator")
     evaluate = _make_coefficient(config)
     step = DiffusionStep(None, config.tau, name="step")
     first = indicator(inputs.noisy)
-    top = pass_context(GlobalMaximum(name="top"), first)
+    top = inputs.pass_context(GlobalMaximum(name="top"), first)
     functions = _choose_functions(inputs, evaluate, config)
     border = find_borders(inputs.noisy) if config.border else None
     mix = BorderMix(config.hard_border, name="border_mix")
@@ -176,7 +175,7 @@ def build(config: Config) -> keras.Model:
             coefficient = coefficients[0] if border is None else mix(border, *coefficients)
         gate = {} if gates is None else {"gate": gates[..., n : n + 1]}
         u = step(u, coefficient=coefficient, **gate)
-    return keras.Model(inputs.all, u, name="p1_diffusion")
+    return inputs.make_network(u, "p1_diffusion")
 
 
 def _choose_functions(
@@ -189,9 +188,9 @@ def _choose_functions(
     if config.values == "global":
         thetas = SharedValues(start, name="thetas")(inputs.noisy)
     elif config.values == "pixel":
-        thetas = choose_for_pixels(inputs.seen, start, "thetas")
+        thetas = choose_for_pixels(inputs, start, "thetas")
     else:
-        thetas = pass_context(ImageRegressor(start, name="thetas"), inputs.seen)
+        thetas = inputs.pass_context(ImageRegressor(start, name="thetas"), inputs.seen)
     size = evaluate.count
     single = [thetas[..., size * i : size * (i + 1)] for i in range(count)]
     return [tuple(single[i : i + each]) for i in range(0, count, each)]

@@ -16,11 +16,10 @@ from kerasdenoise.layers.contrast_regressor import (
     to_contrast,
 )
 from kerasdenoise.layers.diffusion_step import DiffusionStep
-from kerasdenoise.layers.global_context import pass_context
 from kerasdenoise.layers.iteration_gates import IterationGates
 from kerasdenoise.layers.shared_values import SharedValues
 from kerasdenoise.models._border import border_config, find_borders
-from kerasdenoise.models._inputs import Inputs, make_inputs
+from kerasdenoise.models._inputs import Inputs
 from kerasdenoise.models._pixel_values import PIXEL_RADIUS, choose_for_pixels
 from kerasdenoise.runtime import keras_defaults
 
@@ -147,7 +146,7 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32;
         sides are multiples of `config.stride`.
     """
-    inputs = make_inputs(config)
+    inputs = Inputs(config)
     contrasts = _choose_contrasts(inputs, config)
     gates = None
     if inputs.noise_level is not None:
@@ -160,7 +159,7 @@ def build(config: Config) -> keras.Model:
             options["gate"] = gates[..., n : n + 1]
         contrast = contrasts[0 if config.shared else n]
         u = (step or _make_step(config, f"step_{n}"))(u, contrast=contrast, **options)
-    return keras.Model(inputs.all, u, name="perona_malik")
+    return inputs.make_network(u, "perona_malik")
 
 
 def _choose_contrasts(inputs: Inputs, config: Config) -> list[Any]:
@@ -174,9 +173,9 @@ def _choose_contrasts(inputs: Inputs, config: Config) -> list[Any]:
         values = to_contrast(layer(inputs.noisy))
     elif config.scope == "pixel":
         logits = [from_contrast(contrast) for contrast in start]
-        values = to_contrast(choose_for_pixels(inputs.seen, logits, "contrast"))
+        values = to_contrast(choose_for_pixels(inputs, logits, "contrast"))
     else:
-        values = pass_context(ContrastRegressor(start, name="contrast"), inputs.seen)
+        values = inputs.pass_context(ContrastRegressor(start, name="contrast"), inputs.seen)
     single = [values[..., i : i + 1] for i in range(len(start))]
     if not config.border:
         return single

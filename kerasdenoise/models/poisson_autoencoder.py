@@ -9,7 +9,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
-from kerasdenoise.models._inputs import make_inputs
+from kerasdenoise.models._inputs import Inputs
 from kerasdenoise.models._receptive_field import Window, find_receptive_field
 from kerasdenoise.runtime import keras_defaults
 
@@ -112,7 +112,7 @@ def build(config: Config) -> keras.Model:
     """
     size, stride = _CODE_WINDOWS[config.latent]
     full, half = config.widths
-    inputs = make_inputs(config)
+    inputs = Inputs(config)
     x = convolve(inputs.seen, full, 3, "encoder_0", activation="relu")
     x = keras.layers.MaxPooling2D(name="pool_0")(x)
     x = convolve(x, half, 3, "encoder_1", activation="relu")
@@ -123,4 +123,4 @@ def build(config: Config) -> keras.Model:
     x = convolve(x, full // 2, 3, "decoder_0", strides=2, transposed=True, activation="relu")
     x = convolve(x, config.channels, 3, "tail", dtype="float32")
     denoised = keras.layers.Activation(config.output, name="denoised", dtype="float32")(x)
-    return keras.Model(inputs.all, denoised, name="poisson_autoencoder")
+    return inputs.make_network(denoised, "poisson_autoencoder")

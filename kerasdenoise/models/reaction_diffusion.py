@@ -11,7 +11,7 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.layers.p1_flux import P1Flux
 from kerasdenoise.layers.perona_malik_flux import PeronaMalikFlux
 from kerasdenoise.layers.reaction_diffusion_step import ReactionDiffusionStep
-from kerasdenoise.models._inputs import Inputs, make_inputs
+from kerasdenoise.models._inputs import Inputs
 from kerasdenoise.runtime import keras_defaults
 
 # The level at which a network that is told the noise has the contrast of its configuration.
@@ -113,13 +113,13 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32, of
         any size.
     """
-    inputs = make_inputs(config)
+    inputs = Inputs(config)
     contrast = _find_contrast(inputs, config)
     u = inputs.noisy
     for number in range(config.steps):
         step = _make_step(config, number)
         u = step(u, contrast=contrast, **({"noisy": inputs.noisy} if number else {}))
-    return keras.Model(inputs.all, u, name="reaction_diffusion")
+    return inputs.make_network(u, "reaction_diffusion")
 
 
 def _find_contrast(inputs: Inputs, config: Config) -> object:

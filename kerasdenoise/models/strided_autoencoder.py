@@ -8,7 +8,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolution import convolve
-from kerasdenoise.models._inputs import make_inputs
+from kerasdenoise.models._inputs import Inputs
 from kerasdenoise.models._receptive_field import Window, find_receptive_field
 from kerasdenoise.runtime import keras_defaults
 
@@ -67,7 +67,7 @@ def build(config: Config) -> keras.Model:
         A functional model from (batch, height, width, channels) to the same shape, float32;
         sides are multiples of `config.stride`.
     """
-    inputs = make_inputs(config)
+    inputs = Inputs(config)
     x = inputs.seen
     for level, width in enumerate(config.widths):
         x = convolve(x, width, 3, f"encoder_{level}", strides=2, activation="relu")
@@ -75,4 +75,4 @@ def build(config: Config) -> keras.Model:
         x = convolve(x, width, 3, f"decoder_{level}", strides=2, transposed=True, activation="relu")
     x = convolve(x, config.channels, 3, "tail", strides=2, transposed=True, dtype="float32")
     denoised = keras.layers.Activation("sigmoid", name="denoised", dtype="float32")(x)
-    return keras.Model(inputs.all, denoised, name="strided_autoencoder")
+    return inputs.make_network(denoised, "strided_autoencoder")

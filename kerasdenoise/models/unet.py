@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.models._inputs import make_inputs
-from kerasdenoise.models._noise_level import CELL, RADIUS, estimate_noise_level
+from kerasdenoise.models._inputs import Inputs
+from kerasdenoise.models._noise_level import CELL, RADIUS, build_estimator
+from kerasdenoise.models._parts import TILE
+from kerasdenoise.models._primitives import Primitives
 from kerasdenoise.runtime import keras_defaults
 
 
@@ -88,7 +91,7 @@ PRESETS = {
 
 
 @keras_defaults()
-def build(config: Config) -> keras.Model:
+def build(config: Config, make: Primitives | None = None) -> keras.Model:
     """Builds the network: noisy image to denoised image, neither clipped.
 
     Without biases and with ReLU alone, scaling the input scales the output: the network
@@ -99,44 +102,64 @@ def build(config: Config) -> keras.Model:
 
     Args:
         config: The network's shape.
+        make: What it is made of, if it is for phones or of integers.
 
     Returns:
         A functional model from (batch, height, width, channels) to the same shape, float32;
-        sides are multiples of `config.stride`.
+        sides are multiples of `config.stride`. If it estimates the noise level, its parts are
+        `noise_level` and `tile`; see `models.get_parts`.
     """
-    inputs = make_inputs(config)
-    seen = inputs.seen
-    if config.estimates_level:
-        level = estimate_noise_level(inputs.noisy)
-        seen = keras.layers.Concatenate(name="seen")([inputs.noisy, level])
-    x = keras.ops.space_to_depth(seen, 2)
-    x = _conv(config.widths[0], 3, "head")(x)
+    make = make or Primitives()
+    if not config.estimates_level:
+        inputs = Inputs(config)
+        pixels = make.round_picture(inputs.noisy, "pixels")
+        denoised = make.round_picture(
+            _denoise(config, make, pixels, inputs.noise_level), "denoised_pixels"
+        )
+        return inputs.make_network(denoised, "unet")
+    estimator = build_estimator(config.channels, make)
+    told = Inputs(dataclasses.replace(config, estimates_level=False, noise_level=True))
+    tile = keras.Model(
+        [told.noisy, told.noise_level],
+        _denoise(config, make, told.noisy, told.noise_level),
+        name=TILE,
+    )
+    noisy = keras.Input((None, None, config.channels), name="noisy")
+    pixels = make.round_picture(noisy, "pixels")
+    denoised = make.round_picture(tile([pixels, estimator(pixels)]), "denoised_pixels")
+    return keras.Model(noisy, denoised, name="unet")
+
+
+def _denoise(config: Config, make: Primitives, pixels: Any, noise_level: Any) -> Any:
+    """Denoises a tensor of pixels, by the level of the noise unless that is None."""
+    noisy = seen = make.take(pixels, "noisy", is_picture=True)
+    if noise_level is not None:
+        level = make.take(noise_level, "noise_level", is_picture=False)
+        seen = make.join([noisy, level], "seen")
+    x = make.gather(seen, 2, config.widths[0], 3, "head")
     skips = []
     for level, (width, blocks) in enumerate(zip(config.widths, config.blocks, strict=True)):
         if level > 0:
-            x = _conv(width, 2, f"down_{level}", strides=2)(x)
+            x = make.convolve(x, width, 2, f"down_{level}", strides=2)
         for block in range(blocks):
-            x = residual_block(x, width, f"encoder_{level}_{block}")
+            x = residual_block(x, width, f"encoder_{level}_{block}", make)
         skips.append(x)
     x = skips.pop()
     for level in reversed(range(len(skips))):
         width = config.widths[level]
-        x = _conv(4 * width, 1, f"up_{level}")(x)
-        x = keras.ops.depth_to_space(x, 2)
-        x = keras.layers.Add(name=f"skip_{level}")([x, skips[level]])
+        x = make.spread(x, 2, width, 1, f"up_{level}")
+        x = make.add([x, skips[level]], f"skip_{level}")
         for block in range(config.blocks[level]):
-            x = residual_block(x, width, f"decoder_{level}_{block}")
-    x = _conv(4 * config.channels, 3, "tail", kernel_initializer="zeros")(x)
-    noise = keras.ops.depth_to_space(x, 2)
-    denoised = keras.layers.Subtract(name="denoised", dtype="float32")([inputs.noisy, noise])
-    return keras.Model(inputs.all, denoised, name="unet")
+            x = residual_block(x, width, f"decoder_{level}_{block}", make)
+    noise = make.spread(x, 2, config.channels, 3, "tail", kernel_initializer="zeros")
+    return make.give(make.subtract(noisy, noise, "denoised"))
 
 
-def residual_block(x: Any, width: int, name: str) -> Any:
+def residual_block(x: Any, width: int, name: str, make: Primitives) -> Any:
     """Adds two convolutions of what is given to it."""
-    branch = _conv(width, 3, f"{name}_conv1", activation="relu")(x)
-    branch = _conv(width, 3, f"{name}_conv2", kernel_initializer=near_zero())(branch)
-    return keras.layers.Add(name=f"{name}_add")([x, branch])
+    branch = make.convolve(x, width, 3, f"{name}_conv1", activation="relu")
+    branch = make.convolve(branch, width, 3, f"{name}_conv2", kernel_initializer=near_zero())
+    return make.add([x, branch], f"{name}_add")
 
 
 def near_zero() -> keras.initializers.Initializer:
@@ -145,10 +168,3 @@ def near_zero() -> keras.initializers.Initializer:
     With the usual scale it learns more slowly.
     """
     return keras.initializers.VarianceScaling(0.02, "fan_in", "truncated_normal")
-
-
-def _conv(filters: int, kernel: int, name: str, **options: Any) -> keras.layers.Conv2D:
-    options = {"kernel_initializer": "he_normal", **options}
-    return keras.layers.Conv2D(
-        filters, kernel, padding="same", use_bias=False, name=name, **options
-    )

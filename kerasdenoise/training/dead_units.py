@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasdenoise.models._parts import list_parts, read_graph, run_parts
 from kerasdenoise.tensors import Tensor
 
 # A unit that answers to fewer of the pixels than this counts as dead.
@@ -29,8 +30,12 @@ def measure_dead_units(network: keras.Model, inputs: Tensor | list[Tensor]) -> f
         Of all channels behind a ReLU, the share that answers to less than 0.1 % of the pixels;
         0 where there is no ReLU.
     """
-    layers = [layer for layer in network.layers if _is_rectified(layer)]
-    answers = _measure_answers(network, layers, inputs)
+    answers = []
+    for part, given in run_parts(network, inputs):
+        calls = read_graph(part).calls
+        # What is used several times has no one output.
+        layers = [each for each in part.layers if _is_rectified(each) and calls[each.name] == 1]
+        answers += _measure_answers(part, layers, given)
     return float((np.concatenate(answers) < _ALIVE).mean()) if answers else 0.0
 
 
@@ -52,14 +57,10 @@ def revive(network: keras.Model, batches: Sequence[Tensor]) -> dict[str, int]:
     Returns:
         How many channels were drawn anew, by the names of their layers, without those of none.
     """
-    layers = [layer for layer in network.layers if _can_be_revived(layer)]
-    answers = [_measure_answers(network, layers, batch) for batch in batches]
     revived = {}
-    for layer, of_batches in zip(layers, zip(*answers, strict=True), strict=False):
-        dead = np.mean(of_batches, axis=0) < _ALIVE
-        if dead.any():
-            _draw_anew(layer, dead)
-            revived[layer.name] = int(dead.sum())
+    for number, part in enumerate(list_parts(network)):
+        given = [run_parts(network, batch)[number][1] for batch in batches]
+        revived |= _revive_part(part, given)
     return revived
 
 
@@ -71,6 +72,19 @@ def ignore_brightness(kernel: np.ndarray) -> np.ndarray:
     if kernel[..., 0, 0].size == 1:
         return kernel
     return kernel - kernel.mean(axis=(0, 1), keepdims=True)
+
+
+def _revive_part(part: keras.Model, batches: Sequence[Any]) -> dict[str, int]:
+    consumers = read_graph(part).consumers
+    layers = [layer for layer in part.layers if _can_be_revived(layer, consumers[layer.name])]
+    answers = [_measure_answers(part, layers, batch) for batch in batches]
+    revived = {}
+    for layer, of_batches in zip(layers, zip(*answers, strict=True), strict=False):
+        dead = np.mean(of_batches, axis=0) < _ALIVE
+        if dead.any():
+            _draw_anew(layer, consumers[layer.name], dead)
+            revived[layer.name] = int(dead.sum())
+    return revived
 
 
 def _measure_answers(
@@ -87,29 +101,23 @@ def _measure_answers(
 
 
 def _is_rectified(layer: Any) -> bool:
-    rectified = isinstance(layer, keras.layers.ReLU) or (
+    return isinstance(layer, keras.layers.ReLU) or (
         getattr(layer, "activation", None) is keras.activations.relu
     )
-    # What is used several times has no one output.
-    return rectified and len(layer._inbound_nodes) == 1
 
 
-def _can_be_revived(layer: Any) -> bool:
-    if not isinstance(layer, keras.layers.Conv2D) or layer.activation is not keras.activations.relu:
+def _can_be_revived(layer: Any, consumers: Sequence[Any]) -> bool:
+    if not isinstance(layer, keras.layers.Conv2D) or not _is_rectified(layer):
         return False
-    return all(isinstance(consumer, keras.layers.Conv2D) for consumer in _consumers(layer))
+    return all(isinstance(consumer, keras.layers.Conv2D) for consumer in consumers)
 
 
-def _consumers(layer: Any) -> list[Any]:
-    return [node.operation for node in layer._outbound_nodes]
-
-
-def _draw_anew(layer: Any, dead: np.ndarray) -> None:
+def _draw_anew(layer: Any, consumers: Sequence[Any], dead: np.ndarray) -> None:
     kernel = keras.ops.convert_to_numpy(layer.kernel)
     fresh = keras.ops.convert_to_numpy(layer.kernel_initializer(kernel.shape))
     layer.kernel.assign(np.where(dead, ignore_brightness(fresh), kernel))
     if layer.use_bias:
         layer.bias.assign(np.where(dead, 0, keras.ops.convert_to_numpy(layer.bias)))
-    for consumer in _consumers(layer):
+    for consumer in consumers:
         kernel = keras.ops.convert_to_numpy(consumer.kernel)
         consumer.kernel.assign(np.where(dead[:, None], 0, kernel))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,8 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.models import Config, Primitives, find_builder
+from kerasdenoise.models._parts import find_layers
 from kerasdenoise.tensors import Tensor
 
 # What 8 bits hold. Weights leave out the lowest number, so that they are symmetric.
@@ -19,12 +22,6 @@ _WEIGHT = 127
 
 # The scale of a picture: 256 values from black to white.
 _PIXEL = 1 / 255
-
-# What only moves values, so that they stay on their scale.
-_MOVES = ("SpaceToDepth", "DepthToSpace", "NoiseLevel")
-# What computes new ones, in files for CPUs or for phones. Nothing else is known to have the same
-# integers in LiteRT.
-_COMPUTES = ("Conv2D", "Add", "Subtract", "Absolute", "Concatenate", "Tile")
 
 # How much faster than weights the logarithms of scales learn: an optimizer moves both by about
 # the learning rate at each step, which for a scale is next to nothing.
@@ -104,53 +101,174 @@ class RoundedConv2D(keras.layers.Conv2D):
         return super().convolution_op(inputs, scale * _round(kernel / scale))
 
 
-def round_network(network: keras.Model) -> keras.Model:
-    """Makes a network that rounds its weights and values as an integer file does.
+@dataclasses.dataclass
+class _Value:
+    """A tensor of a network that is being built, and how it is rounded where it is used.
+
+    Attributes:
+        tensor: The tensor, of values that are not rounded.
+        name: What made it.
+        is_positive: Whether it is never negative.
+        rounder: What rounds it, if that is known: of one that is rounded, and of a sum.
+        rounded: What it is rounded to, from when it was used first.
+    """
+
+    tensor: Tensor
+    name: str
+    is_positive: bool = False
+    rounder: Any = None
+    rounded: Tensor = None
+
+
+class RoundingPrimitives(Primitives):
+    """Makes networks whose convolutions and sums get rounded values.
+
+    A value is rounded where it is used, once for all uses.
+
+    A sum and what it is of have one scale. Then the sum of rounded values needs no rounding, and
+    of all the sums in a row, each on top of the last, only what is added is rounded.
 
     Args:
-        network: A functional model of noisy images alone, made of convolutions, sums and what
-            moves values.
+        base: What computes with the rounded values.
+    """
+
+    def __init__(self, base: Primitives) -> None:
+        super().__init__()
+        self._base = base
+        self.kernels = base.kernels
+
+    def round_picture(self, picture: Tensor, name: str) -> Tensor:
+        """Rounds to 256 values from black to white."""
+        return self._make_rounder(name, signed=False, picture=True)(picture)
+
+    def take(self, tensor: Tensor, name: str, *, is_picture: bool) -> _Value:
+        """Takes an input."""
+        return _Value(tensor, name, rounded=tensor if is_picture else None)
+
+    def give(self, value: _Value) -> Tensor:
+        """Gives the tensor of an output, not rounded."""
+        return value.tensor
+
+    def convolve(
+        self, x: _Value, filters: int, kernel: int, name: str, strides: int = 1, **options: Any
+    ) -> _Value:
+        """Convolves."""
+        made = self._base.convolve(self._round(x), filters, kernel, name, strides, **options)
+        return _Value(made, name, is_positive="activation" in options)
+
+    def gather(
+        self, x: _Value, block: int, filters: int, kernel: int, name: str, **options: Any
+    ) -> _Value:
+        """Moves blocks of pixels into channels, and convolves."""
+        made = self._base.gather(self._round(x), block, filters, kernel, name, **options)
+        return _Value(made, name, is_positive="activation" in options)
+
+    def spread(
+        self, x: _Value, block: int, filters: int, kernel: int, name: str, **options: Any
+    ) -> _Value:
+        """Convolves, and moves channels into blocks of pixels."""
+        made = self._base.spread(self._round(x), block, filters, kernel, name, **options)
+        return _Value(made, name, is_positive="activation" in options)
+
+    def enlarge(self, x: _Value, block: int, name: str) -> _Value:
+        """Makes a block of equal pixels of each pixel."""
+        return _Value(self._base.enlarge(self._round(x), block, name), name)
+
+    def absolute(self, x: _Value, name: str) -> _Value:
+        """Gives the absolute values."""
+        return _Value(self._base.absolute(self._round(x), name), name, is_positive=True)
+
+    def join(self, values: Sequence[_Value], name: str) -> _Value:
+        """Puts pictures behind each other, all of which have the scale of pictures."""
+        made = self._base.join([self._round(value, picture=True) for value in values], name)
+        return _Value(made, name, rounded=made)
+
+    def add(self, values: Sequence[_Value], name: str) -> _Value:
+        """Adds, on one scale if that can be."""
+        rounder = self._share_scale(values)
+        made = self._base.add([self._round(value) for value in values], name)
+        return _Value(made, name, rounder=rounder)
+
+    def subtract(self, x: _Value, y: _Value, name: str) -> _Value:
+        """Subtracts the second from the first."""
+        return _Value(self._base.subtract(self._round(x), self._round(y), name), name)
+
+    def _share_scale(self, values: Sequence[_Value]) -> Any:
+        """Has all of these rounded alike, unless some of them are rounded otherwise already."""
+        known = list({id(each.rounder): each.rounder for each in values if each.rounder}.values())
+        is_positive = any(value.is_positive for value in values)
+        if is_positive or len(known) > 1 or any(rounder.low == 0 for rounder in known):
+            return None
+        rounder = known[0] if known else self._round_as(values[0], signed=True, picture=False)
+        for value in values:
+            value.rounder = rounder
+        return rounder
+
+    def _round(self, value: _Value, *, picture: bool = False) -> Tensor:
+        if value.rounded is None:
+            if value.rounder is None:
+                signed = not picture and not value.is_positive
+                value.rounder = self._round_as(value, signed=signed, picture=picture)
+            value.rounded = value.rounder(value.tensor)
+        return value.rounded
+
+    def _round_as(self, value: _Value, *, signed: bool, picture: bool) -> Any:
+        return self._make_rounder(f"{value.name}_rounded", signed=signed, picture=picture)
+
+    def _make_rounder(self, name: str, *, signed: bool, picture: bool) -> Any:
+        """Makes the layer that rounds."""
+        return Rounded(signed=signed, picture=picture, name=name)
+
+
+def build_rounded(architecture: str, config: Config) -> keras.Model:
+    """Builds a network that rounds its weights and values as an integer file does.
+
+    Args:
+        architecture: The architecture's name.
+        config: The network's settings.
 
     Returns:
-        A functional model of the same images, with layers of the same names that have weights of
-        their own, and a scale for each tensor.
+        A functional model of noisy images, with the layers of the plain network and a scale for
+        each tensor.
 
     Raises:
-        RecipeError: It has more than one input, or something in it has no integers here.
+        RecipeError: It has more than one input, or is not built of what has integers here.
     """
-    if len(network.inputs) > 1:
+    if config.noise_level:
         raise RecipeError(
-            f"{network.name} in integers",
+            f"{architecture} in integers",
             "is told the noise level, and an integer file is given an image alone",
             "train a network that estimates the level by itself, or does without",
         )
-    noisy = keras.Input(network.input.shape[1:], name=network.input.name)
-    writer = _Writer(network.name, noisy)
-    same = keras.models.clone_model(
-        network, noisy, clone_function=writer.clone, call_function=writer
-    )
-    denoised = Rounded(signed=False, picture=True, name="denoised_pixels")(same.output)
-    return keras.Model(noisy, denoised, name=network.name)
+    build = find_builder(architecture, config)
+    if build is None:
+        raise RecipeError(
+            f"{architecture} in integers",
+            "has layers of which the integers are not known",
+            "train a network of convolutions with ReLU, and sums: unet",
+        )
+    return build(RoundingPrimitives(Primitives(RoundedConv2D)))
 
 
 def set_scales(network: keras.Model, noisy: Sequence[Tensor]) -> None:
     """Sets the scales of a rounded network to those of the least squared error.
 
     Args:
-        network: Made by `round_network`, with its weights.
+        network: Made by `build_rounded`, with its weights.
         noisy: Float32 batches of what it will see.
     """
     rng = np.random.default_rng(0)
-    layers = [each for each in network.layers if isinstance(each, Rounded) and not each.picture]
+    layers = [each for each in find_layers(network) if isinstance(each, Rounded)]
     # From the first to the last, as each gets what those before it left. A scale that several
     # tensors have is set by the first of them, so that the others are not cut off, and then by all.
     for count in (1, None):
         for layer in layers:
-            probe = keras.Model(network.input, tensors_rounded_by(layer, network)[:count])
+            if layer.picture:
+                continue
             seen = [
-                keras.ops.convert_to_numpy(values).ravel()
+                values.ravel()
                 for batch in noisy
-                for values in keras.tree.flatten(probe(batch))
+                for values in observe(layer, network, batch)[:count]
             ]
             widest = max(_widest(values, layer) for values in seen)
             sample = rng.choice(np.concatenate(seen), _SAMPLES)
@@ -158,117 +276,21 @@ def set_scales(network: keras.Model, noisy: Sequence[Tensor]) -> None:
             layer.scale = widest * _SHARES[np.argmin(errors)]
 
 
-def tensors_rounded_by(layer: Rounded, network: keras.Model) -> list[Tensor]:
-    """Returns what a layer of a network is applied to, in the network's order."""
-    # Not what other models of the same layers apply it to.
-    own = {id(node) for nodes in network._nodes_by_depth.values() for node in nodes}
-    return [node.input_tensors[0] for node in layer._inbound_nodes if id(node) in own]
+def observe(layer: Any, network: keras.Model, noisy: Tensor) -> list[np.ndarray]:
+    """Returns what a `Rounded` layer of a network is applied to, one after the other."""
+    seen = []
+    call = layer.call
 
+    def observed(values: Tensor) -> Tensor:
+        seen.append(keras.ops.convert_to_numpy(values))
+        return call(values)
 
-class _Writer:
-    """Applies the operations of a network one after the other, to rounded values.
-
-    A value is rounded where it is used, once for all uses, and so behind what only moves it.
-
-    A sum and what it is of have one scale. Then the sum of rounded values needs no rounding, and
-    of all the sums in a row, each on top of the last, only what is added is rounded.
-    """
-
-    def __init__(self, name: str, noisy: Tensor) -> None:
-        self._name = name
-        pixels = Rounded(signed=False, picture=True, name="pixels")(noisy)
-        # By the identity of tensors: what they are rounded to, and which are never negative.
-        self._rounded = {id(noisy): pixels, id(pixels): pixels}
-        self._positive: set[int] = set()
-        # What rounds a tensor: of those that are rounded, and of sums that are not yet.
-        self._rounders: dict[int, Rounded] = {}
-        # Keeps the tensors, so that no other one gets the identity of one of them.
-        self._kept: list[Tensor] = [noisy]
-
-    def clone(self, operation: Any) -> Any:
-        """Returns the same operation with weights of its own, rounded in a convolution."""
-        kind = type(operation).__name__
-        known = kind in ("InputLayer", *_MOVES, *_COMPUTES)
-        if kind == "Conv2D":
-            known = operation.activation in (keras.activations.linear, keras.activations.relu)
-        if not known:
-            raise RecipeError(
-                f"{self._name} in integers",
-                f"has {operation.name!r}, a {kind}, of which the integers are not known",
-                "train a network of convolutions with ReLU, and sums",
-            )
-        if not isinstance(operation, keras.layers.Layer):
-            return operation
-        made = RoundedConv2D if kind == "Conv2D" else type(operation)
-        return made.from_config(operation.get_config())
-
-    def __call__(self, operation: Any, *args: Any, **options: Any) -> Any:
-        """Applies an operation."""
-        if type(operation).__name__ in _MOVES:
-            result = self._move(operation, *args)
-        else:
-            result = self._compute(operation, *args, **options)
-        self._kept.append(result)
-        return result
-
-    def _move(self, operation: Any, value: Tensor) -> Tensor:
-        """Moves a value. One that is not rounded is so later, where it is used."""
-        value = self._rounded.get(id(value), value)
-        result = operation(value)
-        if id(value) in self._rounded:
-            self._rounded[id(result)] = result
-        if id(value) in self._positive:
-            self._positive.add(id(result))
-        if id(value) in self._rounders:
-            self._rounders[id(result)] = self._rounders[id(value)]
-        return result
-
-    def _compute(self, operation: Any, *args: Any, **options: Any) -> Tensor:
-        # What is joined has one scale. Only the level of the noise is, with the picture.
-        joins = type(operation).__name__ == "Concatenate"
-        rounder = None
-        if type(operation).__name__ == "Add":
-            rounder = self._share_scale(keras.tree.flatten(args))
-        args = keras.tree.map_structure(lambda value: self._round(value, picture=joins), args)
-        result = operation(*args, **options)
-        if joins:
-            self._rounded[id(result)] = result
-        if rounder is not None:
-            self._rounders[id(result)] = rounder
-        activation = getattr(operation, "activation", None)
-        if type(operation).__name__ == "Absolute" or activation is keras.activations.relu:
-            self._positive.add(id(result))
-        return result
-
-    def _share_scale(self, values: Sequence[Tensor]) -> Rounded | None:
-        """Has all of these rounded alike, unless some of them are rounded otherwise already."""
-        known = {id(each): each for value in values if (each := self._rounders.get(id(value)))}
-        is_positive = any(id(value) in self._positive for value in values)
-        if is_positive or len(known) > 1 or any(each.low == 0 for each in known.values()):
-            return None
-        rounder = next(iter(known.values()), None)
-        if rounder is None:
-            rounder = _make_rounder(values[0], signed=True, picture=False)
-        for value in values:
-            self._rounders[id(value)] = rounder
-        return rounder
-
-    def _round(self, value: Tensor, *, picture: bool) -> Tensor:
-        if id(value) not in self._rounded:
-            rounder = self._rounders.get(id(value))
-            if rounder is None:
-                signed = not picture and id(value) not in self._positive
-                rounder = _make_rounder(value, signed=signed, picture=picture)
-            result = rounder(value)
-            self._rounders[id(value)] = self._rounders[id(result)] = rounder
-            self._rounded[id(value)] = self._rounded[id(result)] = result
-            self._kept += value, result
-        return self._rounded[id(value)]
-
-
-def _make_rounder(value: Tensor, *, signed: bool, picture: bool) -> Rounded:
-    name = f"{value._keras_history.operation.name}_rounded"
-    return Rounded(signed=signed, picture=picture, name=name)
+    layer.call = observed
+    try:
+        network(noisy, training=False)
+    finally:
+        vars(layer).pop("call")
+    return seen
 
 
 def _widest(values: np.ndarray, layer: Rounded) -> float:

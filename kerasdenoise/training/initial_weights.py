@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.models._parts import find_layers
 from kerasdenoise.training.net2wider import net2wider
 from kerasdenoise.training.network import build_network, is_run, load_network, load_run, read_run
 from kerasdenoise.training.recipe import Recipe, read_recipe
@@ -63,15 +64,14 @@ def set_initial_weights(denoiser: keras.Model, recipe: Recipe) -> None:
     if not recipe.model.initial_weights:
         _check_frozen(denoiser, recipe.model.part_weights)
     for part, source in recipe.model.part_weights.items():
-        parts = [layer for layer in denoiser.layers if layer.name == part]
-        if not parts or not isinstance(parts[0], keras.Model):
-            known = [layer.name for layer in denoiser.layers if isinstance(layer, keras.Model)]
+        known = {each.name: each for each in find_layers(denoiser) if _is_network(each)}
+        if part not in known:
             raise RecipeError(
                 f"part {part!r}",
                 f"is no network within {denoiser.name}",
                 f"known: {', '.join(known) or 'none'}",
             )
-        targets[part] = (parts[0], source)
+        targets[part] = (known[part], source)
     for network, source in targets.values():
         if recipe.model.net2wider and network is denoiser:
             _grow_from(denoiser, source, recipe)
@@ -110,10 +110,14 @@ def _grow_from(denoiser: keras.Model, source: str, recipe: Recipe) -> None:
 
 def _check_frozen(denoiser: keras.Model, parts: dict[str, str]) -> None:
     """Refuses to train around a network that is not trained and has random weights."""
-    for layer in denoiser.layers:
-        if isinstance(layer, keras.Model) and not layer.trainable and layer.name not in parts:
+    for layer in find_layers(denoiser):
+        if _is_network(layer) and not layer.trainable and layer.name not in parts:
             raise RecipeError(
                 f"part {layer.name!r}",
                 f"of {denoiser.name} is not trained with it, and has no weights",
                 f'write [model] part_weights = {{ {layer.name} = "RUN" }}, the run that trained it',
             )
+
+
+def _is_network(layer: keras.Layer) -> bool:
+    return isinstance(layer, keras.Model)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.models._parts import list_parts, read_graph
 from kerasdenoise.training.dead_units import ignore_brightness
 
 # Both networks sum in another order; beyond this, in units of the image, they differ.
@@ -34,18 +35,15 @@ def net2wider(network: keras.Model, smaller: keras.Model) -> None:
         ModelError: If the layers differ, one of the smaller network has more channels, or the
             larger network does not compute the same (channels that meet other than in sums).
     """
-    names = [
-        [layer.name for layer in model.layers if layer.weights] for model in (network, smaller)
-    ]
-    if set(names[0]) != set(names[1]):
-        odd = sorted(set(names[0]) ^ set(names[1]))
+    own, trained = (_list_trained(model) for model in (network, smaller))
+    odd = sorted(own.keys() ^ trained.keys())
+    if odd:
         raise ModelError(
             smaller.name, f"has other layers than what grows from it ({odd[0]})", _ADVICE
         )
-    for name in names[0]:
-        layer, trained = network.get_layer(name), smaller.get_layer(name)
-        groups = _groups(layer)
-        for weight, old in zip(layer.weights, trained.get_weights(), strict=True):
+    groups = _find_groups(network)
+    for name, layer in own.items():
+        for weight, old in zip(layer.weights, trained[name].get_weights(), strict=True):
             fresh = keras.ops.convert_to_numpy(weight)
             if fresh.ndim != old.ndim or any(np.less(fresh.shape, old.shape)):
                 raise ModelError(
@@ -53,14 +51,25 @@ def net2wider(network: keras.Model, smaller: keras.Model) -> None:
                 )
             if fresh.ndim == 4 and getattr(layer, "activation", None) is keras.activations.relu:
                 fresh = ignore_brightness(fresh)
-            weight.assign(_enlarge(fresh, old, groups))
+            weight.assign(_enlarge(fresh, old, groups.get(name, 1)))
     _check_same(network, smaller)
 
 
-def _groups(layer: Any) -> int:
+def _list_trained(network: keras.Model) -> dict[str, Any]:
+    """Lists the layers with weights that stand in a network or its parts, by their names."""
+    return {
+        layer.name: layer for part in list_parts(network) for layer in part.layers if layer.weights
+    }
+
+
+def _find_groups(network: keras.Model) -> dict[str, int]:
     """Returns how many pixels a layer's channels are spread over afterwards, each with its own."""
-    sizes = [getattr(node.operation, "block_size", 1) for node in layer._outbound_nodes]
-    return max(sizes, default=1) ** 2
+    groups = {}
+    for part in list_parts(network):
+        for name, consumers in read_graph(part).consumers.items():
+            blocks = [getattr(consumer, "block_size", 1) for consumer in consumers]
+            groups[name] = max(blocks) ** 2
+    return groups
 
 
 def _enlarge(fresh: np.ndarray, old: np.ndarray, groups: int) -> np.ndarray:

@@ -15,6 +15,7 @@ import kerasdenoise.training.fake_quantization  # noqa: F401
 from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.files import write_by
 from kerasdenoise.models import get_architecture
+from kerasdenoise.models._parts import use_precision
 from kerasdenoise.runtime import keras_defaults
 from kerasdenoise.training.recipe import ModelSection, Recipe, parse_recipe
 
@@ -34,12 +35,8 @@ def build_network(model: ModelSection, dtype: str | None = None) -> keras.Model:
     Raises:
         ModelError: If there is no such network.
     """
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(dtype or model.dtype)
-    try:
+    with use_precision(dtype or model.dtype):
         return get_architecture(model.architecture).build(model.config)
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def save_network(run: Path, recipe: Recipe, step: int, network: keras.Model) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from kerasdenoise.models import split_noise_level
+from kerasdenoise.models import get_parts
 from kerasdenoise.models._noise_level import CELL
 from kerasdenoise.tensors import Tensor
 
@@ -102,8 +102,8 @@ class EstimatingCaller(Caller):
 
 def make_caller(denoiser: keras.Model, seed: keras.random.SeedGenerator) -> Caller:
     """Makes what calls a network in training, by what it does with the noise level."""
-    parts = split_noise_level(denoiser)
-    return EstimatingCaller(*parts, seed) if parts else Caller(denoiser, seed)
+    estimator, _, tile = get_parts(denoiser)
+    return Caller(denoiser, seed) if estimator is None else EstimatingCaller(estimator, tile, seed)
 
 
 def measure_noise(noisy: Tensor, clean: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ class ModelSection:
             what was learned): fine-tuned for some noise, it then forgets less of the rest.
         part_weights: The same for networks within this one, by their names.
         quantization_aware: Whether it computes as a file of 8-bit integers does; see
-            `round_network`.
+            `build_rounded`.
         net2wider: Whether that has fewer channels than this network; see `net2wider`.
         reinitialize_dead_units: Whether silent channels of what it starts with are drawn anew; see
             `revive`.

@@ -12,8 +12,7 @@ import tomli_w
 
 from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import UsageError
-from kerasdenoise.export.cost import mac_per_pixel
-from kerasdenoise.models import get_architecture
+from kerasdenoise.models import get_architecture, mac_per_pixel
 from kerasdenoise.noise import Noise
 from kerasdenoise.training.recipe import Recipe, parse_recipe
 from kerasdenoise.tuning.space import CONFIG

@@ -16,10 +16,10 @@ import numpy as np
 
 from kerasdenoise.errors import KerasDenoiseError, ModelError
 from kerasdenoise.evaluation.timing import time_in_turns
-from kerasdenoise.export.cost import mac_per_pixel
 from kerasdenoise.export.litert import export_litert
 from kerasdenoise.files import new_folder, write_file
 from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.models import mac_per_pixel
 from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.training.log import read_log
 from kerasdenoise.training.network import load_run

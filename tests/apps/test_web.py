@@ -240,8 +240,8 @@ def write_models(folder: Path) -> Path:
     import keras
     from keras import layers
 
+    from kerasdenoise.export.kinds import write_int8
     from kerasdenoise.export.litert import export_litert
-    from kerasdenoise.export.quantize import write_int8
 
     keras.utils.set_random_seed(0)
     noisy = keras.Input((None, None, 3), name="noisy")

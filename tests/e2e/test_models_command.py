@@ -50,7 +50,7 @@ def two_architectures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes the time for two architectures only."""
     prepare_keras()
     monkeypatch.setattr(
-        "kerasdenoise.export.architectures.list_architectures", lambda: ["dncnn", "perona_malik"]
+        "kerasdenoise.models._facts.list_architectures", lambda: ["dncnn", "perona_malik"]
     )
 
 

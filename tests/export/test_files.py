@@ -270,17 +270,18 @@ def test_patches_are_laid_side_by_side():
 
 def test_a_network_trained_in_integers_makes_those_files(saved_models: Path, tmp_path: Path):
     """It needs no photos: the training has set the scales."""
-    from kerasdenoise.export.fixed_scales import fix_scales
-    from kerasdenoise.training.fake_quantization import round_network, set_scales
+    from kerasdenoise.models import make_config
+    from kerasdenoise.models._parts import copy_weights
+    from kerasdenoise.training.fake_quantization import build_rounded, set_scales
 
     denoiser = load_model("quick")
-    rounded = round_network(denoiser)
-    for layer in denoiser.layers:
-        if layer.weights:
-            rounded.get_layer(layer.name).set_weights(layer.get_weights())
+    entry = json.loads((saved_models / "quick/config.json").read_text("utf-8"))
+    config = make_config(entry["architecture"], entry["config"])
+    rounded = build_rounded(entry["architecture"], config)
+    copy_weights(denoiser, rounded)
     set_scales(rounded, [np.random.default_rng(0).random((4, 32, 32, 3), np.float32)])
     variants = [Variant("int8"), Variant("int8", "mobile", SIZE)]
-    order = _order(*variants, integers=fix_scales(rounded), force=True)
+    order = _order(*variants, integers=rounded, force=True)
     folder = deliver_files("quick", order, tmp_path, overwrite=False)
     values = np.random.default_rng(1).integers(0, 256, (1, SIZE, SIZE, 3), np.uint8)
     noisy = values / np.float32(255)

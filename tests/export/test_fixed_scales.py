@@ -7,22 +7,27 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdenoise.export.fixed_scales import fix_scales, has_fixed_scales
-from kerasdenoise.export.mobile import make_mobile
-from kerasdenoise.export.quantize import write_int8
+from kerasdenoise.export.kinds import fix_scales, has_fixed_scales, write_int8
+from kerasdenoise.export.mobile import MobilePrimitives, fix_size
 from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.models.unet import Config, build
-from kerasdenoise.training.fake_quantization import Rounded, round_network, set_scales
+from kerasdenoise.models import find_builder, get_parts
+from kerasdenoise.models._parts import find_layers
+from kerasdenoise.models.unet import Config
+from kerasdenoise.training.fake_quantization import Rounded, build_rounded, set_scales
 from kerasdenoise.zoo.info import INT8
+
+CONFIG = Config(widths=(4, 8), blocks=(1, 1), estimates_level=True)
+BUILD = find_builder("unet", CONFIG)
+assert BUILD is not None
 
 
 @pytest.fixture(scope="module")
 def rounded() -> keras.Model:
     """A network in integers that estimates the level, and changes its input."""
     keras.utils.set_random_seed(0)
-    rounded = round_network(build(Config(widths=(4, 8), blocks=(1, 1), estimates_level=True)))
+    rounded = build_rounded("unet", CONFIG)
     rng = np.random.default_rng(0)
-    tail = rounded.get_layer("tail")
+    tail = get_parts(rounded).tile.get_layer("tail")
     tail.set_weights([0.01 * rng.standard_normal(tail.weights[0].shape)])
     set_scales(rounded, [rng.random((4, 32, 32, 3), np.float32)])
     return rounded
@@ -31,7 +36,7 @@ def rounded() -> keras.Model:
 @pytest.fixture(scope="module")
 def path(rounded: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("integers") / INT8
-    write_int8(fix_scales(rounded), path)
+    write_int8(fix_scales(rounded, BUILD), path)
     return path
 
 
@@ -48,7 +53,7 @@ def test_the_file_gives_what_the_training_saw(rounded: keras.Model, path: Path):
 
 def test_the_scales_are_those_of_the_training(rounded: keras.Model, path: Path):
     scales = [d["quantization"][0] for d in _tensors(path)]
-    for layer in rounded.layers:
+    for layer in find_layers(rounded):
         if isinstance(layer, Rounded):
             assert min(abs(scale / layer.scale - 1) for scale in scales) < 1e-4, layer.name
 
@@ -68,7 +73,8 @@ def test_all_of_it_is_integers(path: Path):
 
 
 def test_the_graph_for_phones_is_integers_too(rounded: keras.Model, tmp_path: Path):
-    write_int8(make_mobile(fix_scales(rounded), 48, 40), tmp_path / INT8)
+    mobile = fix_scales(rounded, BUILD, MobilePrimitives(is_sized=True))
+    write_int8(fix_size(mobile, 48, 40), tmp_path / INT8)
     assert {np.dtype(tensor["dtype"]).kind for tensor in _tensors(tmp_path / INT8)} <= {"i", "u"}
     pixels = np.random.default_rng(1).integers(0, 256, (1, 48, 40, 3)) / np.float32(255)
     (denoised,) = LiteRTEngine(tmp_path / INT8)({"noisy": pixels}).values()
@@ -77,7 +83,7 @@ def test_the_graph_for_phones_is_integers_too(rounded: keras.Model, tmp_path: Pa
 
 
 def test_only_what_was_fixed_has_fixed_scales(rounded: keras.Model):
-    assert has_fixed_scales(fix_scales(rounded))
+    assert has_fixed_scales(fix_scales(rounded, BUILD))
     assert not has_fixed_scales(rounded)
 
 

@@ -6,8 +6,8 @@ import keras
 import pytest
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.export.footprint import measure_footprint
 from kerasdenoise.export.litert import export_litert
+from kerasdenoise.export.runnable import measure_footprint
 
 
 def test_a_pixel_takes_what_its_features_take(tmp_path: Path):

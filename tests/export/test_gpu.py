@@ -13,9 +13,8 @@ from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.export import gpu
 from kerasdenoise.export.gpu import CHROMIUM, GpuResult, check_gpu, find_driver
 from kerasdenoise.export.kinds import write_kind
-from kerasdenoise.export.mobile import make_mobile
-from kerasdenoise.export.separate import separate_activations
-from kerasdenoise.models import get_architecture
+from kerasdenoise.export.mobile import make_mobile, separate_activations
+from kerasdenoise.models import find_builder, get_architecture, get_parts
 
 SHIPPED = sorted((Path(__file__).parents[2] / "saved_models").glob("*/mobile_*.tflite"))
 
@@ -29,12 +28,13 @@ needs_driver = pytest.mark.skipif(
 def test_the_graph_for_phones_runs_whole(tmp_path: Path):
     unet = get_architecture("unet")
     keras.utils.set_random_seed(0)
-    network = unet.build(unet.Config(widths=(4, 8), blocks=(1, 1), estimates_level=True))
-    network.get_layer("tail").set_weights(
-        [keras.random.normal(network.get_layer("tail").kernel.shape, stddev=0.1)]
-    )
+    config = unet.Config(widths=(4, 8), blocks=(1, 1), estimates_level=True)
+    network = unet.build(config)
+    tail = get_parts(network).tile.get_layer("tail")
+    tail.set_weights([keras.random.normal(tail.kernel.shape, stddev=0.1)])
+    build = find_builder("unet", config)
     # 9 cells, which LiteRT would enlarge wrongly at once.
-    write_kind(make_mobile(network, 72, 72), tmp_path / "mobile.tflite", "float32")
+    write_kind(make_mobile(network, build, 72, 72), tmp_path / "mobile.tflite", "float32")
     separate_activations(tmp_path / "mobile.tflite")
     result = check_gpu(tmp_path / "mobile.tflite")
     assert result.exact

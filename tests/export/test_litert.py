@@ -10,9 +10,8 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.export.litert import check_parity, export_litert, write_litert
 from kerasdenoise.export.runnable import write_runnable
 from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.layers import GlobalContext
-from kerasdenoise.models import unet
-from kerasdenoise.models._noise_level import estimate_noise_level
+from kerasdenoise.models import Primitives, unet
+from kerasdenoise.models._noise_level import build_estimator
 
 
 def _network(seed: int) -> keras.Model:
@@ -53,11 +52,11 @@ def test_a_network_that_estimates_the_level_is_three_files(tmp_path: Path):
     }
 
 
-def test_a_network_that_would_be_cut_twice_is_refused(tmp_path: Path):
+def test_a_network_of_too_many_parts_is_refused(tmp_path: Path):
     noisy = keras.Input((None, None, 3), name="noisy")
-    level = estimate_noise_level(noisy)
     mean = keras.ops.mean(noisy, axis=(1, 2), keepdims=True)
-    context = GlobalContext(name="mean_context")(mean, keras.ops.zeros_like(mean))
+    level = build_estimator(3, Primitives())(noisy)
+    context = keras.Model(noisy, mean, name="context")(noisy)
     network = keras.Model(noisy, noisy - level * context, name="both")
     with pytest.raises(ModelError, match=r"both: .*global context.*noise level"):
         write_litert(network, tmp_path, stride=8)

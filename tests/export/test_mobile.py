@@ -11,11 +11,16 @@ from keras import layers, ops
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.export.kinds import write_kind
-from kerasdenoise.export.mobile import make_mobile
-from kerasdenoise.export.operations import check_operations
-from kerasdenoise.export.separate import separate_activations
+from kerasdenoise.export.mobile import check_operations, make_mobile, separate_activations
 from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.models import get_architecture, list_architectures
+from kerasdenoise.models import (
+    Primitives,
+    find_builder,
+    get_architecture,
+    list_architectures,
+    unet,
+)
+from kerasdenoise.models._parts import find_layers
 
 # What phones lack of these architectures.
 LACKING = {
@@ -29,82 +34,63 @@ LACKING = {
 SIDES = {"poisson_autoencoder": 400}
 
 
-def _gather(kernel: int, strides: int = 1, padding: str = "same", **options: Any) -> Callable:
-    def build(x: Any) -> Any:
-        x = ops.space_to_depth(x, 2)
-        return layers.Conv2D(5, kernel, strides=strides, padding=padding, **options)(x)
-
-    return build
+def _two_users(make: Primitives, x: Any) -> Any:
+    x = make.gather(x, 2, 8, 3, "down")
+    return ops.concatenate([make.spread(x, 2, 3, 1, "one"), make.spread(x, 2, 4, 3, "two")], -1)
 
 
-def _spread(kernel: int, block: int = 2, **options: Any) -> Callable:
-    def build(x: Any) -> Any:
-        x = layers.Conv2D(4 * block**2, kernel, padding="same", **options)(x)
-        return ops.depth_to_space(x, block)
-
-    return build
-
-
-def _two_users(x: Any) -> Any:
-    x = ops.space_to_depth(x, 2)
-    y = layers.Conv2D(8, 3, padding="same", use_bias=False)(x)
-    return ops.concatenate([ops.depth_to_space(y, 2), ops.depth_to_space(x * 2, 2)], axis=-1)
-
-
-GRAPHS = {
-    "gathered for 3x3": _gather(3),
-    "gathered for 1x1, bias, ReLU": _gather(1, use_bias=True, activation="relu"),
-    "gathered for 2x2 of stride 2": _gather(2, strides=2),
-    "gathered for 1x1 of stride 2": _gather(1, strides=2),
-    "gathered for 3x3 without padding": _gather(3, padding="valid"),
-    # Padding halved anew would lie elsewhere.
-    "gathered for 3x3 of stride 2": _gather(3, strides=2),
-    "gathered for 2x2": _gather(2),
-    "gathered for groups": _gather(3, groups=1, dilation_rate=2),
-    "spread from 3x3": _spread(3, use_bias=False),
-    "spread from 1x1 with ReLU": _spread(1, use_bias=False, activation="relu"),
-    "spread by 4": _spread(3, block=4, use_bias=False),
-    # Each pixel of a block has a bias of its own.
-    "spread from 3x3 with bias": _spread(3, bias_initializer="normal"),
-    "spread from 2x2": _spread(2, use_bias=False),
-    "spread from a softmax": _spread(1, use_bias=False, activation="softmax"),
-    "repeated and spread": lambda x: ops.depth_to_space(ops.tile(x, (1, 1, 1, 16)), 4),
-    "repeated and spread by 6": lambda x: ops.depth_to_space(ops.tile(x, (1, 1, 1, 36)), 6),
-    "repeated and spread by less": lambda x: ops.depth_to_space(ops.tile(x, (1, 1, 1, 16)), 2),
-    "repeated down": lambda x: ops.tile(x, (1, 2, 1, 1)),
-    "gathered and spread at once": lambda x: ops.depth_to_space(ops.space_to_depth(x, 2), 2),
-    "gathered from a told level": _two_users,
+GRAPHS: dict[str, Callable[[Primitives, Any], Any]] = {
+    "gathered for 3x3": lambda make, x: make.gather(x, 2, 5, 3, "conv"),
+    "gathered for 1x1 with ReLU": lambda make, x: make.gather(
+        x, 2, 5, 1, "conv", activation="relu"
+    ),
+    "gathered by 4": lambda make, x: make.gather(x, 4, 5, 3, "conv"),
+    "spread from 3x3": lambda make, x: make.spread(x, 2, 4, 3, "conv"),
+    "spread from 1x1 with ReLU": lambda make, x: make.spread(x, 2, 4, 1, "conv", activation="relu"),
+    "spread by 4": lambda make, x: make.spread(x, 4, 4, 3, "conv"),
+    "enlarged by 4": lambda make, x: make.enlarge(x, 4, "large"),
+    "enlarged by 6": lambda make, x: make.enlarge(x, 6, "large"),
+    "gathered, and spread twice": _two_users,
 }
 
 
-@pytest.mark.parametrize("build", GRAPHS.values(), ids=GRAPHS)
-def test_it_computes_the_same_up_to_the_borders(build: Callable):
+@pytest.mark.parametrize("size", [(16, 24), (None, None)], ids=["sized", "of any size"])
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+def test_it_computes_the_same_up_to_the_borders(
+    graph: Callable[[Primitives, Any], Any], size: tuple[int | None, int | None]
+):
     keras.utils.set_random_seed(0)
-    noisy = keras.Input((None, None, 3), name="noisy")
-    network = keras.Model(noisy, build(noisy))
-    mobile = make_mobile(network, 16, 24)
+
+    def build(make: Primitives) -> keras.Model:
+        noisy = keras.Input((None, None, 3), name="noisy")
+        return keras.Model(noisy, graph(make, noisy))
+
+    network = build(Primitives())
+    mobile = make_mobile(network, build, *size)
     pixels = np.random.default_rng(0).normal(size=(1, 16, 24, 3)).astype(np.float32)
     expected = ops.convert_to_numpy(network(pixels))
-    assert mobile.output.shape == expected.shape
+    if size[0]:
+        assert mobile.output.shape == expected.shape
     np.testing.assert_allclose(ops.convert_to_numpy(mobile(pixels)), expected, atol=1e-5)
-    kinds = {type(operation).__name__ for operation in mobile.operations}
-    assert not kinds & {"SpaceToDepth", "DepthToSpace"}
+    # All of it is made of layers, of which none rearranges.
+    operations = mobile.layers[-1].operations
+    assert all(isinstance(each, layers.Layer) for each in operations if "concat" not in each.name)
 
 
 def test_arithmetic_and_weights_do_not_grow():
-    unet = get_architecture("unet")
-    network = unet.build(unet.Config(widths=(4, 8), blocks=(1, 1), estimates_level=True))
-    mobile = make_mobile(network, 32, 32)
-    names = [layer.name for layer in mobile.layers]
+    config = unet.Config(widths=(4, 8), blocks=(1, 1), estimates_level=True)
+    network = unet.build(config)
+    mobile = make_mobile(network, find_builder("unet", config), 32, 32)
+    names = [layer.name for layer in find_layers(mobile)]
     assert {"head", "tail", "up_0", "level_conv1"} <= set(names)
     assert mobile.count_params() == network.count_params()
 
 
 def test_the_network_stays_as_it_was(tmp_path: Path):
-    unet = get_architecture("unet")
-    network = unet.build(unet.Config(widths=(4, 8), blocks=(1, 1)))
+    config = unet.Config(widths=(4, 8), blocks=(1, 1))
+    network = unet.build(config)
     before = network.to_json(), network.get_weights()
-    make_mobile(network, 32, 32)
+    make_mobile(network, find_builder("unet", config), 32, 32)
     assert network.to_json() == before[0]
     for one, other in zip(network.get_weights(), before[1], strict=True):
         np.testing.assert_array_equal(one, other)
@@ -122,7 +108,8 @@ def test_each_architecture_is_taken_or_refused_in_one_line(architecture: str, tm
         weight.assign(rng.normal(0, fan_in**-0.5, weight.shape))
     side = SIDES.get(architecture, 48)
     path = tmp_path / "mobile.tflite"
-    write_kind(make_mobile(network, side, side), path, "float32")
+    build = find_builder(architecture, config)
+    write_kind(make_mobile(network, build, side, side), path, "float32")
     separate_activations(path)
     if architecture in LACKING:
         with pytest.raises(ModelError, match=f"needs {LACKING[architecture]}, which not all GPUs"):

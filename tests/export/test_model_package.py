@@ -227,7 +227,7 @@ def test_a_file_that_computes_something_else_is_never_kept(
 ):
     recipe, denoiser = run
 
-    def other_weights(network: keras.Model, target: Path, names: list[str]) -> None:
+    def other_weights(network: keras.Model, target: Path) -> None:
         shutil.copy(saved_models / "quick/model.tflite", target)
 
     changed = keras.models.clone_model(denoiser)

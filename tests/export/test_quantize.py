@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import ModelError, RecipeError
+from kerasdenoise.export.kinds import draw_noisy_patches, write_int8
 from kerasdenoise.export.litert import export_litert
-from kerasdenoise.export.quantize import draw_noisy_patches, write_int8
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.models import get_architecture, make_config
 from kerasdenoise.training.recipe import Recipe, parse_recipe

@@ -17,15 +17,9 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.schema_py_generated import ModelT
 
-from kerasdenoise.export.context import split_context
 from kerasdenoise.export.litert import TOLERANCE, write_litert
 from kerasdenoise.inference.denoiser import Denoiser
-from kerasdenoise.models import (
-    get_architecture,
-    list_architectures,
-    make_config,
-    split_noise_level,
-)
+from kerasdenoise.models import get_architecture, get_parts, list_architectures, make_config
 
 SHIPPED = Path(__file__).parents[2] / "saved_models"
 
@@ -122,9 +116,9 @@ def _save(architecture: str, network: keras.Model, config: Any, folder: Path) ->
         "channels": config.channels,
         "stride": config.stride,
         "radius": config.radius,
-        "global_context": split_context(network) is not None,
+        "global_context": get_parts(network).context is not None,
         "noise_level": config.noise_level,
-        "estimates_level": split_noise_level(network) is not None,
+        "estimates_level": get_parts(network).noise_level is not None,
     }
     (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
     (folder / "config.json").write_text("{}", "utf-8")
@@ -187,8 +181,8 @@ def test_litert_takes_any_height_and_width(saved: Path, config: Any):
 
 def test_the_radius_is_honest(network: keras.Model, config: Any):
     # What is known of the whole image stays as it is.
-    parts = split_context(network)
-    local = network if parts is None else parts.tile
+    parts = get_parts(network)
+    local = network if parts.context is None else parts.tile
     assert _reach(local, config, lambda kernel: kernel, 0.5) <= config.radius
     # With positive weights nothing cancels and no ReLU closes, with small ones no sigmoid
     # saturates; the large change is not lost in rounding on its long way.
@@ -310,16 +304,16 @@ def test_an_estimated_level_can_be_replaced_and_raised(
     estimating: tuple[keras.Model, Path], sigma: float | None, strength: float
 ):
     network, folder = estimating
-    halves = split_noise_level(network)
-    assert halves is not None
+    estimator, _, told = get_parts(network)
+    assert estimator is not None
     denoiser = Denoiser(folder, sigma=sigma)
     stride = denoiser.info.stride
     pixels = _noisy(4 * stride, 5 * stride, denoiser.info.channels)
 
     def expected(noisy: np.ndarray) -> Any:
-        level = keras.ops.convert_to_numpy(halves.estimator(noisy))
+        level = keras.ops.convert_to_numpy(estimator(noisy))
         level = level if sigma is None else np.full_like(level, sigma)
-        return halves.told([noisy, np.float32(strength) * level])
+        return told([noisy, np.float32(strength) * level])
 
     denoised = denoiser.denoise_pixels(pixels, strength)
     np.testing.assert_allclose(denoised, _as_a_tile(denoiser, expected, pixels), atol=1e-4)
@@ -333,8 +327,8 @@ def test_the_noise_is_estimated_in_tiles_as_in_the_whole(
     estimating: tuple[keras.Model, Path], channels: int
 ):
     network, folder = estimating
-    halves = split_noise_level(network)
-    assert halves is not None
+    estimator = get_parts(network).noise_level
+    assert estimator is not None
     whole = Denoiser(folder, tile=10_000)
     stride = whole.info.stride
     tiled = Denoiser(folder, tile=2 * (whole.info.radius + stride) + 3 * stride)
@@ -347,7 +341,7 @@ def test_the_noise_is_estimated_in_tiles_as_in_the_whole(
     if channels < whole.info.channels:
         pixels = np.repeat(pixels, 3, axis=2)
     views = np.split(pixels, channels, axis=2) if whole.info.channels == 1 else [pixels]
-    levels = [_as_a_tile(whole, halves.estimator, view)[..., 0] for view in views]
+    levels = [_as_a_tile(whole, estimator, view)[..., 0] for view in views]
     np.testing.assert_allclose(level, np.sqrt(np.mean(np.square(levels), axis=0)), atol=1e-5)
 
 

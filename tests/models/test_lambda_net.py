@@ -11,6 +11,8 @@ import pytest
 from kerasdenoise.errors import ModelError
 from kerasdenoise.export.litert import write_litert
 from kerasdenoise.inference.denoiser import Denoiser
+from kerasdenoise.models import get_parts
+from kerasdenoise.models._parts import run_parts
 from kerasdenoise.models.lambda_net import PRESETS, Config, build
 
 
@@ -73,14 +75,15 @@ def test_the_radius_by_hand(config: Config, radius: int):
 def test_convolutions_and_batch_normalization_start_as_in_pytorch():
     keras.utils.set_random_seed(0)
     network = build(PRESETS["paper"])
+    tile = get_parts(network).tile
     for name, inputs in (("decoder_0_conv", 16), ("decoder_1_conv", 8), ("skip_conv", 16)):
-        for weight in network.get_layer(name).get_weights():
+        for weight in tile.get_layer(name).get_weights():
             assert 0.5 * inputs**-0.5 < np.abs(weight).max() <= inputs**-0.5
     for name in ("queries/kernel", "values/kernel", "encoder/keys"):
         (weight,) = [weight for weight in network.weights if weight.path.endswith(name)]
         assert 0.5 * 3**-0.5 < np.abs(weight).max() <= 3**-0.5
     for name in ("decoder_0_normalization", "decoder_1_normalization", "skip_normalization"):
-        layer = network.get_layer(name)
+        layer = tile.get_layer(name)
         assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
 
 
@@ -97,13 +100,13 @@ def test_an_untrained_network_gives_a_gray_image_not_black_and_white(preset: str
 
 @pytest.mark.parametrize("skip", ["lambda", "image", "none"])
 def test_the_shortcut_starts_where_it_says(skip: Any):
-    network = build(Config(window=3, skip=skip))
-    names = [layer.name for layer in network.layers]
+    tile = get_parts(build(Config(window=3, skip=skip))).tile
+    names = [layer.name for layer in tile.layers]
     assert ("skip_conv" in names) == (skip != "none")
     if skip == "none":
         return
-    source = network.get_layer("skip_conv").input
-    expected = network.input if skip == "image" else network.get_layer("decoder_0_conv").input
+    source = tile.get_layer("skip_conv").input
+    expected = tile.inputs[0] if skip == "image" else tile.get_layer("decoder_0_conv").input
     assert source is expected
 
 
@@ -115,8 +118,9 @@ def test_an_output_that_is_not_squeezed_and_another_activation():
     squeezed.set_weights(network.get_weights())
     linear = np.asarray(network(noisy))
     np.testing.assert_allclose(squeezed(noisy), 1 / (1 + np.exp(-linear)), atol=1e-6)
-    inside = keras.Model(network.input, network.get_layer("decoder_0_activation").output)
-    assert np.asarray(inside(noisy)).min() < 0
+    tile, given = run_parts(network, noisy)[-1]
+    inside = keras.Model(tile.input, tile.get_layer("decoder_0_activation").output)
+    assert np.asarray(inside(given)).min() < 0
 
 
 @pytest.mark.parametrize("preset", ["paper", "small_window"])
@@ -135,7 +139,7 @@ def test_lower_precision_ends_in_float32():
     noisy = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
     assert np.isfinite(network.train_on_batch(noisy, noisy))
     assert network(noisy).dtype == "float32"
-    assert network.get_layer("decoder_0_conv").compute_dtype == "bfloat16"
+    assert get_parts(network).tile.get_layer("decoder_0_conv").compute_dtype == "bfloat16"
 
 
 @pytest.mark.parametrize(

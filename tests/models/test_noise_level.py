@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers import NoiseLevel
-from kerasdenoise.models import split_noise_level
-from kerasdenoise.models._noise_level import CELL, RADIUS, estimate_noise_level
+from kerasdenoise.models import get_parts
+from kerasdenoise.models._noise_level import CELL, RADIUS
+from kerasdenoise.models._parts import list_parts
 from kerasdenoise.models.unet import PRESETS, Config, build
 
 NOISY = np.random.default_rng(0).random((2, 32, 48, 3), np.float32)
@@ -25,10 +25,10 @@ def _network(seed: int = 1) -> keras.Model:
     return network
 
 
-def _halves(network: keras.Model) -> Any:
-    halves = split_noise_level(network)
-    assert halves is not None
-    return halves
+def _parts(network: keras.Model) -> Any:
+    parts = get_parts(network)
+    assert parts.noise_level is not None
+    return parts
 
 
 def _numpy(tensor: Any) -> np.ndarray:
@@ -36,7 +36,7 @@ def _numpy(tensor: Any) -> np.ndarray:
 
 
 def test_the_level_is_one_number_for_each_cell():
-    level = _numpy(_halves(_network()).estimator(NOISY))
+    level = _numpy(_parts(_network()).noise_level(NOISY))
     assert level.shape == (2, 32, 48, 1)
     assert level.min() >= 0
     cells = level[:, ::CELL, ::CELL]
@@ -46,22 +46,22 @@ def test_the_level_is_one_number_for_each_cell():
 
 @pytest.mark.parametrize("factor", [0.3, 2.0])
 def test_twice_the_image_has_twice_the_level(factor: float):
-    estimator = _halves(_network()).estimator
+    estimator = _parts(_network()).noise_level
     expected = factor * _numpy(estimator(NOISY))
     np.testing.assert_allclose(estimator(factor * NOISY), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("factor", [0.3, 7.0])
-def test_scaling_image_and_level_scales_what_the_told_half_makes(factor: float):
-    told = _halves(_network()).told
+def test_scaling_image_and_level_scales_what_the_tile_makes(factor: float):
+    tile = _parts(_network()).tile
     level = np.random.default_rng(2).random((2, 32, 48, 1), np.float32)
-    expected = factor * _numpy(told([NOISY, level]))
-    scaled = told([factor * NOISY, factor * level])
+    expected = factor * _numpy(tile([NOISY, level]))
+    scaled = tile([factor * NOISY, factor * level])
     np.testing.assert_allclose(scaled, expected, rtol=1e-3, atol=1e-5 * factor)
 
 
 def test_the_radius_of_the_estimate_is_honest():
-    estimator = _halves(_network()).estimator
+    estimator = _parts(_network()).noise_level
     side = 2 * CELL * (RADIUS // CELL + 1) + CELL
     noisy = np.random.default_rng(3).random((1, side, side, 3), np.float32)
     before, reach = _numpy(estimator(noisy)), 0
@@ -73,46 +73,31 @@ def test_the_radius_of_the_estimate_is_honest():
     assert RADIUS - CELL <= reach <= RADIUS
 
 
-def test_the_halves_together_are_the_network():
+def test_the_parts_together_are_the_network():
     network = _network()
-    halves = _halves(network)
-    level = halves.estimator(NOISY)
+    parts = _parts(network)
+    level = parts.noise_level(NOISY)
     np.testing.assert_allclose(
-        halves.told([NOISY, _numpy(level)]), _numpy(network(NOISY)), atol=1e-6
+        parts.tile([NOISY, _numpy(level)]), _numpy(network(NOISY)), atol=1e-6
     )
-    assert {id(w) for half in halves for w in half.weights} == {id(w) for w in network.weights}
+    assert {id(w) for part in list_parts(network) for w in part.weights} == {
+        id(w) for w in network.weights
+    }
 
 
-def test_a_network_that_was_cut_can_be_saved(tmp_path: Path):
+def test_a_saved_network_has_its_parts(tmp_path: Path):
     network = _network()
-    for _ in range(2):
-        _halves(network)
     network.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_array_equal(loaded(NOISY), _numpy(network(NOISY)))
     np.testing.assert_array_equal(
-        _halves(loaded).estimator(NOISY), _numpy(_halves(network).estimator(NOISY))
+        _parts(loaded).noise_level(NOISY), _numpy(_parts(network).noise_level(NOISY))
     )
 
 
-def test_another_network_is_not_cut():
-    assert split_noise_level(build(PRESETS["tiny"])) is None
-
-
-def test_a_network_with_two_levels_is_refused():
-    noisy = keras.Input((None, None, 3), name="noisy")
-    marked = [NoiseLevel(name=name)(noisy[..., :1]) for name in ("first", "second")]
-    network = keras.Model(noisy, keras.layers.Add()([noisy, *marked]), name="twice")
-    with pytest.raises(ModelError, match=r"twice: .*noise level.*several"):
-        split_noise_level(network)
-
-
-def test_a_level_inside_of_another_network_is_refused():
-    noisy = keras.Input((None, None, 3), name="noisy")
-    inner = keras.Model(noisy, estimate_noise_level(noisy), name="inner")
-    outer = keras.Model(noisy, keras.layers.Subtract()([noisy, inner(noisy)]), name="outer")
-    with pytest.raises(ModelError, match=r"outer: .*noise level .*another"):
-        split_noise_level(outer)
+def test_another_network_has_no_parts():
+    network = build(PRESETS["tiny"])
+    assert get_parts(network) == (None, None, network)
 
 
 def test_a_network_that_is_told_the_level_does_not_estimate_it():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.export.context import split_context
+from kerasdenoise.models import get_parts
 from kerasdenoise.models.p1_diffusion import PRESETS, Config, build
 
 
@@ -155,10 +155,10 @@ def test_a_tile_with_the_context_of_the_whole_equals_it(config: Config):
     if config.noise_level:
         noisy.append(0.2 * _image(24, side + 24, 1))
     whole_input: Any = noisy if config.noise_level else noisy[0]
-    parts = split_context(network)
-    assert parts is not None
+    parts = get_parts(network)
+    assert parts.context is not None
     context = parts.context(whole_input)
-    given = [context[name] for name in parts.names if name.endswith("_context")]
+    given = [context[each.name] for each in parts.tile.inputs if each.name.endswith("_context")]
     assert len(given) == 2
     cut = [part[:, :, side - start :] for part in noisy]
     whole = _numpy(network(whole_input))

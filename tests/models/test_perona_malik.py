@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.export.context import split_context
-from kerasdenoise.models import border_unet
+from kerasdenoise.models import border_unet, get_parts
 from kerasdenoise.models.perona_malik import PRESETS, Config, build
 
 
@@ -184,9 +183,9 @@ def test_a_tile_with_the_context_of_the_whole_equals_it(config: Config):
     noisy = [_image(side + 16, 2 * side + 16, 1)]
     if config.noise_level:
         noisy.append(0.2 * _image(*noisy[0].shape[1:3], 1))
-    parts = split_context(network)
-    assert parts is not None
-    assert parts.names[-1] == "contrast_context"
+    parts = get_parts(network)
+    assert parts.context is not None
+    assert parts.tile.inputs[-1].name == "contrast_context"
     context = parts.context(noisy if config.noise_level else noisy[0])["contrast_context"]
     # Cut off on the left, where the radius ends as a whole cell of the stride.
     start = 4 * (-(-config.radius // 4))

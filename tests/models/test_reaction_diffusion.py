@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.export.cost import mac_per_pixel
+from kerasdenoise.models import mac_per_pixel
 from kerasdenoise.models.reaction_diffusion import PRESETS, Config, build
 
 

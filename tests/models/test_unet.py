@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdenoise.export.cost import mac_per_pixel
+from kerasdenoise.models import mac_per_pixel
 from kerasdenoise.models.unet import PRESETS, Config, build
 
 

@@ -62,16 +62,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepare_keras()
     from kerasdenoise.export.kinds import write_kind
     from kerasdenoise.export.mobile import make_mobile
-    from kerasdenoise.models import unet
+    from kerasdenoise.models import find_builder, unet
 
-    network = unet.build(unet.Config(widths=(4, 8), blocks=(1, 1)))
+    config = unet.Config(widths=(4, 8), blocks=(1, 1))
+    network, build = unet.build(config), find_builder("unet", config)
     rng = np.random.default_rng(0)
     for weight in network.trainable_variables:
         weight.assign(rng.normal(0, 0.7 * np.prod(weight.shape[:-1]) ** -0.5, weight.shape))
     folder = tmp_path_factory.mktemp("models")
     noisy = [rng.random((4, 32, 32, 3), np.float32)]
     for kind in ("float32", "float16", "int8"):
-        write_kind(make_mobile(network, 32, 32), folder / f"{kind}.tflite", kind, noisy)
+        write_kind(make_mobile(network, build, 32, 32), folder / f"{kind}.tflite", kind, noisy)
     write_kind(network, folder / "any_size.tflite", "float32")
     return folder
 

@@ -5,16 +5,18 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.models import get_architecture, make_config, split_noise_level
+from kerasdenoise.models import get_parts, make_config
+from kerasdenoise.models._parts import copy_weights, find_layers, run_parts
 from kerasdenoise.models.unet import Config, build
 from kerasdenoise.training.fake_quantization import (
     Rounded,
     RoundedConv2D,
-    round_network,
+    build_rounded,
+    observe,
     set_scales,
-    tensors_rounded_by,
 )
 
+CONFIG = Config(widths=(4, 8), blocks=(1, 1), estimates_level=True)
 NOISY = np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
 
 
@@ -22,17 +24,16 @@ NOISY = np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
 def network() -> keras.Model:
     """A network that estimates the level, and changes its input."""
     keras.utils.set_random_seed(0)
-    network = build(Config(widths=(4, 8), blocks=(1, 1), estimates_level=True))
-    tail = network.get_layer("tail")
+    network = build(CONFIG)
+    tail = get_parts(network).tile.get_layer("tail")
     tail.set_weights([0.05 * np.random.default_rng(0).standard_normal(tail.weights[0].shape)])
     return network
 
 
 @pytest.fixture(scope="module")
 def rounded(network: keras.Model) -> keras.Model:
-    rounded = round_network(network)
-    for layer in network.layers:
-        rounded.get_layer(layer.name).set_weights(layer.get_weights())
+    rounded = build_rounded("unet", CONFIG)
+    copy_weights(network, rounded)
     set_scales(rounded, [NOISY])
     return rounded
 
@@ -96,66 +97,72 @@ def test_a_rounded_network_gives_nearly_the_same_pictures(
 
 
 def test_it_keeps_the_place_of_the_noise_level(network: keras.Model, rounded: keras.Model):
-    (own, same) = split_noise_level(network), split_noise_level(rounded)
+    own, same = (get_parts(each).noise_level for each in (network, rounded))
     assert own is not None
     assert same is not None
-    level = np.asarray(own.estimator(NOISY))
-    np.testing.assert_allclose(same.estimator(NOISY), level, atol=0.05 * level.max())
+    level = np.asarray(own(NOISY))
+    np.testing.assert_allclose(same(NOISY), level, atol=0.05 * level.max())
+
+
+def _rounders(rounded: keras.Model) -> dict[str, Rounded]:
+    return {each.name: each for each in find_layers(rounded) if isinstance(each, Rounded)}
+
+
+def _answers(network: keras.Model, *names: str) -> list[np.ndarray]:
+    """What layers of the part that denoises give of a picture."""
+    tile, given = run_parts(network, np.rint(255 * NOISY) / 255)[-1]
+    probe = keras.Model(tile.input, [tile.get_layer(name).output for name in names])
+    return [np.asarray(values) for values in keras.tree.flatten(probe(given))]
 
 
 def test_every_value_that_is_used_is_rounded_once(rounded: keras.Model):
-    by_name = {layer.name: layer for layer in rounded.layers}
-    for name in ("head", "encoder_0_0_conv1", "down_1", "level_cells"):
-        assert isinstance(by_name[f"{name}_rounded"], Rounded)
-    # What is moved is rounded behind that, and nothing twice.
-    assert "up_0_rounded" not in by_name
-    for source in _sources(rounded):
-        assert not isinstance(source, Rounded)
+    rounders = _rounders(rounded)
+    assert rounders.keys() == {
+        *("pixels", "level_conv1_rounded", "level_down2_rounded", "level_conv2_rounded"),
+        *("level_down3_rounded", "level_conv3_rounded", "level_cells_rounded"),
+        *("level_absolute_rounded", "noise_level_rounded", "head_rounded"),
+        *("encoder_0_0_conv1_rounded", "down_1_rounded", "encoder_1_0_conv1_rounded"),
+        *("decoder_0_0_conv1_rounded", "tail_rounded", "denoised_pixels"),
+    }
+    # Nothing is rounded twice.
+    for name, rounder in rounders.items():
+        steps = observe(rounder, rounded, NOISY)[0] / rounder.scale
+        assert np.abs(steps - np.rint(steps)).max() > 0.1, name
 
 
 def test_sums_and_what_they_are_of_have_one_scale(rounded: keras.Model):
-    top = rounded.get_layer("head_rounded")
-    sources = [value._keras_history.operation.name for value in tensors_rounded_by(top, rounded)]
-    assert [name for name in sources if not name.startswith("depth_to_space")] == [
-        *("head", "encoder_0_0_conv2", "encoder_0_0_add"),
-        *("skip_0", "decoder_0_0_conv2", "decoder_0_0_add"),
-    ]
+    top = _rounders(rounded)["head_rounded"]
+    names = ("head", "encoder_0_0_conv2", "encoder_0_0_add", "decoder_0_0_conv2", "skip_0")
+    pixels = np.rint(255 * NOISY) / 255
+    seen = observe(top, rounded, pixels)
+    assert len(seen) == 7  # those, the last sum and what is moved up
+    for values in _answers(rounded, *names):
+        same = [each for each in seen if each.shape == values.shape]
+        alike = [np.mean(np.abs(values - each) > 1e-3) for each in same]
+        assert min(alike) < 0.01  # a few are rounded to the other side
     # So a sum is rounded already, unless it is cut off.
-    skip = rounded.get_layer("skip_0")
-    values = np.asarray(keras.Model(rounded.input, skip.output)(NOISY)) / top.scale
-    np.testing.assert_allclose(values, np.rint(values), atol=1e-3)
-
-
-def _sources(network: keras.Model) -> list[object]:
-    """What gives the tensors that are rounded."""
-    return [
-        value._keras_history.operation
-        for layer in network.layers
-        if isinstance(layer, Rounded)
-        for value in tensors_rounded_by(layer, network)
-    ]
+    steps = _answers(rounded, "skip_0")[0] / top.scale
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3)
 
 
 def test_values_behind_a_relu_use_all_of_the_scale(rounded: keras.Model):
-    assert rounded.get_layer("encoder_0_0_conv1_rounded").low == 0
-    assert rounded.get_layer("down_1_rounded").low == -128
+    rounders = _rounders(rounded)
+    assert rounders["encoder_0_0_conv1_rounded"].low == 0
+    assert rounders["down_1_rounded"].low == -128
 
 
 def test_scales_fit_what_is_seen(network: keras.Model, rounded: keras.Model):
-    names = ("head", "encoder_0_0_add", "decoder_0_0_add")
-    stream = keras.Model(network.input, [network.get_layer(name).output for name in names])
-    widest = max(np.abs(values).max() for values in stream(NOISY)) / 127
-    scale = rounded.get_layer("head_rounded").scale
+    stream = _answers(network, "head", "encoder_0_0_add", "decoder_0_0_add")
+    widest = max(np.abs(values).max() for values in stream) / 127
+    scale = _rounders(rounded)["head_rounded"].scale
     assert 0.1 * widest < scale < 1.1 * widest
 
 
 def test_a_network_of_other_layers_is_refused():
-    network = get_architecture("dncnn").build(make_config("dncnn", {"preset": "tiny"}))
     with pytest.raises(RecipeError, match="integers are not known"):
-        round_network(network)
+        build_rounded("dncnn", make_config("dncnn", {"preset": "tiny"}))
 
 
 def test_a_network_that_is_told_the_level_is_refused():
-    network = build(Config(widths=(4, 8), blocks=(1, 1), noise_level=True))
     with pytest.raises(RecipeError, match="told the noise level"):
-        round_network(network)
+        build_rounded("unet", Config(widths=(4, 8), blocks=(1, 1), noise_level=True))

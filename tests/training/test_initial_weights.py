@@ -10,7 +10,7 @@ import pytest
 from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.export.litert import write_litert
 from kerasdenoise.export.model_package import write_saved_model
-from kerasdenoise.models import get_architecture
+from kerasdenoise.models import get_architecture, get_parts
 from kerasdenoise.training.build import build_task
 from kerasdenoise.training.initial_weights import load_source, read_history, set_initial_weights
 from kerasdenoise.training.network import load_run
@@ -66,7 +66,7 @@ def test_a_part_starts_with_the_weights_of_its_own_training(
     recipe = parse_recipe(recipe_text(**BORDER | {"config": f"{BORDER['config']}\n{parts}"}))
     denoiser = build_task(recipe).denoiser
     set_initial_weights(denoiser, recipe)
-    inner = denoiser.get_layer("border")
+    inner = get_parts(denoiser).tile.get_layer("border")
     assert inner.trainable_variables == []
     whole = get_architecture("border_unet").build(get_architecture("border_unet").Config())
     trained = {weight.path for weight in whole.trainable_variables}

@@ -9,6 +9,7 @@ import pytest
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.export.model_package import write_saved_model
+from kerasdenoise.models._parts import run_parts
 from kerasdenoise.models.unet import Config, build
 from kerasdenoise.training.build import build_task
 from kerasdenoise.training.initial_weights import set_initial_weights
@@ -46,9 +47,10 @@ def test_a_grown_network_computes_what_the_smaller_one_does(small: keras.Model):
 def test_new_channels_live_and_learn(small: keras.Model):
     large = _build(LARGE, 1)
     net2wider(large, small)
-    layer = large.get_layer("encoder_0_0_conv1")
     noisy = np.random.default_rng(1).random((1, 32, 32, 3), np.float32)
-    answers = np.array(keras.Model(large.input, layer.output)(noisy))[..., 4:]
+    tile, given = run_parts(large, noisy)[-1]
+    layer = tile.get_layer("encoder_0_0_conv1")
+    answers = np.array(keras.Model(tile.input, layer.output)(given))[..., 4:]
     assert (answers > 0).mean(axis=(0, 1, 2)).min() > 0
     kernel = keras.ops.convert_to_numpy(layer.kernel)
     assert kernel[..., :4, 4:].any()

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import ModelError, RecipeError
-from kerasdenoise.training.fake_quantization import round_network, set_scales
+from kerasdenoise.models._parts import copy_weights
+from kerasdenoise.training.fake_quantization import build_rounded, set_scales
 from kerasdenoise.training.network import (
     build_network,
     is_run,
@@ -56,9 +57,8 @@ def test_keras_reads_the_file_as_well(recipe: Recipe, network: keras.Model, tmp_
 def test_a_network_in_integers_is_loaded_as_it_was_saved(
     recipe: Recipe, network: keras.Model, tmp_path: Path
 ):
-    rounded = round_network(network)
-    for layer in network.layers:
-        rounded.get_layer(layer.name).set_weights(layer.get_weights())
+    rounded = build_rounded(recipe.model.architecture, recipe.model.config)
+    copy_weights(network, rounded)
     set_scales(rounded, [NOISY])
     save_network(tmp_path, recipe, 4, rounded)
     again = load_run(tmp_path)[1]

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kerasdenoise.losses import get_loss
-from kerasdenoise.models import split_noise_level
+from kerasdenoise.models import get_parts
 from kerasdenoise.models.unet import PRESETS, Config, build
 from kerasdenoise.noise import Gaussian
 from kerasdenoise.training.noise_level import FAINT, SHARE, measure_level
@@ -65,9 +65,8 @@ def test_most_patches_are_told_the_estimate_and_some_the_truth():
     denoiser = build(Config(1, (4, 8), (1, 1), estimates_level=True))
     task = _task(denoiser)
     seen = task(np.zeros((400, 32, 32, 1), np.float32))
-    parts = split_noise_level(denoiser)
-    assert parts is not None
-    np.testing.assert_allclose(seen["denoised"], parts.told(seen["told"]), atol=1e-6)
+    tile = get_parts(denoiser).tile
+    np.testing.assert_allclose(seen["denoised"], tile(seen["told"]), atol=1e-6)
     guide, level, estimated = (
         np.asarray(each) for each in (seen["told"][1], seen["level"], seen["estimated"])
     )
@@ -78,9 +77,9 @@ def test_most_patches_are_told_the_estimate_and_some_the_truth():
 
 def test_the_loss_of_the_image_does_not_reach_the_estimator():
     task = _task()
-    parts = split_noise_level(task.denoiser)
-    assert parts is not None
-    estimator = parts.estimator.trainable_variables
+    part = get_parts(task.denoiser).noise_level
+    assert part is not None
+    estimator = part.trainable_variables
     # As it starts, the network passes images unchanged, and its last layer alone has a gradient.
     for weight in task.denoiser.trainable_variables:
         weight.assign(np.random.default_rng(1).normal(0, 0.1, weight.shape))

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.models import get_parts
+from kerasdenoise.models._parts import find_layers
 from kerasdenoise.training.build import build_task
 from kerasdenoise.training.fake_quantization import Rounded
 from kerasdenoise.training.network import load_run
@@ -42,9 +44,9 @@ def test_the_integers_come_closer_to_the_floats(integers: Path):
 
 def test_weights_stay_near_those_in_floats(floats: Path, integers: Path):
     exact, rounded = load_run(floats)[1], load_run(integers)[1]
-    assert any(isinstance(layer, Rounded) for layer in rounded.layers)
-    before = exact.get_layer("head").get_weights()[0]
-    after = rounded.get_layer("head").get_weights()[0]
+    assert any(isinstance(layer, Rounded) for layer in find_layers(rounded))
+    before = get_parts(exact).tile.get_layer("head").get_weights()[0]
+    after = get_parts(rounded).tile.get_layer("head").get_weights()[0]
     assert 0 < np.abs(after - before).max() < 0.2 * np.abs(before).max()
 
 

@@ -44,7 +44,7 @@ def test_an_exponential_schedule_has_fifty_epochs_however_many_steps(
 
 
 def test_at_equal_compute_what_computes_more_gets_fewer_steps(make_study: Callable[..., Study]):
-    from kerasdenoise.export.cost import mac_per_pixel
+    from kerasdenoise.models import mac_per_pixel
 
     study = make_study(equal="compute")
     module = get_architecture("dncnn")

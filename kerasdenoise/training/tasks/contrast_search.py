@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.layers.shared_values import SharedValues
+from kerasdenoise.models._parts import find_layers
 from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.tasks.supervised import Supervised
 
@@ -66,7 +67,7 @@ def find_contrast(denoiser: keras.Model) -> keras.Variable:
     Raises:
         RecipeError: If there is none, or several.
     """
-    for layer in denoiser.layers:
+    for layer in find_layers(denoiser):
         fixed = isinstance(layer, SharedValues) and not layer.learned
         # Not one for each step, nor a pair for borders and the rest.
         if fixed and layer.name == "contrast" and len(layer.start) == 1:

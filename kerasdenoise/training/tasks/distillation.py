@@ -9,7 +9,7 @@ import keras
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import l2
-from kerasdenoise.models import split_noise_level
+from kerasdenoise.models import get_parts
 from kerasdenoise.noise import Noise
 from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.initial_weights import load_source, read_source
@@ -149,14 +149,14 @@ def load_teacher(recipe: Recipe) -> Teacher:
     network = build_network(taught_by, recipe.model.dtype)
     network.set_weights(given.get_weights())
     if getattr(config, "estimates_level", False):
-        parts = split_noise_level(network)
-        if parts is None:
+        noise_level, _, tile = get_parts(network)
+        if noise_level is None:
             raise RecipeError(
                 f"teacher {source!r}",
                 "does not go by a level of the noise, as this network does",
                 "name one that estimates it too, or write estimates_level = false",
             )
-        network = parts.told
+        network = tile
     return Teacher(network)
 
 

@@ -8,9 +8,10 @@ import keras
 
 from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.models._parts import copy_weights, use_precision
 from kerasdenoise.noise import Noise
 from kerasdenoise.tensors import Tensor
-from kerasdenoise.training.fake_quantization import round_network, set_scales
+from kerasdenoise.training.fake_quantization import build_rounded, set_scales
 from kerasdenoise.training.initial_weights import set_initial_weights
 from kerasdenoise.training.network import build_network
 from kerasdenoise.training.noise_level import Caller
@@ -85,7 +86,8 @@ class QuantizationAware(Supervised):
     @classmethod
     def make_denoiser(cls, recipe: Recipe, dtype: str | None = None) -> keras.Model:
         """Builds the rounded network."""
-        return round_network(build_network(recipe.model, dtype))
+        with use_precision(dtype or recipe.model.dtype):
+            return build_rounded(recipe.model.architecture, recipe.model.config)
 
     @classmethod
     def make(cls, recipe: Recipe, noise: Noise, **parts: Any) -> Self:
@@ -104,8 +106,7 @@ class QuantizationAware(Supervised):
     def start(self, recipe: Recipe, sampler: PatchSampler) -> None:
         """Gives both networks the weights that the recipe names, and scales that fit them."""
         set_initial_weights(self.imitated, recipe)
-        for layer in self.imitated.layers:
-            self.denoiser.get_layer(layer.name).set_weights(layer.get_weights())
+        copy_weights(self.imitated, self.denoiser)
         noisy = [self(sampler.batch_of(step))["inputs"] for step in range(_BATCHES)]
         set_scales(self.denoiser, noisy)
 

@@ -15,8 +15,8 @@ from kerasdenoise.evaluation.comparison.other_networks import (
 )
 from kerasdenoise.evaluation.comparison.subjects import Task, of_onnx
 from kerasdenoise.evaluation.synthetic_photo import make_noisy
-from kerasdenoise.export.cost import mac_per_pixel
 from kerasdenoise.export.litert import export_litert
+from kerasdenoise.models import mac_per_pixel
 from kerasdenoise.zoo import ModelInfo, find_model
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.models._parts import get_parts, list_sublayers
 
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
@@ -25,7 +26,7 @@ def mac_per_pixel(model: keras.Model, stride: int) -> int:
 
     A layer that multiplies otherwise says so by a method `mac_per_position()`: all that it does
     for each position of its input, layers inside it included. If it is applied by
-    `layers.pass_context`, its two calls count as one.
+    `Inputs.pass_context`, its two calls count as one.
 
     Args:
         model: A model of one or more images (batch, height, width, channels).
@@ -40,12 +41,18 @@ def mac_per_pixel(model: keras.Model, stride: int) -> int:
     # What grows with the image is the difference between two sizes. On both, the grids of
     # networks that shrink the image by up to 32 come out even.
     side = math.lcm(stride, 32)
-    small, large = (_count(model, each) for each in (side, 2 * side))
+    # What a tile has to know of the whole image is computed of what it computes as well.
+    context, tile = get_parts(model)[1:]
+    counted = model if context is None else tile
+    small, large = (_count(counted, each) for each in (side, 2 * side))
     return round((large - small) / (3 * side**2))
 
 
 def _count(model: keras.Model, side: int) -> float:
-    images = [keras.ops.zeros((1, side, side, each.shape[-1])) for each in model.inputs]
+    # A statistic of an image has no size.
+    images = [
+        keras.ops.zeros((1, *(size or side for size in each.shape[1:]))) for each in model.inputs
+    ]
     with _counting(model) as counts:
         model(images if len(images) > 1 else images[0], training=False)
     return sum(counts)
@@ -69,7 +76,7 @@ def _find_layers(layer: Any) -> list[Any]:
     """Lists the layers that multiply, at any depth, without those inside one that says all."""
     if hasattr(layer, "mac_per_position"):
         return [layer]
-    parts = layer._flatten_layers(include_self=False, recursive=False)
+    parts = list_sublayers(layer)
     found = {id(each): each for part in parts for each in _find_layers(part)}
     if _kernels(layer):
         found[id(layer)] = layer

@@ -5,8 +5,8 @@ import pytest
 from keras import layers
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.export.cost import mac_per_pixel
-from kerasdenoise.layers import pass_context
+from kerasdenoise.models import mac_per_pixel, unet
+from kerasdenoise.models._inputs import Inputs
 
 
 def images(channels: int = 3) -> keras.KerasTensor:
@@ -139,8 +139,9 @@ def test_what_is_done_once_for_an_image_does_not_count():
 
 
 def test_both_calls_for_a_context_count_as_one():
-    noisy = images()
-    assert mac_per_pixel(keras.Model(noisy, pass_context(Contextual(), noisy)), 1) == 7
+    inputs = Inputs(unet.Config())
+    denoised = inputs.pass_context(Contextual(), inputs.noisy)
+    assert mac_per_pixel(inputs.make_network(denoised, "unet"), 1) == 7
 
 
 def test_a_matrix_that_would_be_overlooked_is_refused():

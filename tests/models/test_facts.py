@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from kerasdenoise.export import architectures
-from kerasdenoise.models import get_architecture, list_architectures
+from kerasdenoise.models import _facts, describe_architectures, get_architecture, list_architectures
 
 
 def test_each_preset_is_described_once(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(architectures, "list_architectures", lambda: ["hourglass", "unet"])
-    facts = list(architectures.describe_architectures())
+    monkeypatch.setattr(_facts, "list_architectures", lambda: ["hourglass", "unet"])
+    facts = list(describe_architectures())
     presets = [(each.architecture, each.preset) for each in facts]
     assert presets == [
         (name, preset)
@@ -23,7 +22,7 @@ def test_all_architectures_can_be_counted(monkeypatch: pytest.MonkeyPatch):
         module = get_architecture(name)
         first = dict(list(module.PRESETS.items())[:1])
         monkeypatch.setattr(module, "PRESETS", first)
-    facts = list(architectures.describe_architectures())
+    facts = list(describe_architectures())
     assert [each.architecture for each in facts] == list_architectures()
     for each in facts:
         assert 0 < each.trainable <= each.parameters, each

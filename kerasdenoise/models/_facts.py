@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kerasdenoise.export.context import split_context
-from kerasdenoise.export.cost import mac_per_pixel
-from kerasdenoise.models import get_architecture, list_architectures, split_noise_level
+from kerasdenoise.models import get_architecture, list_architectures
+from kerasdenoise.models._cost import mac_per_pixel
+from kerasdenoise.models._parts import get_parts
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Facts:
         preset: The preset's name.
         parameters: How many numbers the network's weights are.
         trainable: How many of them training changes.
-        mac_per_pixel: Multiply-accumulates; see `cost.mac_per_pixel`.
+        mac_per_pixel: Multiply-accumulates; see `mac_per_pixel`.
         radius: How far it sees, in pixels, but for its global context.
         stride: What the height and width of its input must be a multiple of.
         global_context: Whether it also needs statistics of the whole image.
@@ -54,7 +54,7 @@ def describe_architectures() -> Iterator[Facts]:
                 mac_per_pixel=mac_per_pixel(network, config.stride),
                 radius=config.radius,
                 stride=config.stride,
-                global_context=split_context(network) is not None,
+                global_context=get_parts(network).context is not None,
                 noise_level=config.noise_level,
-                estimates_level=split_noise_level(network) is not None,
+                estimates_level=get_parts(network).noise_level is not None,
             )

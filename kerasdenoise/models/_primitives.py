@@ -1,0 +1,118 @@
+"""What networks are made of where files for phones, or of integers, have something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasdenoise.models._parts import copy_weights
+
+# A symbolic tensor, or what stands for one while a network is built.
+Value = Any
+
+
+class Primitives:
+    """Applies the layers of a network, by names: all convolutions are without bias and `same`.
+
+    `build` passes on what these methods return, and looks into none of it. So the same `build`
+    makes other networks with the same weights, by subclasses: `export.mobile.MobilePrimitives` and
+    `training.fake_quantization.RoundingPrimitives`.
+
+    Args:
+        convolution: The class of the convolutions.
+
+    Attributes:
+        kernels: By names of layers, how their kernels are made of those of a plain network.
+    """
+
+    def __init__(self, convolution: type[keras.layers.Conv2D] = keras.layers.Conv2D) -> None:
+        self._convolution = convolution
+        self.kernels: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
+
+    def round_picture(self, picture: Any, name: str) -> Any:
+        """Gives a tensor the values that pictures have, where a network has no others."""
+        del name
+        return picture
+
+    def take(self, tensor: Any, name: str, *, is_picture: bool) -> Value:
+        """Takes an input: a picture, which was rounded if any is, or something else."""
+        del name, is_picture
+        return tensor
+
+    def give(self, value: Value) -> Any:
+        """Gives the tensor of an output."""
+        return value
+
+    def convolve(
+        self, x: Value, filters: int, kernel: int, name: str, strides: int = 1, **options: Any
+    ) -> Value:
+        """Convolves.
+
+        Args:
+            x: Values (batch, height, width, channels).
+            filters: Channels of the result.
+            kernel: Height and width of the kernel: odd, or as large as `strides`.
+            name: The layer's name.
+            strides: By what it shrinks.
+            **options: Other settings of the Keras layer: `activation` (ReLU or none), `dtype`,
+                `kernel_initializer`.
+        """
+        return self._make(filters, kernel, name, strides=strides, **options)(x)
+
+    def gather(
+        self, x: Value, block: int, filters: int, kernel: int, name: str, **options: Any
+    ) -> Value:
+        """Moves blocks of pixels into channels, and convolves; see `convolve`."""
+        return self._make(filters, kernel, name, **options)(keras.ops.space_to_depth(x, block))
+
+    def spread(
+        self, x: Value, block: int, filters: int, kernel: int, name: str, **options: Any
+    ) -> Value:
+        """Convolves, and moves channels into blocks of pixels, of `filters` channels."""
+        convolved = self._make(filters * block**2, kernel, name, **options)(x)
+        return keras.ops.depth_to_space(convolved, block)
+
+    def enlarge(self, x: Value, block: int, name: str) -> Value:
+        """Makes a block of equal pixels of each pixel."""
+        del name
+        # Not by UpSampling2D, after which LiteRT does not know how many channels there are.
+        return keras.ops.depth_to_space(keras.ops.tile(x, (1, 1, 1, block**2)), block)
+
+    def absolute(self, x: Value, name: str) -> Value:
+        """Gives the absolute values."""
+        del name
+        return keras.ops.abs(x)
+
+    def join(self, values: Sequence[Value], name: str) -> Value:
+        """Puts pictures, and what has their scale, behind each other along the channels."""
+        return keras.layers.Concatenate(name=name)(list(values))
+
+    def add(self, values: Sequence[Value], name: str) -> Value:
+        """Adds."""
+        return keras.layers.Add(name=name)(list(values))
+
+    def subtract(self, x: Value, y: Value, name: str) -> Value:
+        """Subtracts the second from the first, in float32."""
+        return keras.layers.Subtract(name=name, dtype="float32")([x, y])
+
+    def _make(self, filters: int, kernel: int, name: str, **options: Any) -> keras.layers.Conv2D:
+        options = {"padding": "same", "kernel_initializer": "he_normal", **options}
+        return self._convolution(filters, kernel, use_bias=False, name=name, **options)
+
+
+def rebuild(
+    network: keras.Model, build: Callable[[Primitives], keras.Model], make: Primitives
+) -> keras.Model:
+    """Builds a network again, with its weights.
+
+    Args:
+        network: The network, made of the plain `Primitives` or of others with their weights.
+        build: What builds it; see `models.find_builder`.
+        make: What it becomes made of.
+    """
+    rebuilt = build(make)
+    copy_weights(network, rebuilt, make.kernels)
+    return rebuilt
