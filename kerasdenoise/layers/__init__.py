@@ -14,7 +14,6 @@ from kerasdenoise.layers.global_maximum import GlobalMaximum
 from kerasdenoise.layers.image_regressor import ImageRegressor
 from kerasdenoise.layers.iteration_gates import IterationGates
 from kerasdenoise.layers.lambda_layer import LambdaLayer
-from kerasdenoise.layers.noise_level import NoiseLevel
 from kerasdenoise.layers.p1_coefficient import P1Coefficient
 from kerasdenoise.layers.p1_flux import P1Flux
 from kerasdenoise.layers.perona_malik_flux import PeronaMalikFlux
@@ -31,7 +30,6 @@ __all__ = [
     "ImageRegressor",
     "IterationGates",
     "LambdaLayer",
-    "NoiseLevel",
     "P1Coefficient",
     "P1Flux",
     "PeronaMalikFlux",

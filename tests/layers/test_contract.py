@@ -66,7 +66,6 @@ CASES: dict[str, Case] = {
         {"inputs": IMAGE},
         ((2, 4, 4), (2, 4, 1)),
     ),
-    "NoiseLevel": Case({}, {"level": MAP}),
     "P1Coefficient": Case(
         {
             "pieces": 3,
