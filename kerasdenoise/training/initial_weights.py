@@ -75,8 +75,10 @@ def set_initial_weights(denoiser: keras.Model, recipe: Recipe) -> None:
     for network, source in targets.values():
         if recipe.model.net2wider and network is denoiser:
             _grow_from(denoiser, source, recipe)
+        elif network is denoiser:
+            _copy_from(network, load_source(source), source)
         else:
-            _copy_from(network, source)
+            _copy_from(network, _find_part(load_source(source), network.name), source)
 
 
 def keep_initial_share(network: keras.Model, recipe: Recipe) -> None:
@@ -87,14 +89,21 @@ def keep_initial_share(network: keras.Model, recipe: Recipe) -> None:
     """
     share = recipe.model.initial_share
     learned = network.get_weights()
-    _copy_from(network, recipe.model.initial_weights)
+    source = recipe.model.initial_weights
+    _copy_from(network, load_source(source), source)
     pairs = zip(network.get_weights(), learned, strict=True)
     network.set_weights([share * first + (1 - share) * last for first, last in pairs])
 
 
-def _copy_from(network: keras.Model, source: str) -> None:
+def _find_part(whole: keras.Model, name: str) -> keras.Model:
+    """Returns the network of this name within another, or the other if there is none."""
+    parts = [layer for layer in whole.layers if layer.name == name]
+    return parts[0] if parts and isinstance(parts[0], keras.Model) else whole
+
+
+def _copy_from(network: keras.Model, given: keras.Model, source: str) -> None:
     try:
-        network.set_weights(load_source(source).get_weights())
+        network.set_weights(given.get_weights())
     except ValueError as error:
         raise RecipeError(
             source, f"is another network than {network.name}", "start from one of the same"

@@ -68,7 +68,8 @@ class ModelSection:
         initial_share: How much of them is left in the finished network, whose weights are the mean
             of both (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, who weigh
             what was learned): fine-tuned for some noise, it then forgets less of the rest.
-        part_weights: The same for networks within this one, by their names.
+        part_weights: The same for networks within this one, by their names: a network of its own,
+            or one with such a part.
         quantization_aware: Whether it computes as a file of 8-bit integers does; see
             `build_rounded`.
         net2wider: Whether that has fewer channels than this network; see `net2wider`.

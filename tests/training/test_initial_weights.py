@@ -19,6 +19,7 @@ from kerasdenoise.training.run import train
 
 SaveRun = Callable[[Recipe, Path], list[np.ndarray]]
 
+LEVEL = "{ preset = 'tiny', estimates_level = true }"
 BORDER = {
     "architecture": '"perona_malik"',
     "config": '{ preset = "border" }',
@@ -185,3 +186,20 @@ def test_a_share_of_nothing_is_refused(recipe_text: Callable[..., str]):
     config = '{ preset = "tiny" }\ninitial_share = 0.5'
     with pytest.raises(RecipeError, match=r"initial_share: .*initial_weights"):
         parse_recipe(recipe_text(config=config))
+
+
+def test_a_part_starts_with_that_of_another_network(
+    save_run: SaveRun, recipe_text: Callable[..., str], tmp_path: Path
+):
+    given = parse_recipe(recipe_text(config=LEVEL, seed="9"))
+    save_run(given, tmp_path / "given")
+    parts = f"part_weights.noise_level = '{(tmp_path / 'given').as_posix()}'"
+    recipe = parse_recipe(recipe_text(config=f"{LEVEL}\n{parts}"))
+    denoiser = build_task(recipe).denoiser
+    before = denoiser.get_layer("tile").get_weights()
+    set_initial_weights(denoiser, recipe)
+    source = load_run(tmp_path / "given")[1].get_layer("noise_level").get_weights()
+    for one, other in zip(denoiser.get_layer("noise_level").get_weights(), source, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(denoiser.get_layer("tile").get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
