@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import keras
 
 from kerasdenoise.layers import LambdaLayer
 from kerasdenoise.models._primitives import Primitives
 from kerasdenoise.models.unet import near_zero, residual_block
+from kerasdenoise.tensors import Tensor
 
-# A symbolic tensor. Keras defines no public type for it.
-Tensor = Any
 Block = Callable[[Tensor, int, str], Tensor]
 
 

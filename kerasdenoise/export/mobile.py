@@ -14,9 +14,7 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models import Primitives
 from kerasdenoise.models._primitives import rebuild
-
-# A symbolic tensor. Keras defines no public type for it.
-Tensor = Any
+from kerasdenoise.tensors import Tensor
 
 # The version of the operation that has a bias, but no activation within it. LiteRT's GPU
 # accelerator knows no later one.

@@ -75,7 +75,7 @@ class Network:
     def summarize(self, pixels: np.ndarray, told: Told) -> list[Context]:
         """Computes the statistics of the whole image that the model needs for each tile.
 
-        They are computed part by part and averaged; see `layers.GlobalContext`.
+        They are computed part by part and averaged; see `models.Inputs.pass_context`.
 
         Args:
             pixels: (H, W, 1 or 3) of any type of `input_checks.DTYPES`.

@@ -9,7 +9,6 @@ from kerasdenoise.layers.border_mix import BorderMix
 from kerasdenoise.layers.contrast_regressor import ContrastRegressor, from_contrast, to_contrast
 from kerasdenoise.layers.diffusion_step import DiffusionStep
 from kerasdenoise.layers.edge_indicator import EdgeIndicator
-from kerasdenoise.layers.global_context import GlobalContext, pass_context
 from kerasdenoise.layers.global_maximum import GlobalMaximum
 from kerasdenoise.layers.image_regressor import ImageRegressor
 from kerasdenoise.layers.iteration_gates import IterationGates
@@ -25,7 +24,6 @@ __all__ = [
     "ContrastRegressor",
     "DiffusionStep",
     "EdgeIndicator",
-    "GlobalContext",
     "GlobalMaximum",
     "ImageRegressor",
     "IterationGates",
@@ -36,6 +34,5 @@ __all__ = [
     "ReactionDiffusionStep",
     "SharedValues",
     "from_contrast",
-    "pass_context",
     "to_contrast",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keras
 
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 
 def take_differences(image: Tensor) -> tuple[Tensor, Tensor]:

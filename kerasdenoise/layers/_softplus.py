@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 # From here on softplus is the identity in float32. LiteRT computes log(1 + exp(x)), which is
 # infinite above 88.

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers.global_context import Tensor
 from kerasdenoise.layers.image_regressor import ImageRegressor
+from kerasdenoise.tensors import Tensor
 
 SMALLEST_CONTRAST = 1 / 255
 # Images in [0, 1] diffuse the same with this contrast, 86, as with any larger one.

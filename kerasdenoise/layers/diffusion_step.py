@@ -9,7 +9,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.layers._gradient import square_gradient, take_differences, take_divergence
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 # Up to this step, each new pixel is a weighted mean of the pixel and its four neighbors.
 LARGEST_STEP = 0.25

@@ -9,7 +9,7 @@ import keras
 from kerasdenoise.errors import ModelError
 from kerasdenoise.layers._gradient import square_gradient, take_differences
 from kerasdenoise.layers._softplus import softplus
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 # Keeps the derivative of the root finite in flat areas.
 _FLAT = 1e-3

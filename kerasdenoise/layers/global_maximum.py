@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 # The merged maximum of n parts is too small by at most log(n) over this.
 _WEIGHT = 10_000.0
@@ -16,8 +16,8 @@ _WEIGHT = 10_000.0
 class GlobalMaximum(keras.layers.Layer):
     """Returns the largest value of each channel in a whole image.
 
-    No gradient flows back through it. Apply it with `pass_context` in a model, so that an image
-    can be denoised in tiles.
+    No gradient flows back through it. In a model, apply it with `Inputs.pass_context`, so that an
+    image can be denoised in tiles.
 
     Args:
         floor: The smallest result.

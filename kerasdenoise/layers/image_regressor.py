@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")
@@ -18,8 +18,8 @@ class ImageRegressor(keras.layers.Layer):
     positions; and a linear layer, whose result is added to `start`. Its weights start at zero,
     so every image gets `start` at first.
 
-    The mean is a statistic of the whole image: apply the layer with `pass_context` in a model,
-    so that an image can be denoised in tiles.
+    The mean is a statistic of the whole image: in a model, apply the layer with
+    `Inputs.pass_context`, so that an image can be denoised in tiles.
 
     Args:
         start: The initial numbers; their number is that of the results.

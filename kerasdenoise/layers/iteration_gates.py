@@ -9,7 +9,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.layers._softplus import softplus
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 # A kernel with fewer input channels is faster in two steps; see `_correlate`.
 _FEW_INPUTS = 4
@@ -38,7 +38,7 @@ class LambdaLayer(keras.layers.Layer):
 
     **Tiles.** Only the content lambda needs the whole photo. It is a mean weighted by a softmax,
     so those of several parts combine exactly to that of the photo, weighted by their softmax's
-    denominators. `pass_context` marks it.
+    denominators. `Inputs.pass_context` makes it a part of its own.
 
     The computation differs from these formulas only in its order: batch normalization is
     multiplied into the kernel before it and, if the image has few channels, the queries into the
@@ -129,7 +129,7 @@ class LambdaLayer(keras.layers.Layer):
         training: bool | None = None,
     ) -> Tensor:
         """Returns the result, or the content lambda and its weight; see the class."""
-        # `pass_context` calls the layer twice per step; batch normalization learns only once.
+        # Networks call the layer twice per step; batch normalization learns only once.
         matrix = self._values(inputs, training=training, update=not summarize)
         values = _project(inputs, keras.ops.cast(matrix, self.compute_dtype))
         if summarize:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 # Initial coupling: this share of a filter's measure is the mean over all filters.
 _SHARED = 0.3

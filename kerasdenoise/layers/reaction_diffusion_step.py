@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasdenoise.layers.global_context import Tensor
+from kerasdenoise.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")

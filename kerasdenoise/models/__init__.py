@@ -53,7 +53,7 @@ class Config(Protocol):
     def radius(self) -> int:
         """Pixels further away than this, in rows or columns, have no influence.
 
-        None but through what is marked by `layers.GlobalContext`, where a network has such.
+        None but through statistics of the whole image, where a network has such.
         """
         ...
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models import Config
 from kerasdenoise.models._parts import CONTEXT, TILE, ContextNetwork
-
-# A symbolic tensor. Keras defines no public type for it.
-Tensor = Any
+from kerasdenoise.tensors import Tensor
 
 
 class Inputs:

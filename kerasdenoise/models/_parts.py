@@ -12,9 +12,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.models import Config, get_architecture, make_config
-
-# A backend's tensor. Keras defines no public type for it.
-Tensor = Any
+from kerasdenoise.tensors import Tensor
 
 # What the parts are called within a network.
 NOISE_LEVEL = "noise_level"

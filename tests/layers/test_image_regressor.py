@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdenoise.layers.global_context import GlobalContext, pass_context
 from kerasdenoise.layers.image_regressor import ImageRegressor
 
 START = (0.5, -2.0)
@@ -57,11 +56,10 @@ def test_statistics_of_parts_weighted_by_their_positions_make_that_of_the_whole(
     assert _numpy(parts[1][0]).shape == (2, 64)
 
 
-def test_in_a_model_the_statistic_is_marked():
+def test_a_model_may_compute_the_statistic_and_use_it_in_two_calls():
     noisy = keras.Input((None, None, 3), name="noisy")
     layer = _trained()
-    network = keras.Model(noisy, pass_context(layer, noisy))
-    assert [type(part) for part in network.layers].count(GlobalContext) == 1
+    network = keras.Model(noisy, layer(noisy, context=layer(noisy, summarize=True)[0]))
     np.testing.assert_allclose(_numpy(network(_image())), _numpy(layer(_image())), atol=1e-6)
 
 

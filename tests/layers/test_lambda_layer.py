@@ -15,7 +15,6 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers.global_context import pass_context
 from kerasdenoise.layers.lambda_layer import LambdaLayer
 
 RNG = np.random.default_rng(0)
@@ -93,6 +92,11 @@ def compute(layer: LambdaLayer, images: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def relative(actual: Any, expected: np.ndarray) -> float:
     return float(np.abs(actual - expected).max() / max(1.0, np.abs(expected).max()))
+
+
+def _call_twice(layer: LambdaLayer, x: Any) -> Any:
+    """Computes the content lambda and uses it, as networks do whose tiles share it."""
+    return layer(x, context=layer(x, summarize=True)[0])
 
 
 @shapes
@@ -198,7 +202,7 @@ def test_training_normalizes_by_the_batch_and_learns_its_statistics_once(shape: 
     images = RNG.random((3, 6, 5, 3))
     before = read(layer)
     noisy = keras.Input((None, None, 3))
-    network = keras.Model(noisy, pass_context(layer, noisy))
+    network = keras.Model(noisy, _call_twice(layer, noisy))
     result = network(images.astype(np.float32), training=True)
     after = read(layer)
     for name in ("queries", "values"):
@@ -228,7 +232,7 @@ def test_a_frozen_layer_learns_nothing():
 def test_every_weight_gets_a_gradient(shape: dict):
     layer = make(shape)
     noisy = keras.Input((None, None, 3))
-    network = keras.Model(noisy, pass_context(layer, noisy))
+    network = keras.Model(noisy, _call_twice(layer, noisy))
     with tf.GradientTape() as tape:
         result = network(RNG.random((2, 6, 6, 3), np.float32), training=True)
         loss = keras.ops.sum(keras.ops.square(result))
@@ -258,7 +262,7 @@ def test_half_the_precision_gives_nearly_the_same(shape: dict):
 def test_a_saved_layer_loads_equal(shape: dict, tmp_path: Path):
     noisy = keras.Input((None, None, 3))
     layer = make(shape, embedding_initializer="paper")
-    network = keras.Model(noisy, pass_context(layer, noisy))
+    network = keras.Model(noisy, _call_twice(layer, noisy))
     network.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     images = RNG.random((1, 6, 7, 3), np.float32)
@@ -298,8 +302,8 @@ def test_another_backend_trains_the_same(backend: str, tmp_path: Path):
     if importlib.util.find_spec(backend) is None:  # not imported here, which takes seconds
         pytest.skip(f"{backend} is not installed")
     noisy = keras.Input((None, None, 3))
-    x = pass_context(make(SHAPES["folded"], name="folded"), noisy)
-    network = keras.Model(noisy, pass_context(make(SHAPES["plain"], 8, name="plain"), x))
+    x = _call_twice(make(SHAPES["folded"], name="folded"), noisy)
+    network = keras.Model(noisy, _call_twice(make(SHAPES["plain"], 8, name="plain"), x))
     network.save(tmp_path / "model.keras")
     images = RNG.random((2, 6, 7, 3), np.float32)
     np.save(tmp_path / "images.npy", images)
