@@ -28,7 +28,7 @@ CAMERA = ["camera:0.0003", "camera:0.001"]
 
 @pytest.fixture(scope="module", params=MODELS)
 def denoiser(request: pytest.FixtureRequest) -> Denoiser:
-    return Denoiser(SHIPPED / request.param)
+    return Denoiser(request.param)
 
 
 def _as_picture(pixels: np.ndarray) -> np.ndarray:
