@@ -12,7 +12,7 @@ import short_trainings  # noqa: E402
 from common.records import Record  # noqa: E402
 from common.trials import FULL, Context, write_recipe  # noqa: E402
 
-from kerasdenoise.models import make_config  # noqa: E402
+from kerasdenoise.models import get_architecture  # noqa: E402
 from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
 
 
@@ -29,7 +29,7 @@ def test_every_trial_has_a_recipe_with_the_steps_that_fit(
     recipe = parse_recipe(write_recipe(trial, context))
     assert recipe.optimization.steps == 120
     assert recipe.optimization.ema_momentum == 0.99
-    make_config(recipe.model.architecture, recipe.model.config)
+    assert isinstance(recipe.model.config, get_architecture(recipe.model.architecture).Config)
     assert set(trial.parts.values()) <= set(short_trainings.TRIALS)
 
 
