@@ -9,7 +9,13 @@ import pytest
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models import get_parts
+from kerasdenoise.models._parts import find_layers
 from kerasdenoise.models.p1_diffusion import PRESETS, Config, build
+
+
+def _find_layer(network: keras.Model, name: str) -> Any:
+    """The layer of this name, in whichever part of the network."""
+    return next(layer for layer in find_layers(network) if layer.name == name)
 
 
 def _image(height: int = 16, width: int = 24, channels: int = 3) -> np.ndarray:
@@ -73,7 +79,7 @@ def test_the_trainable_weights_are_as_many_as_counted(values: dict, weights: int
 
 def test_backward_diffusion_is_bounded():
     network = build(Config(values="global", steps=10))
-    thetas = network.get_layer("thetas").values
+    thetas = _find_layer(network, "thetas").values
     centered = _image() - 0.5
     norms = {}
     for value in (-60.0, 60.0):
@@ -99,11 +105,11 @@ def test_without_backward_diffusion_the_range_is_kept():
 def test_borders_have_a_function_of_their_own(hard: bool):
     config = Config(values="global", stem=0, border=True, pieces=2, steps=1, hard_border=hard)
     network = build(config)
-    last = network.get_layer("border").get_layer("border")
+    last = _find_layer(network, "border").get_layer("border")
     kernel, _ = last.get_weights()
     last.set_weights([0 * kernel, np.log([3.0])])  # a probability of 3/4
     # At borders the coefficient is at its least, elsewhere at its largest.
-    network.get_layer("thetas").values.assign([-60.0] * 3 + [60.0] * 3)
+    _find_layer(network, "thetas").values.assign([-60.0] * 3 + [60.0] * 3)
     share = 1.0 if hard else 0.75
     g = share * -0.1 + (1 - share)
     u = _image()
@@ -125,7 +131,7 @@ def test_borders_have_a_function_of_their_own(hard: bool):
 )
 def test_the_penalty_counts_each_function_once(values: dict):
     network = build(Config(values="global", stem=0, steps=3, pieces=4, **values))
-    thetas = network.get_layer("thetas").values
+    thetas = _find_layer(network, "thetas").values
     thetas.assign(np.random.default_rng(0).normal(0, 1, thetas.shape))
     network(_image(), training=True)
     nodes = 1.1 / (1 + np.exp(-_numpy(thetas).reshape(-1, 5))) - 0.1

@@ -10,7 +10,13 @@ import pytest
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models import border_unet, get_parts
+from kerasdenoise.models._parts import find_layers
 from kerasdenoise.models.perona_malik import PRESETS, Config, build
+
+
+def _find_layer(network: keras.Model, name: str) -> Any:
+    """The layer of this name, in whichever part of the network."""
+    return next(layer for layer in find_layers(network) if layer.name == name)
 
 
 def _image(height: int = 16, width: int = 24, channels: int = 3) -> np.ndarray:
@@ -102,7 +108,7 @@ def test_the_trainable_weights_are_as_many_as_counted(values: dict, weights: int
 def _with_border(config: Config, probability: float) -> keras.Model:
     """A network whose classifier says the same everywhere."""
     network = build(config)
-    last = network.get_layer("border").get_layer("border")
+    last = _find_layer(network, "border").get_layer("border")
     kernel, _ = last.get_weights()
     last.set_weights([0 * kernel, np.array([np.log(probability / (1 - probability))])])
     return network
@@ -131,7 +137,7 @@ def test_a_trained_classifier_can_be_loaded_and_stays_as_it_is():
     rng = np.random.default_rng(1)
     classifier.set_weights([w + rng.random(w.shape) / 10 for w in classifier.get_weights()])
     network = build(PRESETS["border"])
-    inside = network.get_layer("border")
+    inside = _find_layer(network, "border")
     inside.set_weights(classifier.get_weights())
     np.testing.assert_array_equal(_numpy(inside(_image())), _numpy(classifier(_image())))
     network(_image(), training=True)
