@@ -69,7 +69,7 @@ def test_a_file_is_denoised_in_twice_its_pixels(monkeypatch: pytest.MonkeyPatch,
     # Copies of 16 MP that are float32 would take 192 MB each, tables of Pillow's are not counted.
     pixels = np.full((4000, 4000, 3), 128, np.uint8)
     write_image(Image(pixels, format="JPEG"), tmp_path / "a.jpg")
-    denoiser = Denoiser()
+    denoiser = Denoiser(tile=1024)
     monkeypatch.setattr(denoiser._network, "denoise", lambda noisy, *_: noisy)
     tracemalloc.start()
     denoiser(tmp_path / "a.jpg")

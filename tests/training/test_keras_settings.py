@@ -20,7 +20,6 @@ ROOT = Path(__file__).parents[2]
 HOSTILE = [
     {"image_data_format": "channels_first", "floatx": "float16"},
     {"image_data_format": "channels_first", "floatx": "float64"},
-    {"image_data_format": "channels_first", "floatx": "bfloat16"},
 ]
 
 # Prints, as JSON, what stands in each network, what comes out of it, what each noise makes of an
