@@ -69,8 +69,9 @@ class P1Flux(keras.layers.Layer):
         slopes = (ends[1:] - ends[:-1]) * (self.pieces / self.reach)
         bends = slopes - ops.concatenate([slopes[1:], 0 * slopes[:1]], axis=0)
         flux = 0.0
-        for number, knot in enumerate(self._knots()):
-            flux = flux + bends[number] * ops.clip(responses, -knot, knot)
+        for number, knot in enumerate(self._knots().tolist()):
+            # Not by clip: under PyTorch it rounds its limits to the floatx of keras.json.
+            flux = flux + bends[number] * ops.minimum(ops.maximum(responses, -knot), knot)
         return flux
 
     def mac_per_position(self) -> int:
