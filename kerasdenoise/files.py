@@ -1,4 +1,4 @@
-"""Files and folders to disk: all of one or nothing, and never over another unasked."""
+"""Writes files and folders completely or not at all, and overwrites nothing unasked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door: what others wrote becomes typed objects, or an error that says what is wrong where."""
+"""Turns what users wrote into typed objects, or into an error that says what is wrong and where."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_text(path: Path, example: str) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is no text"
+        cause = error.strerror if isinstance(error, OSError) else "it is not text"
         raise RecipeError(path, f"cannot be read ({cause})", f"name a file as {example}") from error
 
 
@@ -69,12 +69,12 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     """Reads TOML.
 
     Raises:
-        RecipeError: If it is none.
+        RecipeError: If it is not TOML.
     """
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RecipeError(name, f"is not TOML ({error})", "mend that line") from error
+        raise RecipeError(name, f"is not TOML ({error})", "fix that line") from error
 
 
 def make(
@@ -86,8 +86,8 @@ def make(
 ) -> T:
     """Makes a typed object of what TOML or JSON says.
 
-    Nothing is guessed: a text is no number, `true` is none, and an unknown entry is refused. Lists
-    stand for tuples, and whole numbers are numbers.
+    Nothing is guessed: texts and `true` are not numbers, and unknown entries are rejected. Lists
+    become tuples, and whole numbers count as numbers.
 
     Args:
         kind: A dataclass. Its annotations say what its entries may be.

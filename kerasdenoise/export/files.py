@@ -74,7 +74,7 @@ def write_files(
         denoiser: The network.
         recipe: How it was trained.
         metadata: What is known of the model.
-        folder: Where the files go. One that is there is measured, not written.
+        folder: Where the files go. An existing file is measured, not written.
         order: What is asked for.
 
     Returns:

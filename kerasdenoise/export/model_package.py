@@ -135,7 +135,7 @@ def write_saved_model(
         denoiser: The network, with its final weights.
         recipe: How it was trained.
         target: The model's folder, inside the folder of the index.
-        overwrite: Whether a model that is there is replaced.
+        overwrite: Whether an existing model is replaced.
         measure: Measures the finished files in a folder and returns figures for the card.
         order: Which further LiteRT files are asked for.
 

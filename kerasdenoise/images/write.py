@@ -75,7 +75,7 @@ def write_image(
     Args:
         image: The picture.
         target: Where to write it.
-        overwrite: Whether a file that is there may be replaced.
+        overwrite: Whether an existing file may be replaced.
         quality: See `encode_image`.
         metadata: See `encode_image`.
         bit_depth: See `encode_image`.

@@ -1,4 +1,4 @@
-"""What people are told while a search goes on."""
+"""What people are told during a search."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def check_same(study: Study, asked: dict[str, Any], space: Space) -> None:
     """Refuses to go on with a study under other settings.
 
     Args:
-        study: The study that is there.
+        study: The existing study.
         asked: Settings that were asked for, by their names; None where none was.
         space: The space that was asked for.
 

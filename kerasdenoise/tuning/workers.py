@@ -1,7 +1,7 @@
 """The processes of a study, started, watched over and started again.
 
 A search is never done in the process that a person started: the system may kill the one that
-runs out of memory, and the search goes on without that trial.
+runs out of memory, and the search continues without that trial.
 """
 
 from __future__ import annotations

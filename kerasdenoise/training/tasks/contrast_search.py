@@ -41,7 +41,7 @@ class ContrastSearch(Supervised):
 
     def __init__(self, denoiser: keras.Model, *args: Any, **kwargs: Any) -> None:
         super().__init__(denoiser, *args, **kwargs)
-        # Sums of PSNR; a run goes on with them.
+        # Sums of PSNR; a resumed run continues with them.
         self.scores = self.add_weight((len(CONTRASTS),), "zeros", trainable=False, name="scores")
         self._contrast = find_contrast(denoiser)
 

@@ -170,7 +170,10 @@ class Task(keras.Model):
             clean: Float32 images (batch, height, width, channels) in [0, 1].
 
         Returns:
-            Images shaped as `clean`.
+            Noisy images, their target and the mean of the noisy ones, each shaped as `clean`.
+
+        Raises:
+            NotImplementedError: Each task has its own.
         """
         raise NotImplementedError
 
