@@ -52,6 +52,20 @@ def models(models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return models_folder
 
 
+@pytest.fixture(scope="session")
+def hostile(models_folder: Path) -> bytes:
+    """A LiteRT file that ends the process that runs it: an operand of an operation is missing."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    root = schema.ModelT.InitFromPackedBuf((models_folder / "tiny" / "model.tflite").read_bytes())
+    *_, last = (each for each in root.subgraphs[0].operators if len(each.inputs) == 2)
+    last.inputs = [last.inputs[0], -1]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(root.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
 @pytest.fixture
 def write_photo(tmp_path: Path) -> Callable[..., Path]:
     """Writes a noisy picture: `write_photo("a.jpg", (height, width))`."""

@@ -24,7 +24,7 @@ from kerasdenoise.inference.tiles import Tile, reflect
 from kerasdenoise.inference.tiling import Tiling, no_memory
 from kerasdenoise.inference.tone import keep_tone
 from kerasdenoise.pixels import to_samples
-from kerasdenoise.zoo import default_model, find_model
+from kerasdenoise.zoo import ModelInfo, default_model, find_model
 
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
 
@@ -39,7 +39,7 @@ class Denoiser:
     result does not depend on the tiles.
 
     Args:
-        model: A model's name or folder; None for the default model.
+        model: A model's name, folder or `ModelInfo`; None for the default model.
         threads: Number of threads; all usable cores by default.
         tile: Largest height and width of a tile in pixels, overlap included, or "auto".
         sigma: Standard deviation of the noise on the [0, 1] scale, the same for all pixels, for
@@ -63,7 +63,7 @@ class Denoiser:
 
     def __init__(
         self,
-        model: str | Path | None = None,
+        model: str | Path | ModelInfo | None = None,
         *,
         threads: int | None = None,
         tile: int | Literal["auto"] = "auto",
@@ -72,7 +72,9 @@ class Denoiser:
         max_memory: int | None = None,
     ) -> None:
         self._settings = DenoiseSettings(sigma=sigma, quality=quality)
-        self.info = self._settings.fit(find_model(default_model() if model is None else model))
+        if not isinstance(model, ModelInfo):
+            model = find_model(default_model() if model is None else model)
+        self.info = self._settings.fit(model)
         self.quality: Quality = quality
         self._tiling = Tiling(self.info, tile, max_memory)  # before anything is loaded
         if threads is not None and threads < 1:

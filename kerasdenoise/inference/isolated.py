@@ -25,6 +25,7 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.inference.engines import LiteRTEngine, TileError
 from kerasdenoise.runtime import usable_cores
+from kerasdenoise.zoo import ModelInfo
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -91,6 +92,23 @@ class IsolatedEngine:
             kind = TileError if answer["is_tile"] else ModelError
             raise kind(self.path, answer["cause"], answer["remedy"])
         return answer, arrays
+
+
+def open_engine(
+    info: ModelInfo, path: Path, threads: int | None = None
+) -> LiteRTEngine | IsolatedEngine:
+    """Opens a file of a model: in this process only if an index has a record of the file.
+
+    Args:
+        info: The model. `verify_model` has checked its recorded files.
+        path: The file, in the model's folder.
+        threads: As for `LiteRTEngine`.
+
+    Raises:
+        ModelError: See `LiteRTEngine` and `IsolatedEngine`.
+    """
+    is_recorded = path.relative_to(info.folder).as_posix() in (info.files or {})
+    return (LiteRTEngine if is_recorded else IsolatedEngine)(path, threads)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.inference.isolated import IsolatedEngine
+from kerasdenoise.inference.isolated import open_engine
 from kerasdenoise.inference.self_ensemble import UPRIGHT, Turn
 from kerasdenoise.inference.tiles import cut_parts, reflect
 from kerasdenoise.pixels import to_pixels
@@ -58,10 +57,8 @@ class Network:
         self._info = info
         self._turns = turns
         verify_model(info, only=[path.name for path in info.run_paths])
-        # A file without a record may be made to crash the process that runs it.
-        self._engine = IsolatedEngine if info.files is None else LiteRTEngine
-        self._tile = self._engine(info.tile_path, threads)
-        self._level = self._engine(info.level_path, threads) if info.level_path else None
+        self._tile = open_engine(info, info.tile_path, threads)
+        self._level = open_engine(info, info.level_path, threads) if info.level_path else None
         self.threads = self._tile.threads
         takes = set(self._tile.inputs)
         told = {"noisy", "noise_level"} if info.follows_level else {"noisy"}
@@ -87,7 +84,7 @@ class Network:
         if self._info.context_path is None:
             return [{}] * (len(self._turns) * self._runs(pixels))
         # Created for each image, so that its memory is free while tiles are denoised.
-        engine = self._engine(self._info.context_path, self.threads)
+        engine = open_engine(self._info, self._info.context_path, self.threads)
         height, width, _ = pixels.shape
         summaries: list[list[Context]] = []
         for rows, columns in cut_parts(height, width, self._info.stride, self._info.part):

@@ -141,3 +141,20 @@ def test_what_cannot_be_done_is_refused_first(
     assert outcome.code == 2
     assert message in outcome.only_error
     assert (tmp_path / "there.md").read_text("utf-8") == "mine"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+@pytest.mark.parametrize("file", ["model.tflite", "other.tflite"])
+def test_a_hostile_file_ends_only_the_process_that_runs_it(
+    run_cli: Callable[..., Any],
+    hostile: bytes,
+    model: str,
+    pictures: str,
+    tmp_path: Path,
+    file: str,
+):
+    (tmp_path / "model" / file).write_bytes(hostile)
+    outcome = run_cli("benchmark", model, "--images", pictures, "--no-peers", *SMALL)
+    assert file in outcome.stderr
+    assert "SIG" in outcome.stderr
+    assert outcome.returncode == (2 if file == "model.tflite" else 0), outcome.stderr

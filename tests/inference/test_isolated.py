@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,7 +15,8 @@ import pytest
 from kerasdenoise.errors import ModelError
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.inference.engines import LiteRTEngine, TileError
-from kerasdenoise.inference.isolated import IsolatedEngine
+from kerasdenoise.inference.isolated import IsolatedEngine, open_engine
+from kerasdenoise.zoo import find_model
 
 NOISY = np.random.default_rng(0).random((60, 70, 3), np.float32)
 
@@ -50,20 +52,6 @@ def test_a_model_by_its_path_gives_the_same_pixels(models: Path) -> None:
     np.testing.assert_array_equal(Denoiser(models / "tiny")(NOISY), Denoiser("tiny")(NOISY))
 
 
-def _hostile(model: bytes) -> bytes:
-    """The model with its first operator's first input being a tensor far beyond the last."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    root = schema.ModelT.InitFromPackedBuf(model, 0)
-    operator = root.subgraphs[0].operators[0]
-    operator.inputs = [2**20, *operator.inputs[1:]]
-    import flatbuffers
-
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(root.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
 def test_one_that_kills_its_process_is_an_error(models: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(models / "tiny", tmp_path / "model")
@@ -74,13 +62,26 @@ def test_one_that_kills_its_process_is_an_error(models: Path, tmp_path: Path) ->
 
 
 def test_a_hostile_file_never_ends_the_command(
-    models: Path, tmp_path: Path, run_cli: Callable[..., CompletedProcess], write_photo: Callable
+    models: Path,
+    hostile: bytes,
+    tmp_path: Path,
+    run_cli: Callable[..., CompletedProcess],
+    write_photo: Callable,
 ) -> None:
     write_photo("a.png")
     folder = shutil.copytree(models / "tiny", tmp_path / "model")
-    content = (folder / "model.tflite").read_bytes()
-    for number, hostile in enumerate((_hostile(content), content[: len(content) // 2])):
-        (folder / "model.tflite").write_bytes(hostile)
+    for number, content in enumerate((hostile, hostile[: len(hostile) // 2])):
+        (folder / "model.tflite").write_bytes(content)
         outcome = run_cli("denoise", "a.png", "--model", "./model", "-o", f"{number}.png")
         assert outcome.returncode in (1, 2), outcome.stderr
         assert "model.tflite" in outcome.stderr
+        assert ("SIGSEGV" in outcome.stderr) == (number == 0)
+
+
+def test_only_files_with_a_record_run_in_this_process(models: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(models / "tiny", tmp_path / "tiny")
+    shutil.copy(folder / "model.tflite", folder / "unknown.tflite")
+    known = dataclasses.replace(find_model("tiny"), folder=folder)
+    assert isinstance(open_engine(known, folder / "model.tflite", 1), LiteRTEngine)
+    assert isinstance(open_engine(known, folder / "unknown.tflite", 1), IsolatedEngine)
+    assert isinstance(open_engine(find_model(folder), folder / "model.tflite", 1), IsolatedEngine)

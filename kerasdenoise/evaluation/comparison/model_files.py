@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,15 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.evaluation.noisy_sets import SIGMA
 from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.isolated import IsolatedEngine, open_engine
 from kerasdenoise.inference.network import merge_context
 from kerasdenoise.inference.tiles import reflect, tile_grid
 from kerasdenoise.plain_json import write_json
 from kerasdenoise.zoo import ModelInfo
 from kerasdenoise.zoo.info import read_info
+
+# No file takes images of more numbers than this.
+_LARGEST = 2**27
 
 
 @dataclass(frozen=True)
@@ -59,29 +64,33 @@ def find_model_files(info: ModelInfo, folder: Path) -> tuple[list[ModelFiles], l
         if path in info.run_paths:
             continue
         try:
-            engine = LiteRTEngine(path)
+            engine = open_engine(info, path)
+            if _is_whole(engine, info):
+                kinds.append(_as_model(path, engine, info, folder / str(len(kinds))))
         except ModelError as error:
             broken.append(error)
-            continue
-        if _is_whole(engine, info):
-            kinds.append(_as_model(path, engine, info, folder / str(len(kinds))))
     return kinds, broken
 
 
-def _is_whole(engine: LiteRTEngine, info: ModelInfo) -> bool:
+def _is_whole(engine: LiteRTEngine | IsolatedEngine, info: ModelInfo) -> bool:
     """Whether a file takes what the model does, and gives an image."""
     told = {"noisy", "noise_level"} if info.takes_noise_level else {"noisy"}
     if not set(engine.inputs) <= told:
         return False
-    arrays = {
-        name: np.zeros([info.stride if size < 0 else size for size in shape], np.float32)
+    shapes = {
+        name: [info.stride if size < 0 else size for size in shape]
         for name, shape in engine.input_shapes.items()
     }
+    if any(math.prod(shape) > _LARGEST for shape in shapes.values()):
+        raise ModelError(engine.path, "takes larger images than any model", "export it again")
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     (result, *others) = engine(arrays).values()
     return not others and result.shape == (*arrays["noisy"].shape[:3], info.channels)
 
 
-def _as_model(path: Path, engine: LiteRTEngine, info: ModelInfo, folder: Path) -> ModelFiles:
+def _as_model(
+    path: Path, engine: LiteRTEngine | IsolatedEngine, info: ModelInfo, folder: Path
+) -> ModelFiles:
     height, width = engine.input_shapes["noisy"][1:3]
     is_fixed = height > 0 and width > 0
     folder.mkdir()
@@ -98,9 +107,11 @@ def _as_model(path: Path, engine: LiteRTEngine, info: ModelInfo, folder: Path) -
         "bytes_per_pixel": info.bytes_per_pixel,
     }
     write_json(folder / "metadata.json", metadata)
+    title = path.relative_to(info.folder).as_posix()
+    record = (info.files or {}).get(title)
     return ModelFiles(
-        path.relative_to(info.folder).as_posix(),
-        read_info(folder),
+        title,
+        replace(read_info(folder), files={"model.tflite": record} if record else None),
         shape=(height, width) if is_fixed else None,
         in_tiles=not info.has_context,
     )
@@ -116,9 +127,9 @@ class NetworkAlone:
 
     def __init__(self, info: ModelInfo, threads: int | None = None) -> None:
         self._info = info
-        self._tile = LiteRTEngine(info.tile_path, threads)
-        self._context = LiteRTEngine(info.context_path, threads) if info.context_path else None
-        self._level = LiteRTEngine(info.level_path, threads) if info.level_path else None
+        self._tile = open_engine(info, info.tile_path, threads)
+        self._context = open_engine(info, info.context_path, threads) if info.context_path else None
+        self._level = open_engine(info, info.level_path, threads) if info.level_path else None
 
     def __call__(self, noisy: np.ndarray) -> np.ndarray:
         """Denoises an array as if it were a whole image.
@@ -161,7 +172,7 @@ class FixedDenoiser:
     """
 
     def __init__(self, info: ModelInfo, shape: tuple[int, int], threads: int | None = None) -> None:
-        self._engine = LiteRTEngine(info.litert_path, threads)
+        self._engine = open_engine(info, info.litert_path, threads)
         self._shape = shape
         self._halo = _halo_of(info)
 

@@ -96,10 +96,10 @@ def of_files(files: ModelFiles, task: Task) -> Subject:
     tiles = max(1, round(task.height * task.width / (height * width)))
     return replace(
         subject,
-        photo=partial(_prepare_photo, info.folder, task),
+        photo=partial(_prepare_photo, info, task),
         network=partial(_prepare_network, info, threads, (height, width), tiles),
         network_pixels=tiles * height * width,
-        pictures=partial(_load_denoiser, info.folder, threads),
+        pictures=partial(_load_denoiser, info, threads),
     )
 
 
@@ -142,12 +142,12 @@ def _prepare_network(info: ModelInfo, threads: int, shape: tuple[int, int], time
     return run
 
 
-def _prepare_photo(model: Path, task: Task) -> Run:
+def _prepare_photo(model: ModelInfo, task: Task) -> Run:
     denoiser = Denoiser(model, threads=task.threads)
     return partial(denoise, task.photo, model=denoiser, output=task.target, overwrite=True)
 
 
-def _load_denoiser(model: Path, threads: int) -> DenoisePixels:
+def _load_denoiser(model: ModelInfo, threads: int) -> DenoisePixels:
     return Denoiser(model, threads=threads).denoise_pixels
 
 

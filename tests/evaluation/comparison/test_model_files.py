@@ -51,7 +51,7 @@ def test_a_file_becomes_a_model_that_denoises(info: ModelInfo, tmp_path: Path):
     *_, other = find_model_files(info, tmp_path / "kinds")[0]
     noisy = np.random.default_rng(0).random((31, 45, 3), np.float32)
     expected = Denoiser(info.folder).denoise_pixels(noisy)
-    np.testing.assert_array_equal(Denoiser(other.info.folder).denoise_pixels(noisy), expected)
+    np.testing.assert_array_equal(Denoiser(other.info).denoise_pixels(noisy), expected)
 
 
 def test_statistics_of_a_whole_image_are_no_matter_of_tiles(info: ModelInfo, tmp_path: Path):
