@@ -26,7 +26,7 @@ def write_model(architecture: str, preset: str, folder: Path) -> None:
     from kerasdenoise.runtime import prepare_keras
 
     prepare_keras()
-    from kerasdenoise.export.runnable import write_runnable
+    from kerasdenoise.export.litert import write_runnable
     from kerasdenoise.models import get_architecture
 
     module = get_architecture(architecture)

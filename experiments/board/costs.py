@@ -23,8 +23,7 @@ def measure_cost(architecture: str, values: dict[str, Any]) -> dict[str, float]:
         memory grows.
     """
     from kerasdenoise.evaluation.timing import time_in_turns
-    from kerasdenoise.export.litert import export_litert
-    from kerasdenoise.export.runnable import measure_footprint
+    from kerasdenoise.export.litert import export_litert, measure_footprint
     from kerasdenoise.inference.engines import LiteRTEngine
     from kerasdenoise.models import get_architecture, mac_per_pixel, make_config
 

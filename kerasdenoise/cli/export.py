@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import keras
 
     from kerasdenoise.export.files import Order
-    from kerasdenoise.export.variant import Variant
+    from kerasdenoise.export.kinds import Variant
     from kerasdenoise.training.recipe import Recipe
 
 _KINDS = {
@@ -147,7 +147,7 @@ def _list_variants(
     target: Literal["cpu", "mobile"],
     sizes: Sequence[int | Literal["dynamic"]],
 ) -> list[Variant]:
-    from kerasdenoise.export.variant import Variant
+    from kerasdenoise.export.kinds import Variant
 
     chosen: list[Any] = [kind for kind, is_chosen in kinds.items() if is_chosen]
     default: list[int | Literal["dynamic"]] = [256 if target == "mobile" else "dynamic"]
@@ -178,8 +178,8 @@ def _export_run(
 ) -> None:
     import dataclasses
 
+    from kerasdenoise.export.kinds import Variant
     from kerasdenoise.export.model_package import check_free, write_saved_model
-    from kerasdenoise.export.variant import Variant
     from kerasdenoise.training.network import load_run, read_run
 
     target = output / (name or read_run(run).name)
@@ -206,7 +206,7 @@ def _export_run(
 def _export_files(
     model: str, name: str | None, output: Path | None, order: Order, overwrite: bool
 ) -> None:
-    from kerasdenoise.export.deliver import add_files, deliver_files
+    from kerasdenoise.export.model_package import add_files, deliver_files
     from kerasdenoise.zoo import find_model, model_names
 
     if name is not None:

@@ -1,8 +1,9 @@
-"""The LiteRT files that are asked for, each measured and described."""
+"""The LiteRT files that are asked for, each measured and described for the program that runs it."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,16 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from kerasdenoise._version import __version__
 from kerasdenoise.errors import ModelError, RecipeError, UsageError
-from kerasdenoise.export import golden
 from kerasdenoise.export.fixed_shape import fix_shape
-from kerasdenoise.export.kinds import CALIBRATED, draw_noisy_patches, fix_scales, write_kind
+from kerasdenoise.export.kinds import (
+    CALIBRATED,
+    Variant,
+    draw_noisy_patches,
+    fix_scales,
+    write_kind,
+)
 from kerasdenoise.export.litert import check_parity
 from kerasdenoise.export.mobile import (
     MobilePrimitives,
@@ -23,14 +30,16 @@ from kerasdenoise.export.mobile import (
     separate_activations,
 )
 from kerasdenoise.export.parity import ParityGate, load_photos
-from kerasdenoise.export.sidecar import describe_file, halo_of, stride_of
-from kerasdenoise.export.variant import Variant
+from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.tone import fixed_halo, tile_stride
 from kerasdenoise.models import Primitives, find_builder
 from kerasdenoise.models._primitives import rebuild
+from kerasdenoise.pixels import to_samples
 from kerasdenoise.plain_json import write_json
 
 if TYPE_CHECKING:
     from kerasdenoise.training.recipe import Recipe
+
 
 # Largest difference between the graph for phones and that for CPUs, on the [0, 1] scale.
 _MOBILE_TOLERANCE = 1e-5
@@ -100,7 +109,7 @@ def write_files(
             _write(denoiser, recipe, path, variant, noisy, trained)
         row = rows[variant.file] = gate.measure(path, variant)
         described = describe_file(path, metadata, row)
-        if variant.size and variant.size <= golden.LARGEST and len(denoiser.inputs) == 1:
+        if variant.size and variant.size <= LARGEST_PICTURE and len(denoiser.inputs) == 1:
             described["golden"] = _write_golden(path, variant.size, metadata["channels"])
         write_json(path.with_suffix(".json"), described)
         order.report(variant.file, described)
@@ -187,8 +196,124 @@ def _fit(noisy: Sequence[np.ndarray], size: int) -> list[np.ndarray]:
 
 
 def _write_golden(path: Path, size: int, channels: int) -> dict[str, Any]:
-    picture = golden.make_picture(size, channels)
+    picture = make_picture(size, channels)
     noisy, denoised = path.with_name(f"golden_{size}.raw"), path.with_suffix(".raw")
     noisy.write_bytes(picture.tobytes())
-    denoised.write_bytes(golden.denoise_picture(path, picture).tobytes())
-    return {"noisy": noisy.name, "denoised": denoised.name, "tolerance": golden.TOLERANCE}
+    denoised.write_bytes(denoise_picture(path, picture).tobytes())
+    return {"noisy": noisy.name, "denoised": denoised.name, "tolerance": _PICTURE_TOLERANCE}
+
+
+# A larger picture would weigh more than the files that it checks.
+LARGEST_PICTURE = 256
+
+# Values of 255 that two processors may differ by.
+_PICTURE_TOLERANCE = 2
+
+_PICTURE_SIGMA = 25 / 255
+
+
+def make_picture(size: int, channels: int) -> np.ndarray:
+    """Makes a noisy picture of shades, stripes and an edge.
+
+    Args:
+        size: Its height and width.
+        channels: 1 or 3.
+
+    Returns:
+        uint8 (size, size, channels), the same each time.
+    """
+    rows, columns = np.mgrid[:size, :size] / size
+    waves = 0.5 + 0.3 * np.sin(40 * columns**2) * np.cos(9 * rows)
+    disk = np.hypot(rows - 0.5, columns - 0.5) < 0.3
+    planes = [
+        np.where(disk, each, waves) for each in (0.25 + 0.5 * rows, columns, 0.75 - waves / 2)
+    ]
+    clean = np.stack(planes[:channels], axis=-1)
+    noisy = clean + np.random.default_rng(25).normal(0, _PICTURE_SIGMA, clean.shape)
+    return to_samples(noisy, np.uint8)
+
+
+def denoise_picture(path: Path, picture: np.ndarray) -> np.ndarray:
+    """Runs a LiteRT file of one image on a picture; uint8 in and out, of one shape."""
+    given = picture[np.newaxis] / np.float32(255)
+    (denoised,) = LiteRTEngine(path, threads=1)({"noisy": given}).values()
+    return to_samples(denoised[0], np.uint8)
+
+
+def describe_file(
+    path: Path, metadata: Mapping[str, Any], row: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Describes a LiteRT file.
+
+    Args:
+        path: The file.
+        metadata: The metadata of its model.
+        row: What `ParityGate.measure` says of it.
+
+    Returns:
+        `model`, `file`, `sha256`, `license` and `version`; `signature`, `inputs` and `outputs`:
+        name, type, shape, layout, colors, the range of values, and how integers are read;
+        `tile`: what to cut images into, of which `halo` pixels on each side are to be left out,
+        and how far apart; it is null for a network that must see whole images; and
+        `keeps_tone`: whether `inference.tone.keep_tone` is to be applied to each result.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    content = path.read_bytes()
+    interpreter: Any = Interpreter(model_content=content)
+    (signature,) = interpreter.get_signature_list()
+    runner = interpreter.get_signature_runner(signature)
+    return {
+        "model": metadata["name"],
+        "file": path.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        **row,
+        "signature": signature,
+        "inputs": [_describe(*each) for each in runner.get_input_details().items()],
+        "outputs": [_describe(*each) for each in runner.get_output_details().items()],
+        "tile": _describe_tile(metadata, row["size"]),
+        "keeps_tone": _keeps_tone(metadata),
+        "license": metadata["license"],
+        "version": __version__,
+    }
+
+
+def stride_of(metadata: Mapping[str, Any]) -> int:
+    """Returns what the edges of a model's tiles must be multiples of."""
+    return tile_stride(metadata["stride"], keeps_tone=_keeps_tone(metadata))
+
+
+def _describe(name: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+    shape = detail["shape_signature"].tolist()
+    scale, zero = detail["quantization"]
+    described = {
+        "name": name,
+        "dtype": np.dtype(detail["dtype"]).name,
+        "shape": shape,
+        "layout": "NHWC",
+        "range": [0, 255] if detail["dtype"] is np.uint8 else [0.0, 1.0],
+        "quantization": {"scale": float(scale), "zero_point": int(zero)} if scale else None,
+    }
+    if name != "noise_level":
+        described["colors"] = "RGB" if shape[-1] == 3 else "gray"
+    return described
+
+
+def _describe_tile(metadata: Mapping[str, Any], size: int | None) -> dict[str, Any] | None:
+    if metadata["global_context"]:
+        return None
+    halo = halo_of(metadata)
+    step = size - 2 * halo if size else None
+    return {"size": size, "stride": stride_of(metadata), "halo": halo, "step": step}
+
+
+def halo_of(metadata: Mapping[str, Any]) -> int:
+    """Returns the pixels at each border of a tile that are cut off; 0 where tiles do not suit."""
+    if metadata["global_context"]:
+        return 0
+    keeps_tone = _keeps_tone(metadata)
+    return fixed_halo(metadata["radius"], stride_of(metadata), keeps_tone=keeps_tone)
+
+
+def _keeps_tone(metadata: Mapping[str, Any]) -> bool:
+    return bool(metadata.get("keeps_tone", False))

@@ -29,7 +29,7 @@ import json, sys
 import numpy as np
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.hardware_accelerator import HardwareAccelerator
-from kerasdenoise.export.golden import make_picture
+from kerasdenoise.export.files import make_picture
 
 def fill(detail, dtype):
     _, height, _, channels = detail["shape"]

@@ -1,10 +1,11 @@
-"""What a LiteRT file may compute with: floats of two sizes, and integers of phones."""
+"""What a LiteRT file may be: of floats of two sizes or integers, for processors or phones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
@@ -12,9 +13,8 @@ import tensorflow as tf
 
 from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.data.sources import load_images
-from kerasdenoise.errors import ModelError, RecipeError
+from kerasdenoise.errors import ModelError, RecipeError, UsageError
 from kerasdenoise.export.litert import export_litert
-from kerasdenoise.export.variant import Kind
 from kerasdenoise.models import Primitives
 from kerasdenoise.models._parts import find_layers
 from kerasdenoise.models._primitives import rebuild
@@ -22,6 +22,72 @@ from kerasdenoise.training.fake_quantization import Rounded, RoundingPrimitives
 
 if TYPE_CHECKING:
     from kerasdenoise.training.recipe import Recipe
+
+
+Kind = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+Target = Literal["cpu", "mobile"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One LiteRT file of a network.
+
+    Attributes:
+        kind: What it computes with; see `kinds.write_kind`.
+        target: `cpu`, the network as it is, or `mobile`, what the GPUs and NPUs of phones take
+            whole; see `mobile.make_mobile`.
+        size: Height and width of its images, or None for any.
+    """
+
+    kind: Kind = "float32"
+    target: Target = "cpu"
+    size: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix, such as `mobile_256_int8`."""
+        parts = ["mobile" if self.target == "mobile" else "model"]
+        parts += [str(self.size)] if self.size else []
+        parts += [self.kind] if self.kind != "float32" else []
+        return "_".join(parts)
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return f"{self.name}.tflite"
+
+    def check(self, stride: int, halo: int = 0) -> None:
+        """Refuses a size that a network cannot have, or of which a photo gets nothing.
+
+        Args:
+            stride: What height and width are multiples of.
+            halo: Pixels at each border of a tile that are cut off; 0 for networks that tiles do
+                not suit.
+
+        Raises:
+            UsageError: The size is no such multiple, is all halo, or is missing.
+        """
+        if self.size is None:
+            if self.target == "mobile":
+                raise UsageError(
+                    "--size dynamic",
+                    "is nothing that a phone's GPU or NPU takes",
+                    "give the edge of a tile, as by --size 256",
+                )
+        elif self.size < 1 or self.size % stride:
+            below = max(stride, self.size // stride * stride)
+            raise UsageError(
+                f"--size {self.size}",
+                f"is no multiple of {stride}, which this model's images are",
+                f"give {below} or {below + stride}",
+            )
+        elif self.size <= 2 * halo:
+            raise UsageError(
+                f"--size {self.size}",
+                f"leaves nothing of a tile: {halo} pixels at each border are cut off",
+                f"give {2 * halo + stride} at least, or {4 * halo} for half of the arithmetic",
+            )
+
 
 # Those whose scales are set by what the network sees.
 CALIBRATED: tuple[Kind, ...] = ("int8", "int16x8")
@@ -224,11 +290,7 @@ def _one_by_one(noisy: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 def _calibration(noisy: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
     # Black and white first, so that the input's scale is 1/255 and its zero 0.
-    for patch in (np.zeros_like(noisy[0][:1]), np.ones_like(noisy[0][:1])):
-        yield [patch]
-    for batch in noisy:
-        for patch in batch:
-            yield [patch[np.newaxis]]
+    yield from _one_by_one([np.zeros_like(noisy[0][:1]), np.ones_like(noisy[0][:1]), *noisy])
 
 
 def _load(recipe: Recipe, sources: Sequence[str], root: Path) -> list[np.ndarray]:

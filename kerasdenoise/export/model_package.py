@@ -1,10 +1,11 @@
-"""Writing a trained network as a saved model, and loading one back into Keras."""
+"""Writing a trained network as a saved model, adding files to one, and loading one into Keras."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from kerasdenoise.files import new_folder, refuse_existing
 from kerasdenoise.models import make_config
 from kerasdenoise.plain_json import read_object, write_json
 from kerasdenoise.runtime import prepare_keras
-from kerasdenoise.zoo import find_model, verify_model
+from kerasdenoise.zoo import ModelInfo, find_model, verify_model
 from kerasdenoise.zoo.find import INDEX
 from kerasdenoise.zoo.info import INT8
 
@@ -92,7 +93,7 @@ def save_model(
             LiteRT does not compute what it does.
         OutputError: If the folder cannot be written.
     """
-    from kerasdenoise.export.runnable import write_runnable
+    from kerasdenoise.export.litert import write_runnable
 
     info, target = find_model(like), Path(folder).absolute()
     remedy = "give another folder, or overwrite=True to replace it"
@@ -143,11 +144,14 @@ def write_saved_model(
         UsageError: If there is a model of that name already.
         ModelError: If an exported file does not compute what the network does.
     """
+    from kerasdenoise.export.files import write_files
+
     check_free(target, overwrite=overwrite)
     with new_folder(target, option="--output") as folder:
         metadata = _write_files(denoiser, recipe, folder, target.name)
         if order is not None:
-            enter_files(metadata, _write_ordered(denoiser, recipe, metadata, folder, order))
+            rows = write_files(denoiser, recipe, metadata, folder, order)
+            enter_files(metadata, rows)
         metadata["figures"] = measure(folder)
         write_card(folder, metadata)
         index = index_with(target, folder, metadata["summary"])
@@ -229,7 +233,7 @@ def check_free(target: Path, *, overwrite: bool) -> None:
 
 def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str) -> dict[str, Any]:
     """Writes all files but the card, and returns the metadata without figures."""
-    from kerasdenoise.export.runnable import write_runnable
+    from kerasdenoise.export.litert import write_runnable
     from kerasdenoise.export.tf_saved_model import write_tf_saved_model
     from kerasdenoise.models import mac_per_pixel
 
@@ -280,14 +284,6 @@ def _halo(runnable: dict[str, Any]) -> int:
     return 0 if runnable["global_context"] else -(-runnable["radius"] // stride) * stride
 
 
-def _write_ordered(
-    denoiser: keras.Model, recipe: Recipe, metadata: dict[str, Any], folder: Path, order: Order
-) -> dict[str, dict[str, Any]]:
-    from kerasdenoise.export.files import write_files
-
-    return write_files(denoiser, recipe, metadata, folder, order)
-
-
 def _write_earlier_recipes(recipe: Recipe, folder: Path) -> list[str]:
     """Writes the recipes of all that this training started from, and names them, last first."""
     from kerasdenoise.training.initial_weights import read_history
@@ -307,3 +303,88 @@ def _commit() -> str:
     except OSError:  # there is no git
         return "unknown"
     return result.stdout.strip() or "unknown"
+
+
+def deliver_files(model: str | Path, order: Order, output: Path, *, overwrite: bool) -> Path:
+    """Writes LiteRT files of a saved model into a folder of their own.
+
+    They appear when all are complete; a failure leaves everything as it was.
+
+    Args:
+        model: The model's name, or the path of its folder.
+        order: What is asked for.
+        output: Where the folder is, which has the model's name.
+        overwrite: Whether files that are there are replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: A file is there already, or the order does not fit the model.
+        ModelError: The model is unknown or damaged, or a file cannot be made.
+    """
+    info = find_model(model)
+    target = output / info.name
+    _check_targets(target, order, overwrite=overwrite)
+    with new_folder(target, option="--output") as folder:
+        _copy(target, folder, order)
+        _write_ordered(model, info, folder, order)
+    return target
+
+
+def add_files(model: str | Path, order: Order, *, overwrite: bool) -> Path:
+    """Writes LiteRT files into a saved model's folder, its metadata, card and index.
+
+    Args:
+        model: The model's name, or the path of its folder.
+        order: What is asked for.
+        overwrite: Whether files that are there are replaced.
+
+    Returns:
+        The model's folder.
+
+    Raises:
+        UsageError: A file is there already, or the order does not fit the model.
+        ModelError: The model is unknown or damaged, or a file cannot be made.
+        OutputError: The folder cannot be written to.
+    """
+    info = find_model(model)
+    target = info.folder
+    _check_targets(target, order, overwrite=overwrite)
+    with new_folder(target) as folder:
+        _copy(target, folder, order)
+        metadata: dict[str, Any] = dict(info.metadata)
+        enter_files(metadata, _write_ordered(model, info, folder, order))
+        write_card(folder, metadata)
+        index = None
+        if (target.parent / INDEX).exists():
+            index = index_with(target, folder, info.summary)
+    if index is not None:
+        write_json(target.parent / INDEX, index)
+    return target
+
+
+def _copy(source: Path, folder: Path, order: Order) -> None:
+    """Copies the existing files but for those that are ordered."""
+    if source.is_dir():
+        shutil.copytree(source, folder, symlinks=True, dirs_exist_ok=True)
+    for variant in order.variants:
+        (folder / variant.file).unlink(missing_ok=True)
+
+
+def _write_ordered(
+    model: str | Path, info: ModelInfo, folder: Path, order: Order
+) -> dict[str, dict[str, Any]]:
+    from kerasdenoise.export.files import write_files
+    from kerasdenoise.training.recipe import read_recipe
+
+    recipe = read_recipe(info.folder / "recipe.toml")
+    return write_files(load_model(model), recipe, info.metadata, folder, order)
+
+
+def _check_targets(folder: Path, order: Order, *, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(folder, "is a file, not a folder", "give another --output")
+    targets = [folder / variant.file for variant in order.variants]
+    remedy = "give another --output, or --overwrite to replace it"
+    refuse_existing(targets, overwrite=overwrite, remedy=remedy)

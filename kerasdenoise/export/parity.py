@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasdenoise.data.sources import decode_image, load_images
 from kerasdenoise.errors import ModelError, RecipeError, UsageError
-from kerasdenoise.export.variant import Kind, Variant
+from kerasdenoise.export.kinds import Kind, Variant
 from kerasdenoise.inference.engines import LiteRTEngine, TileError
 from kerasdenoise.inference.tiles import reflect
 from kerasdenoise.metrics import psnr

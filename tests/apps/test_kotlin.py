@@ -57,8 +57,8 @@ def test_it_denoises_as_the_engine_does(kind: str, classes: str, tmp_path: Path)
     from ai_edge_litert.interpreter import Interpreter
 
     from kerasdenoise import Denoiser
+    from kerasdenoise.export.files import describe_file
     from kerasdenoise.export.fixed_shape import fix_shape
-    from kerasdenoise.export.sidecar import describe_file
 
     model, size = ROOT / "saved_models" / "photo_tiny", 256
     file = tmp_path / f"{kind}.tflite"

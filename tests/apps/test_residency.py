@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from kerasdenoise.export.files import describe_file
 from kerasdenoise.export.fixed_shape import fix_shape
 from kerasdenoise.export.gpu import find_driver
-from kerasdenoise.export.sidecar import describe_file
 
 RESIDENCY = Path(__file__).parents[2] / "apps" / "residency.py"
 

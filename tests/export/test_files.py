@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
-from kerasdenoise.export import deliver, files
-from kerasdenoise.export.deliver import add_files, deliver_files
+from kerasdenoise.export import files, model_package
 from kerasdenoise.export.files import Order
-from kerasdenoise.export.model_package import load_model
-from kerasdenoise.export.variant import Variant
+from kerasdenoise.export.kinds import Variant
+from kerasdenoise.export.model_package import add_files, deliver_files, load_model
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.zoo import find_model, verify_model
 
@@ -208,7 +207,7 @@ def test_a_failure_leaves_everything_as_it_was(
 
     variants = [Variant(size=SIZE)]
     if where == "card":
-        monkeypatch.setattr(deliver, "write_card", fail)
+        monkeypatch.setattr(model_package, "write_card", fail)
     else:
         variants.append(Variant("int8", size=SIZE))
         monkeypatch.setattr(files, "draw_noisy_patches", lambda *_: [])

@@ -7,8 +7,13 @@ import pytest
 from keras import layers
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.export.litert import check_parity, export_litert, write_litert
-from kerasdenoise.export.runnable import write_runnable
+from kerasdenoise.export.litert import (
+    check_parity,
+    export_litert,
+    measure_footprint,
+    write_litert,
+    write_runnable,
+)
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.models import Primitives, unet
 from kerasdenoise.models._noise_level import build_estimator
@@ -61,3 +66,22 @@ def test_a_network_of_too_many_parts_is_refused(tmp_path: Path):
     with pytest.raises(ModelError, match=r"both: .*global context.*noise level"):
         write_litert(network, tmp_path, stride=8)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pixel_takes_what_its_features_take(tmp_path: Path):
+    # As many channels in every layer: two such tensors at a time, of four bytes a number.
+    taken = {}
+    for width in (32, 128):
+        noisy = x = keras.Input((None, None, 3), name="noisy")
+        for _ in range(4):
+            x = keras.layers.Conv2D(width, 3, padding="same", activation="relu")(x)
+        denoised = keras.layers.Conv2D(3, 3, padding="same")(x)
+        export_litert(keras.Model(noisy, denoised), tmp_path / f"{width}.tflite")
+        taken[width] = measure_footprint(tmp_path / f"{width}.tflite", stride=8)
+    assert 2 * 4 * 96 * 0.7 < taken[128] - taken[32] < 2 * 4 * 96 * 2
+
+
+def test_what_cannot_be_run_is_refused(tmp_path: Path):
+    (tmp_path / "model.tflite").write_bytes(b"nothing")
+    with pytest.raises(ModelError):
+        measure_footprint(tmp_path / "model.tflite", 1)

@@ -10,9 +10,8 @@ from PIL import Image
 
 from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.export import parity
-from kerasdenoise.export.kinds import write_kind
+from kerasdenoise.export.kinds import Variant, write_kind
 from kerasdenoise.export.parity import ParityGate, load_photos
-from kerasdenoise.export.variant import Variant
 from kerasdenoise.layers import LambdaLayer
 from kerasdenoise.training.recipe import Recipe, parse_recipe
 

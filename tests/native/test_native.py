@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasdenoise.export.golden import denoise_picture, make_picture
+from kerasdenoise.export.files import denoise_picture, make_picture
 
 HERE = Path(__file__).parent
 SHIPPED = sorted(
