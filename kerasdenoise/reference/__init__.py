@@ -6,13 +6,15 @@ that training uses is written out once, in a few lines. See docs/reference.md.
 
 from __future__ import annotations
 
-from kerasdenoise.reference.activations import ReLU, Sigmoid
-from kerasdenoise.reference.convolution import Convolution, TransposedConvolution
-from kerasdenoise.reference.loss import mean_squared_error
-from kerasdenoise.reference.module import Module
-from kerasdenoise.reference.sequential import Sequential
-from kerasdenoise.reference.sgd import SGD
-from kerasdenoise.reference.strided_autoencoder import build_strided_autoencoder
+from kerasdenoise.reference.modules import (
+    Convolution,
+    Module,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    TransposedConvolution,
+)
+from kerasdenoise.reference.training import SGD, build_strided_autoencoder, mean_squared_error
 from kerasdenoise.reference.windows import Windows, fold, unfold
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasdenoise.errors import ModelError
+from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.models import strided_autoencoder
 from kerasdenoise.reference import SGD, build_strided_autoencoder, mean_squared_error
 
@@ -119,3 +119,92 @@ def test_numpy_is_all_that_is_imported():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert not {"keras", "tensorflow", "jax", "torch"} & set(result.stdout.split())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_loss_and_gradient_are_those_of_keras(dtype: type):
+    rng = np.random.default_rng(0)
+    denoised, target = rng.random((2, 3, 5, 7, 2)).astype(dtype)
+    tensor = tf.constant(denoised)
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        expected = keras.ops.mean(keras.losses.mean_squared_error(target, tensor))
+    loss, gradient = mean_squared_error(denoised, target)
+    assert loss == pytest.approx(float(expected), rel=1e-5)
+    assert gradient.dtype == dtype
+    theirs = tape.gradient(expected, tensor).numpy()
+    np.testing.assert_allclose(gradient, theirs, rtol=1e-5, atol=1e-9)
+
+
+def test_a_small_step_against_the_gradient_lowers_the_loss_as_foreseen():
+    rng = np.random.default_rng(0)
+    denoised, target = rng.random((2, 3, 5, 7, 2))
+    loss, gradient = mean_squared_error(denoised, target)
+    lower, _ = mean_squared_error(denoised - 1e-6 * gradient, target)
+    assert lower - loss == pytest.approx(-1e-6 * np.sum(gradient**2), rel=1e-4)
+
+
+def test_by_hand():
+    loss, gradient = mean_squared_error(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
+    assert loss == 2.5
+    np.testing.assert_array_equal(gradient, [1, -2])
+
+
+def test_shapes_that_differ_are_refused_rather_than_broadcast():
+    with pytest.raises(UsageError, match=r"; .*target"):
+        mean_squared_error(np.zeros((2, 4, 4, 3)), np.zeros((2, 4, 4, 1)))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+def test_parameters_go_where_keras_takes_them(momentum: float):
+    rng = np.random.default_rng(0)
+    parameters = [rng.normal(size=shape).astype(np.float32) for shape in [(3, 4), (4,)]]
+    variables = [keras.Variable(parameter) for parameter in parameters]
+    starts = [parameter.copy() for parameter in parameters]
+    ours = SGD(parameters, learning_rate=0.3, momentum=momentum)
+    theirs = keras.optimizers.SGD(0.3, momentum)
+    for _ in range(20):
+        gradients = [rng.normal(size=p.shape).astype(np.float32) for p in parameters]
+        ours.step(gradients)
+        theirs.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
+    for parameter, variable, start in zip(parameters, variables, starts, strict=True):
+        np.testing.assert_allclose(parameter, variable.numpy(), rtol=1e-5, atol=1e-5)
+        assert np.abs(parameter - start).min() > 1e-3
+
+
+def test_a_parabola_is_descended_to_its_lowest_point():
+    place = np.array([3.0, -4.0])
+    optimizer = SGD([place], learning_rate=0.1, momentum=0.5)
+    for _ in range(100):
+        optimizer.step([2 * (place - 1)])
+    np.testing.assert_allclose(place, 1, atol=1e-9)
+
+
+def test_double_gradients_leave_parameters_single():
+    parameter = np.ones(3, np.float32)
+    SGD([parameter], learning_rate=0.5).step([np.ones(3)])
+    assert parameter.dtype == np.float32
+    np.testing.assert_array_equal(parameter, 0.5)
+
+
+@pytest.mark.parametrize("gradients", [[], [np.ones(2)], [np.ones(2), np.ones((1, 3))]])
+def test_gradients_of_something_else_are_refused_and_change_nothing(gradients: list[np.ndarray]):
+    parameters = [np.ones(2), np.ones(3)]
+    with pytest.raises(UsageError, match=r"; .*backward"):
+        SGD(parameters).step(gradients)
+    np.testing.assert_array_equal(np.concatenate(parameters), 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"learning_rate": 0.0},
+        {"learning_rate": -1.0},
+        {"learning_rate": float("nan")},
+        {"momentum": -0.1},
+        {"momentum": 1.0},
+    ],
+)
+def test_numbers_out_of_range_are_refused(options: dict[str, float]):
+    with pytest.raises(UsageError):
+        SGD([np.ones(2)], **options)

@@ -1,13 +1,116 @@
-"""The convolution and its adjoint, the transposed convolution, as products of matrices."""
+"""Functions of images that know their derivatives: convolutions as matrix products, and others."""
 
 from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from kerasdenoise.errors import UsageError
-from kerasdenoise.reference.module import Module
+from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.reference.windows import Pair, Windows, fold, unfold
+
+
+class Module(abc.ABC):
+    """A function of images, with its backward pass.
+
+    `forward` keeps what `backward` needs, so that a backward pass belongs to the last forward
+    pass. Computation is in the type of what is given: float32 images and parameters give
+    float32 results, float64 ones float64.
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[int, ...], Any] | None = None
+
+    @property
+    def parameters(self) -> list[np.ndarray]:
+        """What is trained, in Keras' order: the arrays themselves, to be changed in place."""
+        return []
+
+    @property
+    def gradients(self) -> list[np.ndarray]:
+        """The loss's derivative by each parameter, as the last backward pass found it.
+
+        Empty before the first. A pass replaces the values of the one before; they are not
+        summed.
+        """
+        return []
+
+    @abc.abstractmethod
+    def forward(self, inputs: np.ndarray) -> np.ndarray:
+        """Applies the function.
+
+        Args:
+            inputs: Numbers (batch, height, width, channels).
+
+        Returns:
+            Numbers (batch, height, width, channels) of what may be another size.
+        """
+
+    @abc.abstractmethod
+    def backward(self, gradient: np.ndarray) -> np.ndarray:
+        """Takes a loss's derivative by the outputs to its derivative by the inputs.
+
+        Args:
+            gradient: Of the shape of the last forward pass's outputs.
+
+        Returns:
+            Numbers of the shape of its inputs.
+
+        Raises:
+            UsageError: If there was no forward pass, or its outputs have another shape.
+        """
+
+    def _keep(self, outputs: np.ndarray, kept: Any) -> np.ndarray:
+        """Keeps what the backward pass needs, and returns the outputs."""
+        self._kept = (outputs.shape, kept)
+        return outputs
+
+    def _recall(self, gradient: np.ndarray) -> Any:
+        """Returns what the forward pass kept, if the gradient is one of its outputs."""
+        name = type(self).__name__
+        if self._kept is None:
+            raise UsageError(name, "has no forward pass to go back", "call forward first")
+        shape, kept = self._kept
+        if gradient.shape != shape:
+            raise UsageError(
+                f"{name}'s gradient {gradient.shape}",
+                "has another shape than the outputs",
+                f"give one of shape {shape}",
+            )
+        return kept
+
+
+class ReLU(Module):
+    """`forward: max(x, 0)`; `backward: g where x > 0, else 0`, as Keras has it at 0."""
+
+    def forward(self, inputs: np.ndarray) -> np.ndarray:
+        """Sets negative values to 0; see `Module.forward`."""
+        return self._keep(np.maximum(inputs, 0), inputs > 0)
+
+    def backward(self, gradient: np.ndarray) -> np.ndarray:
+        """Passes the gradient where the input was positive; see `Module.backward`."""
+        return gradient * self._recall(gradient)
+
+
+class Sigmoid(Module):
+    """`forward: S(x) = 1 / (1 + exp(-x))`; `backward: g * S(x) * (1 - S(x))`.
+
+    Dai and Liu's report prints the derivative as "S(x) S(1 - x)", which it is not.
+    """
+
+    def forward(self, inputs: np.ndarray) -> np.ndarray:
+        """Takes any number to between 0 and 1; see `Module.forward`."""
+        # The logarithm of the formula, so that a large exponential does not overflow.
+        outputs = np.exp(-np.logaddexp(0, -inputs))
+        return self._keep(outputs, outputs)
+
+    def backward(self, gradient: np.ndarray) -> np.ndarray:
+        """Multiplies with the derivative; see `Module.backward`."""
+        outputs = self._recall(gradient)
+        return gradient * outputs * (1 - outputs)
 
 
 class _Weighted(Module):
@@ -177,3 +280,57 @@ def _check(images: np.ndarray, channels: int) -> tuple[int, int, int]:
             f"give (batch, height, width, {channels})",
         )
     return images.shape[:3]
+
+
+class Sequential(Module):
+    """Applies modules in their order, and goes back through them in reverse: the chain rule.
+
+    Args:
+        modules: The modules, the first one first.
+    """
+
+    def __init__(self, modules: Sequence[Module]) -> None:
+        super().__init__()
+        self.modules = tuple(modules)
+
+    @property
+    def parameters(self) -> list[np.ndarray]:
+        """Those of all modules; `keras_model.set_weights` of a Keras twin takes them."""
+        return [parameter for module in self.modules for parameter in module.parameters]
+
+    @property
+    def gradients(self) -> list[np.ndarray]:
+        """Those of all modules, in the order of the parameters."""
+        return [gradient for module in self.modules for gradient in module.gradients]
+
+    def set_parameters(self, values: Sequence[np.ndarray]) -> None:
+        """Copies values into the parameters, which keep their type.
+
+        Args:
+            values: One array for each parameter, as `keras_model.get_weights()` of a Keras twin
+                gives them.
+
+        Raises:
+            ModelError: If their number or a shape differs; then nothing was copied.
+        """
+        parameters = self.parameters
+        shapes = [np.shape(value) for value in values]
+        expected = [parameter.shape for parameter in parameters]
+        if shapes != expected:
+            raise ModelError(
+                f"parameters {shapes}", "are of another network", f"give arrays {expected}"
+            )
+        for parameter, value in zip(parameters, values, strict=True):
+            parameter[...] = value
+
+    def forward(self, inputs: np.ndarray) -> np.ndarray:
+        """Applies all modules; see `Module.forward`."""
+        for module in self.modules:
+            inputs = module.forward(inputs)
+        return inputs
+
+    def backward(self, gradient: np.ndarray) -> np.ndarray:
+        """Goes back through all modules; see `Module.backward`."""
+        for module in reversed(self.modules):
+            gradient = module.backward(gradient)
+        return gradient
