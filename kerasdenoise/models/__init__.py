@@ -20,8 +20,8 @@ from kerasdenoise.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
-    from kerasdenoise.models._cost import mac_per_pixel as mac_per_pixel
     from kerasdenoise.models._facts import describe_architectures as describe_architectures
+    from kerasdenoise.models._facts import mac_per_pixel as mac_per_pixel
     from kerasdenoise.models._parts import Parts as Parts
     from kerasdenoise.models._parts import get_parts as get_parts
     from kerasdenoise.models._primitives import Primitives as Primitives
@@ -79,7 +79,7 @@ _PUBLIC = {
     "Primitives": "_primitives",
     "describe_architectures": "_facts",
     "get_parts": "_parts",
-    "mac_per_pixel": "_cost",
+    "mac_per_pixel": "_facts",
 }
 
 

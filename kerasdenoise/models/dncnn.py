@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.models._activation import check_activation
-from kerasdenoise.models._inputs import Inputs
+from kerasdenoise.models._convolutions import check_activation
+from kerasdenoise.models._parts import Inputs
 from kerasdenoise.runtime import keras_defaults
 
 

@@ -9,9 +9,8 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.layers.lambda_layer import LambdaLayer
-from kerasdenoise.models._activation import check_activation
-from kerasdenoise.models._convolution import convolve
-from kerasdenoise.models._inputs import Inputs
+from kerasdenoise.models._convolutions import check_activation, convolve
+from kerasdenoise.models._parts import Inputs
 from kerasdenoise.runtime import keras_defaults
 
 

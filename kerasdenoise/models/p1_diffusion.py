@@ -16,9 +16,13 @@ from kerasdenoise.layers.image_regressor import ImageRegressor
 from kerasdenoise.layers.iteration_gates import IterationGates
 from kerasdenoise.layers.p1_coefficient import P1Coefficient
 from kerasdenoise.layers.shared_values import SharedValues
-from kerasdenoise.models._border import border_config, find_borders
-from kerasdenoise.models._inputs import Inputs
-from kerasdenoise.models._pixel_values import PIXEL_RADIUS, choose_for_pixels
+from kerasdenoise.models._diffusion import (
+    PIXEL_RADIUS,
+    border_config,
+    choose_for_pixels,
+    find_borders,
+)
+from kerasdenoise.models._parts import Inputs
 from kerasdenoise.runtime import keras_defaults
 
 

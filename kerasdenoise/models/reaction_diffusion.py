@@ -11,7 +11,7 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.layers.p1_flux import P1Flux
 from kerasdenoise.layers.perona_malik_flux import PeronaMalikFlux
 from kerasdenoise.layers.reaction_diffusion_step import ReactionDiffusionStep
-from kerasdenoise.models._inputs import Inputs
+from kerasdenoise.models._parts import Inputs
 from kerasdenoise.runtime import keras_defaults
 
 # The level at which a network that is told the noise has the contrast of its configuration.

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import keras
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.models._convolution import convolve
-from kerasdenoise.models._inputs import Inputs
-from kerasdenoise.models._receptive_field import Window, find_receptive_field
+from kerasdenoise.models._convolutions import Window, convolve, find_receptive_field
+from kerasdenoise.models._parts import Inputs
 from kerasdenoise.runtime import keras_defaults
 
 

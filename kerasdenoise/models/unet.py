@@ -9,10 +9,8 @@ from typing import Any
 import keras
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.models._inputs import Inputs
-from kerasdenoise.models._noise_level import CELL, RADIUS, build_estimator
-from kerasdenoise.models._parts import TILE
-from kerasdenoise.models._primitives import Primitives
+from kerasdenoise.models._parts import TILE, Inputs
+from kerasdenoise.models._primitives import LEVEL_CELL, LEVEL_RADIUS, Primitives, build_estimator
 from kerasdenoise.runtime import keras_defaults
 
 
@@ -52,7 +50,7 @@ class Config:
     @property
     def stride(self) -> int:
         """Height and width of an input are multiples of this."""
-        return max(self._grid, CELL) if self.estimates_level else self._grid
+        return max(self._grid, LEVEL_CELL) if self.estimates_level else self._grid
 
     @property
     def radius(self) -> int:
@@ -63,7 +61,7 @@ class Config:
         """
         reach = 2 * 2  # the head and the tail, at half resolution
         if self.estimates_level:
-            reach += RADIUS
+            reach += LEVEL_RADIUS
         deepest = len(self.blocks) - 1
         for level, blocks in enumerate(self.blocks):
             convolutions = 2 * blocks * (1 if level == deepest else 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from kerasdenoise.models import get_parts
-from kerasdenoise.models._noise_level import CELL
+from kerasdenoise.models._primitives import LEVEL_CELL
 from kerasdenoise.tensors import Tensor
 
 # Share of the patches whose true noise level the denoising part is told.
@@ -126,9 +126,9 @@ def measure_level(noisy: Tensor, clean: Tensor) -> Tensor:
     """
     ops = keras.ops
     squared = ops.mean(ops.square(noisy - clean), axis=-1, keepdims=True)
-    cells = ops.average_pool(squared, CELL, CELL)
+    cells = ops.average_pool(squared, LEVEL_CELL, LEVEL_CELL)
     cells = ops.sqrt(ops.average_pool(cells, 3, 1, padding="same"))
-    return ops.repeat(ops.repeat(cells, CELL, axis=1), CELL, axis=2)
+    return ops.repeat(ops.repeat(cells, LEVEL_CELL, axis=1), LEVEL_CELL, axis=2)
 
 
 def give_inputs(denoiser: keras.Model, noisy: Tensor, level: Tensor) -> Tensor | list[Tensor]:

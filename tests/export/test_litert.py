@@ -16,7 +16,7 @@ from kerasdenoise.export.litert import (
 )
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.models import Primitives, unet
-from kerasdenoise.models._noise_level import build_estimator
+from kerasdenoise.models._primitives import build_estimator
 
 
 def _network(seed: int) -> keras.Model:

@@ -9,8 +9,8 @@ import pytest
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models import get_parts
-from kerasdenoise.models._noise_level import CELL, RADIUS
 from kerasdenoise.models._parts import list_parts
+from kerasdenoise.models._primitives import LEVEL_CELL, LEVEL_RADIUS
 from kerasdenoise.models.unet import PRESETS, Config, build
 
 NOISY = np.random.default_rng(0).random((2, 32, 48, 3), np.float32)
@@ -39,8 +39,10 @@ def test_the_level_is_one_number_for_each_cell():
     level = _numpy(_parts(_network()).noise_level(NOISY))
     assert level.shape == (2, 32, 48, 1)
     assert level.min() >= 0
-    cells = level[:, ::CELL, ::CELL]
-    np.testing.assert_array_equal(level, cells.repeat(CELL, axis=1).repeat(CELL, axis=2))
+    cells = level[:, ::LEVEL_CELL, ::LEVEL_CELL]
+    np.testing.assert_array_equal(
+        level, cells.repeat(LEVEL_CELL, axis=1).repeat(LEVEL_CELL, axis=2)
+    )
     assert len(np.unique(cells)) == cells.size
 
 
@@ -62,15 +64,15 @@ def test_scaling_image_and_level_scales_what_the_tile_makes(factor: float):
 
 def test_the_radius_of_the_estimate_is_honest():
     estimator = _parts(_network()).noise_level
-    side = 2 * CELL * (RADIUS // CELL + 1) + CELL
+    side = 2 * LEVEL_CELL * (LEVEL_RADIUS // LEVEL_CELL + 1) + LEVEL_CELL
     noisy = np.random.default_rng(3).random((1, side, side, 3), np.float32)
     before, reach = _numpy(estimator(noisy)), 0
-    for place in range((side - CELL) // 2, (side + CELL) // 2):
+    for place in range((side - LEVEL_CELL) // 2, (side + LEVEL_CELL) // 2):
         changed = noisy.copy()
         changed[0, place, place] += 0.5
         rows, columns = np.nonzero((_numpy(estimator(changed)) != before)[0, ..., 0])
         reach = max([reach, *abs(rows - place), *abs(columns - place)])
-    assert RADIUS - CELL <= reach <= RADIUS
+    assert LEVEL_RADIUS - LEVEL_CELL <= reach <= LEVEL_RADIUS
 
 
 def test_the_parts_together_are_the_network():

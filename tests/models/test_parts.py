@@ -10,8 +10,7 @@ import pytest
 from kerasdenoise.errors import ModelError
 from kerasdenoise.inference.network import merge_context
 from kerasdenoise.models import get_architecture, get_parts, unet
-from kerasdenoise.models._inputs import Inputs
-from kerasdenoise.models._parts import copy_weights, find_layers, read_graph, run_parts
+from kerasdenoise.models._parts import Inputs, copy_weights, find_layers, read_graph, run_parts
 
 RNG = np.random.default_rng(0)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.models import get_architecture, make_config
-from kerasdenoise.models._receptive_field import Window, find_receptive_field
+from kerasdenoise.models._convolutions import Window, find_receptive_field
 
 
 @pytest.mark.parametrize(
