@@ -8,14 +8,9 @@ from typing import Any, Literal
 import keras
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers.border_mix import BorderMix
-from kerasdenoise.layers.diffusion_step import DiffusionStep
-from kerasdenoise.layers.edge_indicator import EdgeIndicator
-from kerasdenoise.layers.global_maximum import GlobalMaximum
-from kerasdenoise.layers.image_regressor import ImageRegressor
-from kerasdenoise.layers.iteration_gates import IterationGates
-from kerasdenoise.layers.p1_coefficient import P1Coefficient
-from kerasdenoise.layers.shared_values import SharedValues
+from kerasdenoise.layers.diffusion_step import BorderMix, DiffusionStep, IterationGates
+from kerasdenoise.layers.p1_coefficient import EdgeIndicator, GlobalMaximum, P1Coefficient
+from kerasdenoise.layers.regressors import ImageRegressor, SharedValues
 from kerasdenoise.models._diffusion import (
     PIXEL_RADIUS,
     border_config,

@@ -8,16 +8,14 @@ from typing import Any, Literal
 import keras
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers.border_mix import BorderMix
-from kerasdenoise.layers.contrast_regressor import (
+from kerasdenoise.layers.diffusion_step import BorderMix, DiffusionStep, IterationGates
+from kerasdenoise.layers.regressors import (
     SMALLEST_CONTRAST,
     ContrastRegressor,
+    SharedValues,
     from_contrast,
     to_contrast,
 )
-from kerasdenoise.layers.diffusion_step import DiffusionStep
-from kerasdenoise.layers.iteration_gates import IterationGates
-from kerasdenoise.layers.shared_values import SharedValues
 from kerasdenoise.models._diffusion import (
     PIXEL_RADIUS,
     border_config,

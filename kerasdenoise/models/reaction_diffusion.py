@@ -8,9 +8,11 @@ from typing import Literal
 import keras
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers.p1_flux import P1Flux
-from kerasdenoise.layers.perona_malik_flux import PeronaMalikFlux
-from kerasdenoise.layers.reaction_diffusion_step import ReactionDiffusionStep
+from kerasdenoise.layers.reaction_diffusion_step import (
+    P1Flux,
+    PeronaMalikFlux,
+    ReactionDiffusionStep,
+)
 from kerasdenoise.models._parts import Inputs
 from kerasdenoise.runtime import keras_defaults
 

@@ -5,10 +5,12 @@ import itertools
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.inference.network import merge_context
 from kerasdenoise.layers.diffusion_step import DiffusionStep
-from kerasdenoise.layers.p1_coefficient import P1Coefficient
+from kerasdenoise.layers.p1_coefficient import EdgeIndicator, GlobalMaximum, P1Coefficient
 
 FORMS = list(itertools.product([False, True], [False, True]))
 
@@ -146,3 +148,120 @@ def test_an_impossible_function_is_refused(options: dict):
 def test_a_config_makes_an_equal_layer():
     layer = P1Coefficient(5, True, False, 0.2, 0.01, name="coefficient")
     assert P1Coefficient.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def _indicate(layer: EdgeIndicator, image: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(layer(image))
+
+
+def _edge(channels: int = 3) -> np.ndarray:
+    image = np.full((1, 12, 12, channels), 0.2, np.float32)
+    image[:, :, 6:] = 0.9
+    return image
+
+
+def test_without_convolutions_it_is_the_norm_of_the_gradient():
+    image = np.random.default_rng(0).random((2, 9, 7, 3), np.float32)
+    square = np.zeros((2, 9, 7))
+    square[:, :, :-1] += (np.diff(image, axis=2) ** 2).sum(-1)
+    square[:, :-1] += (np.diff(image, axis=1) ** 2).sum(-1)
+    indicator = _indicate(EdgeIndicator(), image)
+    np.testing.assert_allclose(indicator[..., 0], np.sqrt(square), atol=1.1e-3)
+
+
+@pytest.mark.parametrize("convolutions", [0, 1, 2, 3])
+def test_at_first_it_rises_with_the_edge_and_is_low_elsewhere(convolutions: int):
+    keras.utils.set_random_seed(0)
+    layer = EdgeIndicator(convolutions)
+    strong = _indicate(layer, _edge())
+    assert strong.shape == (1, 12, 12, 1)
+    assert (strong >= 0).all()
+    assert strong[0, 6, 5, 0] > 3 * strong[0, 6, 0, 0]
+    assert _indicate(layer, 0.5 * _edge())[0, 6, 5, 0] < strong[0, 6, 5, 0]
+
+
+@pytest.mark.parametrize("convolutions", [0, 1, 2, 3])
+def test_brightness_does_not_count(convolutions: int):
+    layer = EdgeIndicator(convolutions)
+    image = np.random.default_rng(0).random((1, 8, 8, 3), np.float32)
+    np.testing.assert_allclose(_indicate(layer, image + 0.5), _indicate(layer, image), atol=1e-4)
+
+
+@pytest.mark.parametrize("convolutions", [0, 2])
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (17, 23)])
+def test_any_size_of_edge_indicator(convolutions: int, size: tuple[int, int]):
+    image = np.random.default_rng(0).random((1, *size, 1), np.float32)
+    assert _indicate(EdgeIndicator(convolutions), image).shape == (1, *size, 1)
+
+
+def test_a_flat_image_has_a_gradient():
+    image = tf.fill((1, 4, 4, 3), 0.5)
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        total = tf.reduce_sum(EdgeIndicator()(image))
+    assert np.isfinite(tape.gradient(total, image)).all()
+
+
+def test_the_weights_are_as_many_as_counted():
+    layer = EdgeIndicator(3, width=8)
+    layer(_edge())
+    # From 2 directions, 2 signs and 3 channels.
+    expected = (9 * 12 * 8 + 8) + (9 * 8 * 8 + 8) + (9 * 8 + 1)
+    assert layer.count_params() == expected
+
+
+@pytest.mark.parametrize("options", [{"convolutions": -1}, {"width": 0}])
+def test_an_impossible_indicator_is_refused(options: dict):
+    with pytest.raises(ModelError):
+        EdgeIndicator(**options)
+
+
+def test_a_config_makes_an_equal_layer_of_edge_indicator():
+    layer = EdgeIndicator(2, width=5, name="indicator")
+    assert EdgeIndicator.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def _numpy(tensor) -> np.ndarray:
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def _image(height: int = 17, width: int = 23) -> np.ndarray:
+    return np.random.default_rng(0).random((2, height, width, 2), np.float32)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (17, 23)])
+def test_it_is_the_maximum_of_each_image_and_channel(size: tuple[int, int]):
+    expected = _image(*size).max((1, 2), keepdims=True)
+    np.testing.assert_array_equal(_numpy(GlobalMaximum()(_image(*size))), expected)
+
+
+def test_it_is_no_less_than_the_floor():
+    layer = GlobalMaximum(floor=0.5)
+    assert (_numpy(layer(0 * _image())) == 0.5).all()
+    value, _ = layer(0 * _image(), summarize=True)
+    assert (_numpy(value) == 0).all()
+    assert (_numpy(layer(_image(), context=value)) == 0.5).all()
+
+
+@pytest.mark.parametrize("cut", [1, 12, 16])
+def test_merged_from_parts_it_is_nearly_that_of_the_whole(cut: int):
+    layer, parts = GlobalMaximum(), []
+    for part in (_image()[:, :cut], _image()[:, cut:]):
+        value, log_weight = layer(part, summarize=True)
+        parts.append({"top": _numpy(value), "top_log_weight": _numpy(log_weight)})
+    merged = layer(_image(), context=merge_context(tuple(parts))["top"])
+    expected = _numpy(layer(_image()))
+    np.testing.assert_allclose(_numpy(merged), expected, atol=np.log(2) / 10_000)
+
+
+def test_no_gradient_flows_back():
+    image = tf.constant(_image())
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        top = GlobalMaximum()(image)
+    assert tape.gradient(top, image) is None
+
+
+def test_a_config_makes_an_equal_layer_of_global_maximum():
+    layer = GlobalMaximum(0.25, name="top")
+    assert GlobalMaximum.from_config(layer.get_config()).get_config() == layer.get_config()

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.layers.p1_flux import P1Flux
-from kerasdenoise.layers.perona_malik_flux import PeronaMalikFlux
-from kerasdenoise.layers.reaction_diffusion_step import ReactionDiffusionStep
+from kerasdenoise.layers.reaction_diffusion_step import (
+    P1Flux,
+    PeronaMalikFlux,
+    ReactionDiffusionStep,
+)
 
 SIZES = [(1, 1), (1, 5), (4, 3), (9, 11)]
 
@@ -150,3 +152,148 @@ def test_a_config_makes_an_equal_step():
     assert again.get_config() == step.get_config()
     result = _run(again, _image(), contrast=0.2)
     np.testing.assert_array_equal(result, _run(step, _image(), contrast=0.2))
+
+
+def _evaluate(layer: P1Flux, s: np.ndarray) -> np.ndarray:
+    """The fluxes of the same responses for two filters, (number of responses, 2)."""
+    responses = np.repeat(s.astype(np.float32)[:, np.newaxis], 2, axis=1)[np.newaxis, np.newaxis]
+    return keras.ops.convert_to_numpy(layer(responses))[0, 0]
+
+
+def _random_of_p1_flux(pieces: int, reach: float) -> tuple[P1Flux, np.ndarray]:
+    layer = P1Flux(pieces, reach)
+    _evaluate(layer, np.zeros(1))
+    values = np.random.default_rng(0).normal(0, 1, (pieces, 2)).astype(np.float32)
+    layer.set_weights([values])
+    return layer, values
+
+
+@pytest.mark.parametrize(("pieces", "reach"), [(1, 2.0), (5, 1.0), (6, 4.5)])
+def test_it_interpolates_its_values_and_is_constant_beyond(pieces: int, reach: float):
+    layer, values = _random_of_p1_flux(pieces, reach)
+    s = np.linspace(-1.5 * reach, 1.5 * reach, 401)
+    knots = np.arange(-pieces, pieces + 1) * (reach / pieces)
+    for filter_, own in enumerate(values.T):
+        nodes = np.concatenate([-own[::-1], [0], own])
+        expected = np.interp(s, knots, nodes)
+        np.testing.assert_allclose(_evaluate(layer, s)[:, filter_], expected, atol=1e-5)
+
+
+def test_it_starts_as_perona_and_maliks_function_at_the_knots():
+    layer = P1Flux(8, 4.0)
+    s = np.arange(-8, 9) / 2
+    expected = np.repeat((s / (1 + s**2))[:, np.newaxis], 2, axis=1)
+    np.testing.assert_allclose(_evaluate(layer, s), expected, atol=1e-6)
+
+
+def test_the_trained_numbers_are_as_many_as_counted():
+    layer, _ = _random_of_p1_flux(6, 4.5)
+    assert layer.count_params() == 12 == layer.mac_per_position()
+
+
+@pytest.mark.parametrize("options", [{"pieces": 0}, {"reach": 0.0}, {"reach": float("nan")}])
+def test_an_impossible_flux_is_refused(options: dict):
+    with pytest.raises(ModelError):
+        P1Flux(**options)
+
+
+def test_a_config_makes_an_equal_layer():
+    layer = P1Flux(4, 2.0, name="flux")
+    assert P1Flux.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def _responses(filters: int = 3, size: float = 3.0) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, size, (2, 4, 5, filters)).astype(np.float32)
+
+
+def _evaluate_of_perona_malik_flux(layer: PeronaMalikFlux, responses: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(layer(responses))
+
+
+def _random_of_perona_malik_flux(layer: PeronaMalikFlux, responses: np.ndarray) -> None:
+    layer(responses)
+    rng = np.random.default_rng(1)
+    layer.set_weights([rng.normal(0, 1, weight.shape) for weight in layer.get_weights()])
+
+
+@pytest.mark.parametrize("coupled", [True, False])
+@pytest.mark.parametrize("terms", [1, 2])
+def test_one_filter_starts_as_perona_and_maliks_function(coupled: bool, terms: int):
+    s = _responses(1)
+    flux = _evaluate_of_perona_malik_flux(PeronaMalikFlux(terms, coupled), s)
+    np.testing.assert_allclose(flux, s / (1 + s**2), atol=1e-6)
+
+
+@pytest.mark.parametrize("terms", [1, 3])
+def test_filters_alone_are_a_loop_over_filters_and_terms(terms: int):
+    s, layer = _responses(), PeronaMalikFlux(terms, coupled=False)
+    _random_of_perona_malik_flux(layer, s)
+    roots, weights = (weight.reshape(terms, 3) for weight in layer.get_weights())
+    expected = np.zeros_like(s)
+    for m in range(terms):
+        for i in range(3):
+            expected[..., i] += weights[m, i] * s[..., i] / (1 + roots[m, i] ** 2 * s[..., i] ** 2)
+    np.testing.assert_allclose(_evaluate_of_perona_malik_flux(layer, s), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("terms", [1, 3])
+def test_coupled_filters_are_a_loop_over_pairs_and_terms(terms: int):
+    s, layer = _responses(), PeronaMalikFlux(terms)
+    _random_of_perona_malik_flux(layer, s)
+    roots, weights = layer.get_weights()
+    roots, weights = roots.reshape(3, terms, 3), weights.reshape(terms, 3)
+    expected = np.zeros_like(s)
+    for m in range(terms):
+        for i in range(3):
+            measure = sum(roots[j, m, i] ** 2 * s[..., j] ** 2 for j in range(3))
+            expected[..., i] += weights[m, i] * s[..., i] / (1 + measure)
+    np.testing.assert_allclose(_evaluate_of_perona_malik_flux(layer, s), expected, atol=1e-5)
+
+
+def test_a_coupled_flux_stops_where_another_filter_sees_structure():
+    alone = np.zeros((1, 1, 1, 3), np.float32)
+    alone[..., 0] = 0.5
+    beside = alone.copy()
+    beside[..., 1] = 20.0
+    coupled, single = PeronaMalikFlux(), PeronaMalikFlux(coupled=False)
+    assert (
+        _evaluate_of_perona_malik_flux(coupled, beside)[..., 0]
+        < 0.1 * _evaluate_of_perona_malik_flux(coupled, alone)[..., 0]
+    )
+    assert (
+        _evaluate_of_perona_malik_flux(single, beside)[..., 0]
+        == _evaluate_of_perona_malik_flux(single, alone)[..., 0]
+    )
+
+
+@pytest.mark.parametrize("coupled", [True, False])
+def test_the_flux_is_odd_and_no_larger_than_the_bound(coupled: bool):
+    s, layer = _responses(size=100.0), PeronaMalikFlux(2, coupled)
+    _random_of_perona_malik_flux(layer, s)
+    flux = _evaluate_of_perona_malik_flux(layer, s)
+    np.testing.assert_array_equal(_evaluate_of_perona_malik_flux(layer, -s), -flux)
+    roots, weights = layer.get_weights()
+    own = [roots[0, 0, i if coupled else 0, [i, 3 + i]] for i in range(3)]
+    bound = [(np.abs(weights[[i, 3 + i]]) / (2 * np.abs(own[i]))).sum() for i in range(3)]
+    assert (np.abs(flux) <= np.float32(bound) + 1e-5).all()
+
+
+@pytest.mark.parametrize(
+    ("terms", "coupled", "weights"), [(1, False, 6), (2, False, 12), (1, True, 12), (2, True, 24)]
+)
+def test_the_trained_numbers_are_as_many_as_counted_of_perona_malik_flux(
+    terms: int, coupled: bool, weights: int
+):
+    layer = PeronaMalikFlux(terms, coupled)
+    layer(_responses())
+    assert layer.count_params() == weights
+
+
+def test_a_flux_of_no_term_is_refused():
+    with pytest.raises(ModelError):
+        PeronaMalikFlux(0)
+
+
+def test_a_config_makes_an_equal_layer_of_perona_malik_flux():
+    layer = PeronaMalikFlux(2, coupled=False, name="flux")
+    assert PeronaMalikFlux.from_config(layer.get_config()).get_config() == layer.get_config()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keras
 
-from kerasdenoise.layers._gradient import take_differences
 from kerasdenoise.tensors import Tensor
+from kerasdenoise.tensors.calculus import take_differences
 from kerasdenoise.training.tasks.task import Example, Task
 
 # The least difference between neighbors that is a border, on the [0, 1] scale.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.layers.shared_values import SharedValues
+from kerasdenoise.layers.regressors import SharedValues
 from kerasdenoise.models._parts import find_layers
 from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.tasks.supervised import Supervised

@@ -1,4 +1,4 @@
-"""Forward differences of images, and the divergence that is their negative adjoint.
+"""Differences of images, the divergence that is their negative adjoint, and softplus.
 
 Borders are replicated (Neumann): nothing flows over the edge of an image. All is made of slices
 and concatenations, which LiteRT runs faster than padding.
@@ -49,3 +49,13 @@ def square_gradient(right: Tensor, below: Tensor) -> Tensor:
     """The square of the gradient's norm over all channels, (batch, height, width, 1)."""
     squares = keras.ops.square(right) + keras.ops.square(below)
     return keras.ops.sum(squares, axis=-1, keepdims=True)
+
+
+# From here on softplus is the identity in float32. LiteRT computes log(1 + exp(x)), which is
+# infinite above 88.
+_LINEAR = 20.0
+
+
+def softplus(x: Tensor) -> Tensor:
+    """Gives log(1 + exp(x))."""
+    return keras.ops.softplus(keras.ops.minimum(x, _LINEAR)) + keras.ops.relu(x - _LINEAR)
