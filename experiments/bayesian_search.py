@@ -30,8 +30,11 @@ from keras_tuner.engine.trial import Trial  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
 
 from kerasdenoise.tuning.gaussian_process import draw, propose  # noqa: E402
-from kerasdenoise.tuning.parameters import to_hyperparameters  # noqa: E402
-from kerasdenoise.tuning.space import find_space, read_space  # noqa: E402
+from kerasdenoise.tuning.space import (  # noqa: E402
+    find_space,
+    read_space,
+    to_hyperparameters,
+)
 
 Tried = list[tuple[dict[str, Any], float]]
 Score = Callable[[dict[str, Any], np.random.Generator], float]

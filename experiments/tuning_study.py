@@ -223,7 +223,7 @@ def compare_all(name: str, arguments: argparse.Namespace) -> None:
 def write_page(arguments: argparse.Namespace) -> None:
     """Writes what both studies found."""
     from kerasdenoise.tuning.report import describe_study
-    from kerasdenoise.tuning.results import read_results
+    from kerasdenoise.tuning.study import read_results
 
     pictures = arguments.docs / "images"
     pictures.mkdir(parents=True, exist_ok=True)
@@ -251,7 +251,7 @@ def write_page(arguments: argparse.Namespace) -> None:
 
 
 def _describe_comparison(name: str, arguments: argparse.Namespace) -> str:
-    from kerasdenoise.tuning.report import make_table
+    from kerasdenoise.evaluation.markdown import table
 
     plan, folder = PLANS[name], arguments.runs / "compare"
     results = {
@@ -285,12 +285,12 @@ def _describe_comparison(name: str, arguments: argparse.Namespace) -> str:
         f"{steps[WINNER]:,} of the winner, and measured on {plan.measured}: mean PSNR in dB "
         f"at {', '.join(plan.noises)}."
     )
-    table = make_table(("seed", "usual", "winner", "difference"), rows)
-    return "\n\n".join([text, table, _judge(differences)])
+    compared = table(("seed", "usual", "winner", "difference"), rows)
+    return "\n\n".join([text, compared, _judge(differences)])
 
 
 def _trials(name: str, arguments: argparse.Namespace) -> list[Any]:
-    from kerasdenoise.tuning.results import read_results
+    from kerasdenoise.tuning.study import read_results
 
     return read_results(make_study(name, arguments))
 

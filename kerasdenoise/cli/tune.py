@@ -311,8 +311,7 @@ def _take_part(
     import grpc
 
     from kerasdenoise.runtime import quiet_stderr
-    from kerasdenoise.tuning.lock import locked
-    from kerasdenoise.tuning.study import open_study
+    from kerasdenoise.tuning.study import locked, open_study
     from kerasdenoise.tuning.workers import (
         CHIEF,
         LOST_CHIEF,

@@ -44,6 +44,14 @@ if TYPE_CHECKING:
 # Largest difference between the graph for phones and that for CPUs, on the [0, 1] scale.
 _MOBILE_TOLERANCE = 1e-5
 
+# A larger picture would weigh more than the files that it checks.
+LARGEST_PICTURE = 256
+
+# Values of 255 that two processors may differ by.
+_PICTURE_TOLERANCE = 2
+
+_PICTURE_SIGMA = 25 / 255
+
 
 @dataclass(frozen=True)
 class Order:
@@ -201,15 +209,6 @@ def _write_golden(path: Path, size: int, channels: int) -> dict[str, Any]:
     noisy.write_bytes(picture.tobytes())
     denoised.write_bytes(denoise_picture(path, picture).tobytes())
     return {"noisy": noisy.name, "denoised": denoised.name, "tolerance": _PICTURE_TOLERANCE}
-
-
-# A larger picture would weigh more than the files that it checks.
-LARGEST_PICTURE = 256
-
-# Values of 255 that two processors may differ by.
-_PICTURE_TOLERANCE = 2
-
-_PICTURE_SIGMA = 25 / 255
 
 
 def make_picture(size: int, channels: int) -> np.ndarray:

@@ -27,6 +27,35 @@ if TYPE_CHECKING:
 Kind = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 Target = Literal["cpu", "mobile"]
 
+# Those whose scales are set by what the network sees.
+CALIBRATED: tuple[Kind, ...] = ("int8", "int16x8")
+
+_DEFAULT = [tf.lite.Optimize.DEFAULT]
+_OPTIONS: dict[Kind, dict[str, Any]] = {
+    "float32": {},
+    "float16": {
+        "optimizations": _DEFAULT,
+        "target_spec": {
+            "supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS],
+            "supported_types": [tf.float16],
+        },
+    },
+    "dynamic": {"optimizations": _DEFAULT},
+    "int16x8": {
+        "optimizations": _DEFAULT,
+        "target_spec": {
+            "supported_ops": [
+                tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            ]
+        },
+    },
+}
+
+# Batches of patches whose values set the scales of all tensors.
+_BATCHES = 8
+_BATCH = 16
+_PATCH = 128
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -87,36 +116,6 @@ class Variant:
                 f"leaves nothing of a tile: {halo} pixels at each border are cut off",
                 f"give {2 * halo + stride} at least, or {4 * halo} for half of the arithmetic",
             )
-
-
-# Those whose scales are set by what the network sees.
-CALIBRATED: tuple[Kind, ...] = ("int8", "int16x8")
-
-_DEFAULT = [tf.lite.Optimize.DEFAULT]
-_OPTIONS: dict[Kind, dict[str, Any]] = {
-    "float32": {},
-    "float16": {
-        "optimizations": _DEFAULT,
-        "target_spec": {
-            "supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS],
-            "supported_types": [tf.float16],
-        },
-    },
-    "dynamic": {"optimizations": _DEFAULT},
-    "int16x8": {
-        "optimizations": _DEFAULT,
-        "target_spec": {
-            "supported_ops": [
-                tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-            ]
-        },
-    },
-}
-
-# Batches of patches whose values set the scales of all tensors.
-_BATCHES = 8
-_BATCH = 16
-_PATCH = 128
 
 
 def write_kind(

@@ -23,6 +23,28 @@ from kerasdenoise.runtime import quiet_stderr
 # Largest difference, on the [0, 1] scale, that rounding in another order explains.
 TOLERANCE = 1e-4
 
+# Two sizes of tile, of which the difference is the tile's alone.
+_SIDES = (256, 640)
+
+# A process's peak starts at what its parent holds, which may be much: one in between that holds
+# little.
+_BETWEEN = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+
+# A peak cannot be reset, so that the larger tile comes second.
+_PROGRAM = """
+import json, resource, sys
+from pathlib import Path
+import numpy as np
+from kerasdenoise.inference.engines import LiteRTEngine
+
+engine = LiteRTEngine(Path(sys.argv[1]), threads=1)
+shapes, peaks = json.loads(sys.argv[2]), []
+for each in shapes:
+    engine({name: np.ones(shape, np.float32) for name, shape in each.items()})
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(json.dumps(peaks))
+"""
+
 
 def write_litert(denoiser: keras.Model, folder: Path, stride: int) -> float:
     """Writes all LiteRT files of a network, and compares each with it.
@@ -153,29 +175,6 @@ def _fill(shape: tuple[int | None, ...], height: int, width: int) -> tuple[int, 
     """A shape with one image of this size; a statistic of an image has no size."""
     sizes = {1: height, 2: width}
     return (1, *(size or sizes[axis] for axis, size in enumerate(shape) if axis))
-
-
-# Two sizes of tile, of which the difference is the tile's alone.
-_SIDES = (256, 640)
-
-# A process's peak starts at what its parent holds, which may be much: one in between that holds
-# little.
-_BETWEEN = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
-
-# A peak cannot be reset, so that the larger tile comes second.
-_PROGRAM = """
-import json, resource, sys
-from pathlib import Path
-import numpy as np
-from kerasdenoise.inference.engines import LiteRTEngine
-
-engine = LiteRTEngine(Path(sys.argv[1]), threads=1)
-shapes, peaks = json.loads(sys.argv[2]), []
-for each in shapes:
-    engine({name: np.ones(shape, np.float32) for name, shape in each.items()})
-    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-print(json.dumps(peaks))
-"""
 
 
 def write_runnable(denoiser: keras.Model, config: Config, folder: Path) -> dict[str, Any]:

@@ -18,6 +18,14 @@ _FLAT = 1e-3
 _GAIN = 30.0
 _OFFSET = -3.0
 
+# The merged maximum of n parts is too small by at most log(n) over this.
+_WEIGHT = 10_000.0
+
+# Values at the knots start at least this share of their range away from its ends, where the
+# sigmoid has no derivative.
+_MARGIN = 0.01
+_SMALLEST_FALL = 1e-3
+
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class EdgeIndicator(keras.layers.Layer):
@@ -116,10 +124,6 @@ class EdgeIndicator(keras.layers.Layer):
         }
 
 
-# The merged maximum of n parts is too small by at most log(n) over this.
-_WEIGHT = 10_000.0
-
-
 @keras.saving.register_keras_serializable("kerasdenoise")
 class GlobalMaximum(keras.layers.Layer):
     """Returns the largest value of each channel in a whole image.
@@ -171,12 +175,6 @@ class GlobalMaximum(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor arguments."""
         return {**super().get_config(), "floor": self.floor}
-
-
-# Values at the knots start at least this share of their range away from its ends, where the
-# sigmoid has no derivative.
-_MARGIN = 0.01
-_SMALLEST_FALL = 1e-3
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")

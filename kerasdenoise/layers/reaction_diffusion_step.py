@@ -10,6 +10,9 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.tensors import Tensor
 
+# Initial coupling: this share of a filter's measure is the mean over all filters.
+_SHARED = 0.3
+
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class P1Flux(keras.layers.Layer):
@@ -88,10 +91,6 @@ class P1Flux(keras.layers.Layer):
 
     def _knots(self) -> np.ndarray:
         return np.arange(1, self.pieces + 1) * (self.reach / self.pieces)
-
-
-# Initial coupling: this share of a filter's measure is the mean over all filters.
-_SHARED = 0.3
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")

@@ -11,6 +11,10 @@ import keras
 from kerasdenoise.errors import ModelError
 from kerasdenoise.tensors import Tensor
 
+SMALLEST_CONTRAST = 1 / 255
+# Images in [0, 1] diffuse the same with this contrast, 86, as with any larger one.
+_LARGEST_EXPONENT = 10.0
+
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class ImageRegressor(keras.layers.Layer):
@@ -132,11 +136,6 @@ class ImageRegressor(keras.layers.Layer):
         positions = keras.ops.sum(keras.ops.ones_like(x[..., 0]), axis=(1, 2))
         log_positions = keras.ops.log(keras.ops.expand_dims(positions, 1))
         return keras.ops.mean(x, axis=(1, 2)), log_positions
-
-
-SMALLEST_CONTRAST = 1 / 255
-# Images in [0, 1] diffuse the same with this contrast, 86, as with any larger one.
-_LARGEST_EXPONENT = 10.0
 
 
 def to_contrast(values: Tensor) -> Tensor:

@@ -11,6 +11,10 @@ from kerasdenoise.layers.lambda_layer import LambdaLayer
 from kerasdenoise.models import border_unet
 from kerasdenoise.models._parts import Inputs
 
+# What the lambda layer sees beside the whole image, in pixels.
+_WINDOW = 7
+PIXEL_RADIUS = _WINDOW // 2
+
 
 def border_config(channels: int) -> border_unet.Config:
     """What the classifier of images with so many channels looks like."""
@@ -32,11 +36,6 @@ def find_borders(noisy: Any) -> Any:
     border = keras.Model(network.input, network.output, name="border")
     border.trainable = False
     return border(noisy, training=False)[..., :1]
-
-
-# What the lambda layer sees beside the whole image, in pixels.
-_WINDOW = 7
-PIXEL_RADIUS = _WINDOW // 2
 
 
 def choose_for_pixels(inputs: Inputs, start: Sequence[float], name: str) -> Any:

@@ -14,6 +14,8 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.models import get_architecture, list_architectures
 from kerasdenoise.models._parts import get_parts, list_sublayers
 
+_KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -62,9 +64,6 @@ def describe_architectures() -> Iterator[Facts]:
                 noise_level=config.noise_level,
                 estimates_level=get_parts(network).noise_level is not None,
             )
-
-
-_KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def mac_per_pixel(model: keras.Model, stride: int) -> int:

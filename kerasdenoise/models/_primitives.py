@@ -13,6 +13,15 @@ from kerasdenoise.models._parts import NOISE_LEVEL, copy_weights
 # A symbolic tensor, or what stands for one while a network is built.
 Value = Any
 
+# The estimate is made for cells of this many pixels a side.
+LEVEL_CELL = 8
+
+# How far a pixel reaches the estimate: three convolutions, each on a grid twice as wide as the one
+# before, and then all of a cell.
+LEVEL_RADIUS = 2 + 4 + 8 + LEVEL_CELL - 1
+
+_WIDTHS = (16, 32, 32)
+
 
 class Primitives:
     """Applies the layers of a network, by names: all convolutions are without bias and `same`.
@@ -116,16 +125,6 @@ def rebuild(
     rebuilt = build(make)
     copy_weights(network, rebuilt, make.kernels)
     return rebuilt
-
-
-# The estimate is made for cells of this many pixels a side.
-LEVEL_CELL = 8
-
-# How far a pixel reaches the estimate: three convolutions, each on a grid twice as wide as the one
-# before, and then all of a cell.
-LEVEL_RADIUS = 2 + 4 + 8 + LEVEL_CELL - 1
-
-_WIDTHS = (16, 32, 32)
 
 
 def build_estimator(channels: int, make: Primitives) -> keras.Model:

@@ -10,6 +10,10 @@ import keras
 
 from kerasdenoise.tensors import Tensor
 
+# From here on softplus is the identity in float32. LiteRT computes log(1 + exp(x)), which is
+# infinite above 88.
+_LINEAR = 20.0
+
 
 def take_differences(image: Tensor) -> tuple[Tensor, Tensor]:
     """Subtracts each pixel from its neighbor on the right, and from that below.
@@ -49,11 +53,6 @@ def square_gradient(right: Tensor, below: Tensor) -> Tensor:
     """The square of the gradient's norm over all channels, (batch, height, width, 1)."""
     squares = keras.ops.square(right) + keras.ops.square(below)
     return keras.ops.sum(squares, axis=-1, keepdims=True)
-
-
-# From here on softplus is the identity in float32. LiteRT computes log(1 + exp(x)), which is
-# infinite above 88.
-_LINEAR = 20.0
 
 
 def softplus(x: Tensor) -> Tensor:

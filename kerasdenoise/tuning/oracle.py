@@ -1,4 +1,4 @@
-"""KerasTuner's oracles, made such that a kill at any moment costs nothing that was done."""
+"""What chooses settings: KerasTuner's oracles, which lose nothing that was done at a kill."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from keras_tuner.engine import trial as trials
 from kerasdenoise.files import write_file
 from kerasdenoise.plain_json import read_json
 from kerasdenoise.tuning.gaussian_process import propose
-from kerasdenoise.tuning.pareto import scalarize
 
 _FACTOR = 3
 _LONGEST = (27, 9, 3)
@@ -26,6 +25,9 @@ _ENDED = ("COMPLETED", "FAILED")
 # Drawn settings that were all tried before, after which none is left: of 50 settings with a single
 # one untried, so many draws miss it once in a billion times.
 _COLLISIONS = 1000
+
+# How much of both counts besides the worse of the two.
+_BOTH = 0.05
 
 
 class Limits:
@@ -241,3 +243,35 @@ def count_rounds(limit: int | None) -> int:
     if limit is None:
         return 9
     return next((each for each in _LONGEST if sizes[each] <= limit), _LONGEST[-1])
+
+
+def scalarize(trials: Mapping[str, Any], seed: int) -> None:
+    """Gives KerasTuner's trials a score for one weight of quality against arithmetic.
+
+    The weight is another for each number of trials, so that a search for the highest score goes
+    along the whole front (Knowles, "ParEGO", IEEE Transactions on Evolutionary Computation
+    2006, whose scores these are, from 0 to 1 between the worst and the best so far). Cost counts
+    by its logarithm.
+
+    Args:
+        trials: Those with both metrics, `psnr` and `mac_per_pixel`, get the score.
+        seed: Of the weights.
+    """
+    done = [trial for trial in trials.values() if trial.status == "COMPLETED"]
+    if not done:
+        return
+    both = np.array(
+        [
+            (
+                trial.metrics.get_best_value("psnr"),
+                -math.log(max(1.0, trial.metrics.get_best_value("mac_per_pixel"))),
+            )
+            for trial in done
+        ]
+    )
+    spread = np.ptp(both, axis=0)
+    both = (both - both.max(axis=0)) / np.where(spread > 0, spread, 1.0)
+    weight = np.random.default_rng((seed, len(trials))).random()
+    weighted = both * (weight, 1 - weight)
+    for trial, score in zip(done, weighted.min(axis=1) + _BOTH * weighted.sum(axis=1), strict=True):
+        trial.score = float(score)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerasdenoise.errors import RecipeError, UsageError
+from kerasdenoise.errors import InputError, RecipeError, UsageError
 from kerasdenoise.files import write_file
 from kerasdenoise.parsing import make
 from kerasdenoise.plain_json import read_json, write_json
@@ -21,6 +24,12 @@ EQUALS = ("steps", "compute")
 
 _FILE = "study.json"
 _SPACE = "space.toml"
+
+# A killed search's processes may need so long to notice, in seconds.
+_PATIENCE = 15
+
+# What a trial leaves besides KerasTuner's `trial.json` and what `run_trial` writes.
+VALUES, REASON, DEATHS = "values.json", "reason.json", "deaths.json"
 
 
 @dataclass(frozen=True)
@@ -158,3 +167,134 @@ def check_same(study: Study, asked: dict[str, Any], space: Space) -> None:
 
 def _text(value: Any) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes from the same folder, for as long as this one lives at most.
+
+    Systems without POSIX file locks keep nobody out.
+
+    Raises:
+        UsageError: If another process works on it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (folder / ".lock").open("w") as file:
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > end:
+                    raise UsageError(
+                        folder, "is being searched by another process", "wait for it or end it"
+                    ) from error
+                time.sleep(0.2)
+        yield
+
+
+@dataclass(frozen=True)
+class Result:
+    """A trial.
+
+    Attributes:
+        number: Its number, from 1.
+        folder: Where it is.
+        status: `completed`, `failed` or `running`.
+        values: What it has of its own, by name.
+        share: The part of its steps that it was to do.
+        figures: What `run_trial` returned, if it is completed.
+        reason: Why it failed.
+    """
+
+    number: int
+    folder: Path
+    status: str
+    values: dict[str, Any]
+    share: float = 1.0
+    figures: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it trained."""
+        return self.figures.get("seconds", 0.0)
+
+
+def read_results(study: Study) -> list[Result]:
+    """Reads all trials that were begun, in the order of their numbers."""
+    results = []
+    for folder in sorted(study.search.glob("trial_*")):
+        # Those of a search that goes on may come and go meanwhile.
+        with contextlib.suppress(InputError):
+            if (folder / VALUES).is_file():
+                results.append(_read(folder))
+    return results
+
+
+def _read(folder: Path) -> Result:
+    begun = read_json(folder / VALUES)
+    status = read_json(folder / "trial.json")["status"].lower()
+    figures = read_json(folder / "result.json") if status == "completed" else {}
+    reason = ""
+    if status == "failed":
+        file = folder / REASON
+        reason = read_json(file) if file.is_file() else "for no reason that was recorded"
+    if status not in ("completed", "failed"):
+        status = "running"
+    return Result(
+        number=int(folder.name.removeprefix("trial_")) + 1,
+        folder=folder,
+        status=status,
+        values=begun["values"],
+        share=begun["share"],
+        figures=figures,
+        reason=reason,
+    )
+
+
+def describe_noisy(figures: dict[str, Any]) -> str:
+    """Says the PSNR of what a trial denoised, in brackets; empty if it is not known."""
+    noisy = figures.get("noisy")
+    return "" if noisy is None else f" (noisy {noisy:.2f} dB)"
+
+
+def find_best(results: list[Result], objective: str) -> Result | None:
+    """Returns the best trial among those that did the largest part of their steps."""
+    done = [result for result in results if result.status == "completed"]
+    if not done:
+        return None
+    share = max(result.share for result in done)
+    figure = "ssim" if objective == "ssim" else "psnr"
+    return max(
+        (result for result in done if result.share == share),
+        key=lambda result: result.figures[figure],
+    )
+
+
+def describe_values(values: dict[str, Any]) -> str:
+    """Says what a trial has of its own."""
+    return ", ".join(f"{name} {describe_value(value)}" for name, value in values.items())
+
+
+def describe_value(value: Any) -> str:
+    """Says one value, numbers as short as they are exact."""
+    if isinstance(value, list | tuple):
+        return "/".join(map(describe_value, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def describe_duration(seconds: float) -> str:
+    """Says a time."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

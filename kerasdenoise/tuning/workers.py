@@ -20,8 +20,7 @@ from typing import Any
 from kerasdenoise.errors import OutputError
 from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.runtime import usable_cores
-from kerasdenoise.tuning.results import DEATHS, read_results
-from kerasdenoise.tuning.study import Study
+from kerasdenoise.tuning.study import DEATHS, Study, read_results
 
 TUNER_ID, ORACLE_IP, ORACLE_PORT = (
     "KERASTUNER_TUNER_ID",

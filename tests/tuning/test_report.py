@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasdenoise.tuning.importance import describe_best, measure_importance
-from kerasdenoise.tuning.pareto import find_front, scalarize
-from kerasdenoise.tuning.report import write_report
-from kerasdenoise.tuning.results import Result, find_best
-from kerasdenoise.tuning.study import Study
+from kerasdenoise.tuning.oracle import scalarize
+from kerasdenoise.tuning.report import describe_best, find_front, measure_importance, write_report
+from kerasdenoise.tuning.study import Result, Study, find_best
 
 
 def _trial(number: int, psnr: float, mac: int = 100, share: float = 1.0) -> Result:

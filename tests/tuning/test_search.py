@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from kerasdenoise.plain_json import read_json, write_json
-from kerasdenoise.tuning.results import find_best, read_results
-from kerasdenoise.tuning.study import Study
+from kerasdenoise.tuning.study import Study, find_best, read_results
 
 
 class _Killed(BaseException):

@@ -10,12 +10,14 @@ from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import LOSSES
 from kerasdenoise.models import list_architectures, make_config
 from kerasdenoise.training.optimization import UNIONS
-from kerasdenoise.tuning.parameters import active_values, from_hyperparameters, to_hyperparameters
 from kerasdenoise.tuning.space import (
+    active_values,
     find_space,
+    from_hyperparameters,
     parse_space,
     read_space,
     space_folders,
+    to_hyperparameters,
 )
 
 SPACES = sorted(space_folders()[0].glob("*.toml"))

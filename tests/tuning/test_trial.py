@@ -19,9 +19,8 @@ from kerasdenoise.tuning.data import Data, choose_data
 from kerasdenoise.tuning.oracle import Limits
 from kerasdenoise.tuning.recipes import find_frame, make_recipe
 from kerasdenoise.tuning.report import write_report
-from kerasdenoise.tuning.search import search
+from kerasdenoise.tuning.search import run_trial, search
 from kerasdenoise.tuning.study import Study
-from kerasdenoise.tuning.trial import run_trial
 
 VALUES = {"optimization": {"learning_rate": 3e-3}}
 
