@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.evaluation.timing import time_in_turns
+from kerasdenoise.evaluation.costs import time_in_turns
 from kerasdenoise.export.gpu import check_gpu
 from kerasdenoise.inference.engines import LiteRTEngine
 

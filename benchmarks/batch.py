@@ -14,9 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kerasdenoise.evaluation.costs import run_command
 from kerasdenoise.evaluation.markdown import table
-from kerasdenoise.evaluation.peak_memory import run_command
-from kerasdenoise.evaluation.synthetic_photo import write_noisy
+from kerasdenoise.evaluation.noisy_sets import write_noisy
 
 ROOT = Path(__file__).parents[1]
 GOAL = 1.6

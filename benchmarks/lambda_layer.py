@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasdenoise.evaluation.timing import median_ratio, time_in_turns
+from kerasdenoise.evaluation.costs import median_ratio, time_in_turns
 from kerasdenoise.runtime import prepare_keras, quiet_stderr
 
 prepare_keras()

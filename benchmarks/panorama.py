@@ -15,8 +15,8 @@ import time
 from functools import partial
 from pathlib import Path
 
-from kerasdenoise.evaluation.peak_memory import peak_memory, run_command
-from kerasdenoise.evaluation.synthetic_photo import make_noisy, write_noisy
+from kerasdenoise.evaluation.costs import peak_memory, run_command
+from kerasdenoise.evaluation.noisy_sets import make_noisy, write_noisy
 
 ROOT = Path(__file__).parents[1]
 LIMIT_GB = 2.0

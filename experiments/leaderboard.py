@@ -65,7 +65,7 @@ def _stabilize(context: Context, folder: Path) -> dict[str, Any]:
     from board.leaderboard_figures import measure_images
     from common.data import find_cifar10
 
-    from kerasdenoise.evaluation.networks import add_noise, denoise
+    from kerasdenoise.evaluation.figures import add_noise, denoise
 
     kind = NOISES["poisson"][1]
     gain = float(kind.partition(":")[2])
@@ -86,7 +86,7 @@ def _diffuse(context: Context, folder: Path) -> dict[str, Any]:
     from board.diffusing import diffuse_around
     from common.data import find_cifar10
 
-    from kerasdenoise.evaluation.networks import add_noise
+    from kerasdenoise.evaluation.figures import add_noise
 
     kind = NOISES[FIRST][1]
     clean = find_cifar10(context.root).load_test(None if context.is_full else IMAGES)

@@ -22,9 +22,8 @@ from common.trials import Context, Length, Trial, read_log
 from PIL import Image
 
 from kerasdenoise.evaluation.charts import draw_bars, draw_images, draw_lines
-from kerasdenoise.evaluation.figures import figures_of, summarize
+from kerasdenoise.evaluation.figures import SEED, add_noise, denoise, figures_of, summarize
 from kerasdenoise.evaluation.markdown import table
-from kerasdenoise.evaluation.networks import SEED, add_noise, denoise
 
 NAME = "poisson_autoencoder"
 FACES = "faces/utkface128"

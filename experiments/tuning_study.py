@@ -175,7 +175,7 @@ def compare(name: str, which: str, seed: int, arguments: argparse.Namespace) -> 
     """Trains the winner or the usual settings with a seed, and measures them."""
     prepare_keras()
 
-    from kerasdenoise.evaluation.networks import measure_network
+    from kerasdenoise.evaluation.figures import measure_network
     from kerasdenoise.training.network import is_run, load_run, read_run
     from kerasdenoise.training.recipe import parse_recipe
     from kerasdenoise.training.run import train

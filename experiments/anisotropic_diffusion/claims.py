@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from anisotropic_diffusion.diffusion_charts import draw_edginess
 from anisotropic_diffusion.trials import NOISES, PARTITIONED, find_photos
 from kerasdenoise.evaluation import figures
-from kerasdenoise.evaluation.networks import add_noise
+from kerasdenoise.evaluation.figures import add_noise
 from kerasdenoise.inference.noise_estimate import edginess
 
 # What the slides call no big difference, in dB, and flat, as a share: they say no number.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from common.records import ROOT
 
-from kerasdenoise.evaluation.networks import add_noise, denoise
+from kerasdenoise.evaluation.figures import add_noise, denoise
 
 if TYPE_CHECKING:
     from common.trials import Context

@@ -16,8 +16,7 @@ from anisotropic_diffusion.maps import (
     mean_function,
     save_maps,
 )
-from kerasdenoise.evaluation.figures import figures_of, mean_with_error
-from kerasdenoise.evaluation.networks import add_noise, denoise
+from kerasdenoise.evaluation.figures import add_noise, denoise, figures_of, mean_with_error
 
 TRAIN = "train/bsd432"
 # BSD68 in gray, and color photos in gray for the rest of 100.

@@ -12,8 +12,7 @@ from common.trials import Context
 from scipy.ndimage import gaussian_filter, median_filter
 
 from board.leaderboard_figures import measure_images
-from kerasdenoise.evaluation.figures import psnr_of
-from kerasdenoise.evaluation.networks import add_noise
+from kerasdenoise.evaluation.figures import add_noise, psnr_of
 
 TITLES = {
     "identity": "noisy image",

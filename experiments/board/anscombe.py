@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasdenoise.evaluation.networks import denoise
+from kerasdenoise.evaluation.figures import denoise
 
 
 def stabilize(noisy: np.ndarray, gain: float) -> tuple[np.ndarray, float]:

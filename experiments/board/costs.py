@@ -22,7 +22,7 @@ def measure_cost(architecture: str, values: dict[str, Any]) -> dict[str, float]:
         256x256 pixels on one thread, the least of several; `bytes_per_pixel`, by which peak
         memory grows.
     """
-    from kerasdenoise.evaluation.timing import time_in_turns
+    from kerasdenoise.evaluation.costs import time_in_turns
     from kerasdenoise.export.litert import export_litert, measure_footprint
     from kerasdenoise.inference.engines import LiteRTEngine
     from kerasdenoise.models import get_architecture, mac_per_pixel, make_config

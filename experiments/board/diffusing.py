@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from board.leaderboard_figures import measure_images
-from kerasdenoise.evaluation.networks import denoise
+from kerasdenoise.evaluation.figures import denoise
 from kerasdenoise.models import get_architecture, make_config
 from kerasdenoise.training.tasks.contrast_search import CONTRASTS, find_contrast, try_contrasts
 

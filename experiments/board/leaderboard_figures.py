@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 from common.trials import Context, Trial
 
-from kerasdenoise.evaluation.figures import bootstrap, figures_of, psnr_of, summarize
-from kerasdenoise.evaluation.networks import add_noise, denoise
+from kerasdenoise.evaluation.figures import (
+    add_noise,
+    bootstrap,
+    denoise,
+    figures_of,
+    psnr_of,
+    summarize,
+)
 
 _RESAMPLES = 4000
 

@@ -14,7 +14,7 @@ import tomli_w
 from common.data import Data, find_cifar10
 from common.records import DIVERGED, Record, Watch
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.evaluation.networks import measure_network
+from kerasdenoise.evaluation.figures import measure_network
 from kerasdenoise.files import write_file
 
 SEED = 20261124

@@ -15,10 +15,10 @@ from denoisers.cache import Cache, Row
 from denoisers.methods import Method, of_peer
 from denoisers.standard_sets import PAIRS, ImageSet, Source
 from kerasdenoise.errors import InputError
+from kerasdenoise.evaluation.costs import time_in_turns
 from kerasdenoise.evaluation.noisy_sets import Part
 from kerasdenoise.evaluation.peers import Peer
 from kerasdenoise.evaluation.quality import Failure, Figures, PhotoFigures, measure
-from kerasdenoise.evaluation.timing import time_in_turns
 
 Prepare = Callable[[], Callable[[], object]]
 

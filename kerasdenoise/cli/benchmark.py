@@ -16,9 +16,8 @@ from kerasdenoise.cli.types import SizeType
 from kerasdenoise.files import check_target, write_file
 
 if TYPE_CHECKING:
-    from kerasdenoise.evaluation.comparison.model_files import ModelFiles
-    from kerasdenoise.evaluation.comparison.subjects import Subject, Task
     from kerasdenoise.evaluation.noisy_sets import EightBit
+    from kerasdenoise.evaluation.subjects import ModelFiles, Subject, Task
     from kerasdenoise.zoo import ModelInfo
 
 _SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample_clean.png"
@@ -105,15 +104,16 @@ def command(
     idle computer gives steadier figures.
     """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise._version import __version__
-    from kerasdenoise.evaluation.comparison.compare import Comparison, compare
-    from kerasdenoise.evaluation.comparison.comparison_page import (
+    from kerasdenoise.evaluation.comparison import (
+        Comparison,
+        compare,
         print_comparison,
         render_page,
         to_json,
     )
-    from kerasdenoise.evaluation.comparison.subjects import Task
+    from kerasdenoise.evaluation.noisy_sets import write_noisy
     from kerasdenoise.evaluation.quality import mean_psnr
-    from kerasdenoise.evaluation.synthetic_photo import write_noisy
+    from kerasdenoise.evaluation.subjects import Task
     from kerasdenoise.runtime import usable_cores
     from kerasdenoise.zoo import find_model, verify_model
 
@@ -175,10 +175,16 @@ def _subjects(
     """What is measured, and the versions of the packages used."""
     import importlib.metadata
 
-    from kerasdenoise.evaluation.comparison import other_networks
-    from kerasdenoise.evaluation.comparison.model_files import find_model_files
-    from kerasdenoise.evaluation.comparison.subjects import of_files, of_onnx, of_peer
     from kerasdenoise.evaluation.peers import PEERS
+    from kerasdenoise.evaluation.subjects import (
+        ONNX_PACKAGES,
+        convert_to_onnx,
+        find_model_files,
+        has_onnxruntime,
+        of_files,
+        of_onnx,
+        of_peer,
+    )
 
     models = folder / "models"
     models.mkdir()
@@ -191,13 +197,13 @@ def _subjects(
         subjects.append(of_files(_write_ffdnet(folder / "ffdnet"), task))
         # Converted, a file from elsewhere would run in this process.
         is_known = info.files is not None
-        if other_networks.has_onnxruntime() and not info.takes_noise_level and is_known:
-            other_networks.convert(info.litert_path, folder / "model.onnx")
+        if has_onnxruntime() and not info.takes_noise_level and is_known:
+            convert_to_onnx(info.litert_path, folder / "model.onnx")
             title = f"{info.litert_path.name} in onnxruntime"
             shape = subjects[0].shape
             onnx = of_onnx(folder / "model.onnx", title, info.channels, shape, task)
             subjects.append(onnx)
-            packages += other_networks.PACKAGES
+            packages += ONNX_PACKAGES
         installed = [peer for peer in PEERS if peer.version]
         subjects += [of_peer(peer, task) for peer in installed]
         packages += dict.fromkeys(peer.package for peer in installed)
@@ -206,14 +212,12 @@ def _subjects(
 
 def _write_ffdnet(folder: Path) -> ModelFiles:
     """Writes FFDNet's graph as a model, with random weights, to measure its speed."""
-    from kerasdenoise.evaluation.comparison.model_files import ModelFiles
-    from kerasdenoise.evaluation.comparison.other_networks import FFDNET, build_ffdnet
+    from kerasdenoise.evaluation.subjects import FFDNET, ModelFiles, build_ffdnet
     from kerasdenoise.zoo.info import FileRecord, ModelInfo
 
     network = build_ffdnet()
-    from kerasdenoise.export.litert import (
-        export_litert,
-    )  # imports Keras, which prints nothing by now
+    # This imports Keras, which prints nothing by now.
+    from kerasdenoise.export.litert import export_litert
 
     folder.mkdir()
     path = folder / "model.tflite"

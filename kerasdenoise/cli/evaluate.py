@@ -101,7 +101,7 @@ def command(
     An image's noise depends only on the seed and its position in the folder.
     """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise._version import __version__
-    from kerasdenoise.evaluation.quality_table import print_table, to_json
+    from kerasdenoise.evaluation.quality import print_table, to_json
     from kerasdenoise.inference.denoiser import Denoiser
     from kerasdenoise.metrics import warn_if_worse
 

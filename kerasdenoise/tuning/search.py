@@ -21,7 +21,7 @@ from keras_tuner.engine import base_tuner
 from keras_tuner.src import config as tuner_config
 
 from kerasdenoise.errors import KerasDenoiseError, ModelError, describe_unexpected
-from kerasdenoise.evaluation.timing import time_in_turns
+from kerasdenoise.evaluation.costs import time_in_turns
 from kerasdenoise.export.litert import export_litert
 from kerasdenoise.files import new_folder, write_file
 from kerasdenoise.inference.engines import LiteRTEngine

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from kerasdenoise.evaluation import peers
-from kerasdenoise.evaluation.comparison import compare, other_networks
+from kerasdenoise.evaluation import comparison, peers, subjects
 from kerasdenoise.export.fixed_shape import fix_shape
 
 Command = Callable[..., Any]
@@ -22,7 +21,7 @@ SMALL = ("--photo", "48x40", "--tile", 31, "--rounds", 2, "--threads", 1)
 @pytest.fixture(autouse=True)
 def _once_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs what is quick once in a turn: here no figure need be exact."""
-    monkeypatch.setattr(compare, "_LEAST", 0.0)
+    monkeypatch.setattr(comparison, "_LEAST", 0.0)
 
 
 @pytest.fixture
@@ -73,13 +72,13 @@ def test_peers_that_are_installed_are_in_the_table(
     slow = replace(fast, title="slow", slow=True)
     missing = replace(fast, title="missing", package="no such package")
     monkeypatch.setattr(peers, "PEERS", (slow, fast, missing))
-    monkeypatch.setattr(other_networks, "has_onnxruntime", lambda: False)
+    monkeypatch.setattr(subjects, "has_onnxruntime", lambda: False)
     options = ("--images", pictures, "--page", "page.md", "--json", "all.json", *SMALL)
     outcome = command("benchmark", "tiny", *options)
     assert outcome.code == 0, outcome.err
     content = json.loads((tmp_path / "all.json").read_text("utf-8"))
     titles = [row["title"] for row in content["rows"]]
-    assert titles == ["model.tflite", other_networks.FFDNET, "slow", fast.title]
+    assert titles == ["model.tflite", subjects.FFDNET, "slow", fast.title]
     assert "scikit-image" in content["versions"]
     page = (tmp_path / "page.md").read_text("utf-8")
     assert page.startswith("# Speed and memory\n")

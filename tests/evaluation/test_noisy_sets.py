@@ -16,6 +16,7 @@ from kerasdenoise.evaluation.noisy_sets import (
     Pairs,
     find_images,
     find_pairs,
+    make_noisy,
 )
 
 Write = Callable[..., Path]
@@ -164,3 +165,12 @@ def test_gray_takes_gaussian_but_no_camera_noise():
 def test_an_unknown_kind_is_refused():
     with pytest.raises(UsageError, match="did you mean 'camera'"):
         Corruption("camra")
+
+
+def test_a_photo_is_made_of_noise_of_that_strength():
+    pixels = make_noisy(130, 70)
+    assert pixels.shape == (130, 70, 3)
+    assert pixels.dtype == np.uint8
+    # Neighbors differ by the noise of both, and by little else.
+    differences = np.diff(pixels.astype(np.float64), axis=0)
+    assert np.std(differences) == pytest.approx(255 * SIGMA * np.sqrt(2), rel=0.1)

@@ -31,7 +31,7 @@ from anisotropic_diffusion_paper import PAPER  # noqa: E402
 from common.records import DIVERGED, Record  # noqa: E402
 from common.trials import Context, Trial  # noqa: E402
 
-from kerasdenoise.evaluation.networks import denoise  # noqa: E402
+from kerasdenoise.evaluation.figures import denoise  # noqa: E402
 from kerasdenoise.models import get_architecture, make_config  # noqa: E402
 from kerasdenoise.noise import parse_noise  # noqa: E402
 

@@ -30,7 +30,7 @@ from common.records import Record  # noqa: E402
 from common.trials import FULL, QUICK, Context, write_recipe  # noqa: E402
 from leaderboard import BOARD  # noqa: E402
 
-from kerasdenoise.evaluation.networks import add_noise  # noqa: E402
+from kerasdenoise.evaluation.figures import add_noise  # noqa: E402
 from kerasdenoise.models import list_architectures  # noqa: E402
 from kerasdenoise.noise import Poisson, parse_noise  # noqa: E402
 from kerasdenoise.training.recipe import parse_recipe  # noqa: E402

@@ -34,8 +34,13 @@ from common.trials import (  # noqa: E402
 )
 
 from kerasdenoise.evaluation.charts import draw_bars, draw_images, draw_lines  # noqa: E402
-from kerasdenoise.evaluation.figures import figures_of, summarize  # noqa: E402
-from kerasdenoise.evaluation.networks import add_noise, denoise, measure_network  # noqa: E402
+from kerasdenoise.evaluation.figures import (  # noqa: E402  # noqa: E402
+    add_noise,
+    denoise,
+    figures_of,
+    measure_network,
+    summarize,
+)
 
 OPTIONS = {"warmup_steps": 1, "ema_momentum": 0.5}
 

@@ -7,13 +7,15 @@ import math
 
 import pytest
 
-from kerasdenoise.evaluation.comparison.compare import Comparison, Row, Timing
-from kerasdenoise.evaluation.comparison.comparison_page import (
+from kerasdenoise.evaluation.comparison import (
+    Comparison,
+    Row,
+    Timing,
     print_comparison,
     render_page,
     to_json,
 )
-from kerasdenoise.evaluation.comparison.other_networks import FFDNET
+from kerasdenoise.evaluation.subjects import FFDNET
 
 
 @pytest.fixture

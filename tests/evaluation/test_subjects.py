@@ -1,19 +1,30 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kerasdenoise.evaluation.comparison.model_files import (
+from kerasdenoise.errors import ModelError
+from kerasdenoise.evaluation.noisy_sets import make_noisy
+from kerasdenoise.evaluation.subjects import (
     FixedDenoiser,
+    NetworkAlone,
+    Task,
+    build_ffdnet,
+    convert_to_onnx,
     find_model_files,
     has_interior,
+    has_onnxruntime,
+    of_onnx,
 )
 from kerasdenoise.export.fixed_shape import fix_shape
+from kerasdenoise.export.litert import export_litert
 from kerasdenoise.inference.denoiser import Denoiser
+from kerasdenoise.models import mac_per_pixel
 from kerasdenoise.zoo import ModelInfo, find_model
 
 
@@ -85,3 +96,38 @@ def test_tiles_of_one_size_give_what_denoise_gives(
 def test_a_tile_may_see_its_edges_everywhere(fixed: ModelInfo):
     assert has_interior(fixed, (16, 24))
     assert not has_interior(dataclasses.replace(fixed, radius=8), (16, 24))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_onnxruntime(), reason="needs onnxruntime and tf2onnx")
+@pytest.mark.parametrize("name", ["tiny", "tiny_gray"])
+def test_it_is_the_same_network(models: Path, tmp_path: Path, name: str):
+    info = find_model(name)
+    path = tmp_path / "model.onnx"
+    convert_to_onnx(info.litert_path, path)
+    task = Task(1, 16, tmp_path / "a.jpg", 16, 16, tmp_path / "b.jpg")
+    subject = of_onnx(path, "title", info.channels, (16, 24), task)
+    (denoised,) = pickle.loads(pickle.dumps(subject)).tile()()
+    noisy = make_noisy(16, 24)[np.newaxis, ..., : info.channels] / np.float32(255)
+    np.testing.assert_allclose(denoised, NetworkAlone(info, 1)(noisy), atol=1e-5)
+
+
+def test_what_cannot_be_converted_is_named(tmp_path: Path):
+    source = tmp_path / "broken.tflite"
+    source.write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"broken\.tflite: .*tf2onnx.* \(.+\)"):
+        convert_to_onnx(source, tmp_path / "model.onnx")
+
+
+def test_the_graph_is_that_of_the_paper(tmp_path: Path):
+    network = build_ffdnet()
+    assert network.count_params() == 852_108
+    assert mac_per_pixel(network, 2) == 212_760
+    info = ModelInfo(
+        "f", tmp_path, "f", "", channels=3, stride=2, radius=26, takes_noise_level=True
+    )
+    export_litert(network, info.litert_path)
+    noisy = np.random.default_rng(0).random((1, 8, 12, 3), np.float32)
+    denoised = NetworkAlone(info, 1)(noisy)
+    level = np.full((1, 8, 12, 1), 25 / 255, np.float32)
+    np.testing.assert_allclose(denoised, network([noisy, level]), atol=1e-5)
