@@ -66,8 +66,8 @@ def time_each(work: Callable[[int], object], times: int) -> float:
 
 def measure(pictures: Sequence[np.ndarray], text: str, steps: int) -> tuple[float, float, float]:
     """Returns the seconds of a batch, of a step, and of the wait for a batch in training."""
-    from kerasdenoise.training.build import build_task
     from kerasdenoise.training.recipe import parse_recipe
+    from kerasdenoise.training.tasks import build_task
 
     recipe = parse_recipe(text)
     data = recipe.data

@@ -267,8 +267,8 @@ def measure_step(trial: Trial, context: Context) -> float:
     """Measures the seconds that a step takes, on a network that is thrown away."""
     import numpy as np
 
-    from kerasdenoise.training.build import build_task
     from kerasdenoise.training.recipe import parse_recipe
+    from kerasdenoise.training.tasks import build_task
 
     recipe = parse_recipe(write_recipe(trial, context))
     task = build_task(recipe)

@@ -1,9 +1,10 @@
-"""All of a run's state in one file, written so that a kill at any moment loses none."""
+"""What a run keeps beside its network: all of its state, which no kill loses, and its log."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,13 +14,16 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.files import write_by
+from kerasdenoise.files import write_by, write_file
+from kerasdenoise.runtime import make_figure
 from kerasdenoise.training.network import parse_kept_recipe
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.tasks import Task
 
 _FILE = "checkpoint.npz"
 _MOST_STEPS = 2**53
+
+_LOG = "log.jsonl"
 
 
 def save_checkpoint(run: Path, recipe: Recipe, step: int, task: Task) -> None:
@@ -129,3 +133,48 @@ def _open(run: Path) -> Iterator[Mapping[str, np.ndarray]]:
             f"is not a checkpoint ({error})",
             "restore it, or name another folder with --run",
         ) from error
+
+
+def read_log(run: Path, step: int) -> list[dict[str, Any]]:
+    """Returns the entries up to a step; what a killed run wrote after it is dropped.
+
+    So is all from the first line on that is no entry: a record that was damaged does not keep a run
+    from its checkpoint.
+    """
+    file = run / _LOG
+    if not file.exists():
+        return []
+    entries = []
+    for line in file.read_text("utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+            if entry["step"] <= step:
+                entries.append(entry)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            break
+    return entries
+
+
+def write_log(run: Path, entries: list[dict[str, Any]]) -> None:
+    """Replaces the record in one move; figures that are no numbers stay so, as NaN."""
+    lines = "".join(json.dumps(entry) + "\n" for entry in entries)
+    write_file(run / _LOG, lines, option="--run")
+
+
+def draw_curves(entries: list[dict[str, Any]], target: Path) -> None:
+    """Draws loss and validation PSNR over the steps as a PNG."""
+    steps = [entry["step"] for entry in entries]
+    figure = make_figure(9, 4)
+    loss_axes, psnr_axes = figure.subplots(1, 2)
+    losses = [entry["loss"] for entry in entries]
+    # A loss that is a logarithm itself may be negative.
+    loss_axes.plot(steps, losses) if min(losses) <= 0 else loss_axes.semilogy(steps, losses)
+    loss_axes.set(xlabel="step", ylabel="training loss")
+    for kind in entries[-1]["psnr"]:
+        values = [entry["psnr"].get(kind, math.nan) for entry in entries]
+        psnr_axes.plot(steps, values, label=kind)
+    psnr_axes.set(xlabel="step", ylabel="validation PSNR, dB")
+    psnr_axes.legend()
+    for axes in (loss_axes, psnr_axes):
+        axes.grid(alpha=0.3)
+    write_by(target, lambda path: figure.savefig(path, dpi=120), option="--run")

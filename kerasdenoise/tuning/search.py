@@ -27,11 +27,11 @@ from kerasdenoise.files import new_folder, write_file
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.models import mac_per_pixel
 from kerasdenoise.plain_json import read_json, write_json
-from kerasdenoise.training.build import build_task
-from kerasdenoise.training.log import read_log
+from kerasdenoise.training.checkpoint import read_log
 from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.run import Progress, train
+from kerasdenoise.training.tasks import build_task
 from kerasdenoise.training.validation import Validation
 from kerasdenoise.tuning.oracle import Limits, make_oracle
 from kerasdenoise.tuning.recipes import Frame, find_frame, make_recipe, values_of

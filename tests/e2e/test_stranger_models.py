@@ -19,9 +19,9 @@ import keras  # noqa: E402 (needs to be prepared)
 
 import kerasdenoise  # noqa: E402
 from kerasdenoise.errors import ModelError  # noqa: E402
-from kerasdenoise.training.build import build_task  # noqa: E402
 from kerasdenoise.training.initial_weights import load_source, set_initial_weights  # noqa: E402
 from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
+from kerasdenoise.training.tasks import build_task  # noqa: E402
 
 _RECIPE = """
 name = "again"

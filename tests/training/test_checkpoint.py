@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -16,14 +17,14 @@ from kerasdenoise.errors import OutputError, RecipeError
 from kerasdenoise.losses import get_loss
 from kerasdenoise.models import list_architectures
 from kerasdenoise.noise import Gaussian
-from kerasdenoise.training.build import build_task
 from kerasdenoise.training.checkpoint import (
     copy_averages,
+    read_log,
     restore_checkpoint,
     save_checkpoint,
 )
 from kerasdenoise.training.recipe import Recipe, parse_recipe
-from kerasdenoise.training.tasks import Task
+from kerasdenoise.training.tasks import Task, build_task
 from kerasdenoise.training.tasks.supervised import Supervised
 
 
@@ -225,3 +226,14 @@ def test_a_checkpoint_of_other_variables_is_refused_and_kept(
     assert "delete" not in str(caught.value)
     for value, kept in zip(_values(fresh), before, strict=True):
         np.testing.assert_array_equal(value, kept)
+
+
+@pytest.mark.parametrize("damage", ['{"step": 3, "lo', "[" * 10**5, "7", "null", "{}", "\x00" * 9])
+def test_a_damaged_record_does_not_keep_a_run_from_its_checkpoint(
+    tmp_path: Path, damage: str
+) -> None:
+    entries = [{"step": step, "loss": 0.5} for step in (1, 2)]
+    text = "".join(json.dumps(entry) + "\n" for entry in entries)
+    (tmp_path / "log.jsonl").write_text(text + damage, "utf-8")
+    assert read_log(tmp_path, 5) == entries
+    assert read_log(tmp_path, 1) == entries[:1]

@@ -9,10 +9,10 @@ import pytest
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.models import get_architecture, make_config
-from kerasdenoise.training.build import build_task
 from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.run import _sampler, train
+from kerasdenoise.training.tasks import build_task
 from kerasdenoise.training.tasks.contrast_search import CONTRASTS, find_contrast, try_contrasts
 
 CLASSICAL = {"architecture": '"perona_malik"', "config": '{ preset = "classical" }'}

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.training.muon import Muon
 from kerasdenoise.training.optimization import (
     OPTIMIZERS,
+    ExponentialSettings,
+    Muon,
     OptimizationSection,
     SgdSettings,
+    WarmupStableDecay,
+    WarmupStableDecaySettings,
     make_optimization,
     make_optimizer,
 )
-from kerasdenoise.training.schedule import ExponentialSettings, WarmupStableDecaySettings
 
 _KERAS = {
     "adam": keras.optimizers.Adam,
@@ -111,3 +113,75 @@ def test_what_does_not_apply_is_refused(changes: dict[str, Any], said: str):
         _plan(**changes)
     assert str(caught.value).startswith("a.toml [optimization] ")
     assert re.search(said, str(caught.value))
+
+
+PEAK = 2e-3
+
+
+def _rates_of_schedule(
+    steps: int, at: list[int], warmup: int = 10, decay: float = 0.4
+) -> np.ndarray:
+    rate = WarmupStableDecay(PEAK, steps, warmup, decay)
+    return np.array([float(rate(step)) for step in at])
+
+
+def test_it_rises_linearly_from_above_zero():
+    np.testing.assert_allclose(
+        _rates_of_schedule(100, [0, 4, 9]), [PEAK / 10, PEAK / 2, PEAK], rtol=1e-6
+    )
+
+
+def test_it_stays_until_the_decay():
+    np.testing.assert_allclose(_rates_of_schedule(100, [10, 35, 60]), PEAK, rtol=1e-6)
+
+
+def test_it_falls_along_a_quarter_of_a_cosine_wave_to_zero():
+    halfway = PEAK * (1 - np.sin(np.pi / 4))
+    np.testing.assert_allclose(_rates_of_schedule(100, [80, 100, 130]), [halfway, 0, 0], atol=1e-9)
+
+
+def test_it_never_rises_in_the_decay():
+    falling = np.diff(_rates_of_schedule(100, list(range(60, 101))))
+    assert (falling < 0).all()
+
+
+def test_its_length_makes_no_difference_before_the_decay():
+    before = list(range(61))
+    np.testing.assert_array_equal(_rates_of_schedule(100, before), _rates_of_schedule(1000, before))
+
+
+@pytest.mark.parametrize(("warmup", "decay"), [(0, 0.4), (10, 0.0)])
+def test_either_part_may_be_left_out(warmup: int, decay: float):
+    assert _rates_of_schedule(100, [20], warmup, decay) == pytest.approx(PEAK)
+    assert np.isfinite(_rates_of_schedule(100, [0, 99, 100], warmup, decay)).all()
+
+
+def test_it_survives_serialization():
+    rate = WarmupStableDecay(PEAK, 100, 10, 0.4)
+    schedules = keras.optimizers.schedules
+    copy = schedules.deserialize(schedules.serialize(rate))
+    assert isinstance(copy, WarmupStableDecay)
+    assert copy.get_config() == rate.get_config()
+
+
+def _step(shape: tuple[int, ...]) -> np.ndarray:
+    """What one step of rate 1 changes in a weight of zeros, whose gradient is random."""
+    weight = keras.Variable(np.zeros(shape, np.float32))
+    optimizer = Muon(learning_rate=1.0, weight_decay=None, adam_weight_decay=None)
+    optimizer.build([weight])
+    gradient = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    optimizer.apply_gradients([(keras.ops.array(gradient), weight)])
+    return keras.ops.convert_to_numpy(weight)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 8, 16), (1, 1, 32, 4), (24, 8)])
+def test_a_step_of_a_kernel_has_nearly_equal_singular_values(shape: tuple[int, ...]):
+    change = _step(shape).reshape(-1, shape[-1])
+    values = np.linalg.svd(change, compute_uv=False)
+    assert values.max() / values.min() < 2
+    # The size of Adam's steps: a root mean square of about 0.2 of the rate.
+    assert np.sqrt(np.mean(np.square(change))) == pytest.approx(0.2, rel=0.3)
+
+
+def test_a_vector_gets_a_step_of_adam():
+    np.testing.assert_allclose(np.abs(_step((10,))), 1.0, rtol=1e-3)

@@ -10,11 +10,11 @@ import pytest
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.models import get_parts
 from kerasdenoise.models._parts import find_layers
-from kerasdenoise.training.build import build_task
 from kerasdenoise.training.fake_quantization import Rounded
 from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import Recipe, parse_recipe
 from kerasdenoise.training.run import train
+from kerasdenoise.training.tasks import build_task
 from kerasdenoise.training.tasks.quantization_aware import QuantizationAware
 
 CONFIG = "{ preset = 'tiny', estimates_level = true }"

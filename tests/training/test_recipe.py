@@ -11,10 +11,9 @@ from kerasdenoise.errors import KerasDenoiseError, RecipeError
 from kerasdenoise.losses import get_loss
 from kerasdenoise.models import make_config, unet
 from kerasdenoise.noise import Gaussian
-from kerasdenoise.training.build import build_task
 from kerasdenoise.training.optimization import make_optimizer
 from kerasdenoise.training.recipe import Recipe, parse_recipe, read_recipe
-from kerasdenoise.training.tasks import find_task
+from kerasdenoise.training.tasks import build_task, find_task
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))

@@ -18,10 +18,10 @@ from PIL import Image
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.training import run as run_module
-from kerasdenoise.training.build import build_task
 from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import Recipe, parse_recipe
-from kerasdenoise.training.run import Progress, train
+from kerasdenoise.training.run import Deadline, Progress, train
+from kerasdenoise.training.tasks import build_task
 
 
 @pytest.fixture(scope="module")
@@ -332,3 +332,46 @@ def test_a_finished_run_that_lost_its_network_writes_it_again(
     assert train(recipe, finished, photos) is None
     for weight, before in zip(load_run(finished)[1].get_weights(), kept, strict=True):
         np.testing.assert_array_equal(weight, before)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    clock = _Clock()
+    monkeypatch.setattr(run_module, "time", clock)
+    return clock
+
+
+def test_a_quarter_is_kept_for_the_first_checkpoint(clock: _Clock):
+    deadline = Deadline(100)
+    clock.now += 74
+    assert not deadline.is_near()
+    clock.now += 2
+    assert deadline.is_near()
+
+
+def test_then_twice_as_long_as_the_last_one_took(clock: _Clock):
+    deadline = Deadline(100)
+    deadline.checkpoint_took(4)
+    clock.now += 91
+    assert not deadline.is_near()
+    clock.now += 2
+    assert deadline.is_near()
+
+
+def test_without_a_limit_there_is_time(clock: _Clock):
+    deadline = Deadline(None)
+    deadline.checkpoint_took(1e6)
+    clock.now += 1e9
+    assert not deadline.is_near()
+
+
+def test_time_that_is_over_is_over(clock: _Clock):
+    assert Deadline(-5).is_near()

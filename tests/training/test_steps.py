@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdenoise.training.build import build_task
 from kerasdenoise.training.recipe import parse_recipe
-from kerasdenoise.training.steps import make_steps
+from kerasdenoise.training.run import make_steps
+from kerasdenoise.training.tasks import build_task
 
 _RNG = np.random.default_rng(0)
 BATCHES = [_RNG.random((4, 48, 48, 3), np.float32) for _ in range(7)]

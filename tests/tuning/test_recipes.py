@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from kerasdenoise.models import get_architecture, make_config
-from kerasdenoise.training.optimization import SgdSettings, make_optimizer
+from kerasdenoise.training.optimization import (
+    SgdSettings,
+    WarmupStableDecaySettings,
+    make_optimizer,
+)
 from kerasdenoise.training.recipe import parse_recipe
-from kerasdenoise.training.schedule import WarmupStableDecaySettings
 from kerasdenoise.tuning.recipes import Frame, make_recipe
 from kerasdenoise.tuning.study import Study
 

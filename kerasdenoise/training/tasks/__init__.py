@@ -1,8 +1,13 @@
-"""Training tasks, one a file: docs/adding-a-training-task.md says how to add one."""
+"""Training tasks, one a file, by recipe. How to add one: docs/adding-a-training-task.md."""
 
 from __future__ import annotations
 
+import keras
+
 from kerasdenoise.errors import RecipeError
+from kerasdenoise.noise import Mixture
+from kerasdenoise.runtime import keras_defaults
+from kerasdenoise.training.optimization import make_optimizer
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.tasks.border import Border
 from kerasdenoise.training.tasks.contrast_search import ContrastSearch
@@ -39,3 +44,69 @@ def find_task(recipe: Recipe) -> type[Task]:
     raise RecipeError(
         f"objective {recipe.optimization.objective!r}", "is unknown", f"known: {', '.join(known)}"
     )
+
+
+@keras_defaults()
+def build_task(recipe: Recipe) -> Task:
+    """Builds what a recipe trains, compiled, with all its variables.
+
+    Raises:
+        RecipeError: If parts of the recipe do not fit each other.
+        ModelError: If there is no such network.
+    """
+    config = recipe.model.config
+    _check_sides(recipe, config.stride)
+    _check_colors(recipe, config.channels)
+    noise = recipe.mixture
+    _check_shares(recipe, noise)
+    kind = find_task(recipe)
+    kind.check(recipe, noise)
+    task = kind.make(recipe, noise)
+    optimizer = make_optimizer(recipe.optimization)
+    if recipe.model.dtype == "mixed_float16":
+        # Keras does so by itself for a model of that precision; the task around it has float32.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name="loss_scale")
+    # On the CPU, TensorFlow's own kernels train convolutions faster than XLA's.
+    task.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
+    side = recipe.data.patch_size + recipe.data.margin
+    task(keras.ops.zeros((recipe.data.batch_size, side, side, config.channels)))
+    task.optimizer.build(task.trainable_variables)
+    return task
+
+
+def _check_sides(recipe: Recipe, stride: int) -> None:
+    """Refuses patches and crops that the network or the noise cannot take."""
+    patch, crop = recipe.data.patch_size, recipe.validation.crop_size
+    drawn = patch + recipe.data.margin
+    needs = [("patch_size", patch, stride), ("crop_size", crop, stride)]
+    needs += [("patch_size and margin", drawn, noise.multiple) for noise in recipe.mixture.noises]
+    needs += [("crop_size", crop, noise.multiple) for noise in recipe.validation.noises]
+    for name, side, multiple in needs:
+        if side % multiple:
+            raise RecipeError(
+                f"{name} {side}",
+                f"is no multiple of {multiple}, which the model or the noise needs",
+                f"write {side + -side % multiple}",
+            )
+
+
+def _check_colors(recipe: Recipe, channels: int) -> None:
+    """Refuses noises that have no meaning for the network's channels."""
+    for noise in [*recipe.mixture.noises, *recipe.validation.noises]:
+        if noise.color_only and channels != 3:
+            raise RecipeError(
+                f"noise {noise.text!r}",
+                f"is of colors, of which a network of {channels} channel(s) has none",
+                "give another noise, or a network of 3 channels",
+            )
+
+
+def _check_shares(recipe: Recipe, noise: Mixture) -> None:
+    """Refuses shares of which no image of a batch is left."""
+    for section, count in zip(recipe.noise, noise.counts(recipe.data.batch_size), strict=True):
+        if not count:
+            raise RecipeError(
+                f"noise {section.kind.text!r}",
+                f"is given to no image: its share of {recipe.data.batch_size} is too small",
+                "write a larger batch_size or share",
+            )
