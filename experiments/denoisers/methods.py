@@ -12,7 +12,7 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.evaluation.peers import Peer, ToldDenoiser
 from kerasdenoise.evaluation.quality import Denoises
 from kerasdenoise.inference.denoiser import Denoiser
-from kerasdenoise.inference.self_ensemble import turns_of
+from kerasdenoise.inference.network import turns_of
 from kerasdenoise.zoo import ModelInfo, default_model, find_model, list_models
 
 _GENERAL = ("gaussian", "camera")

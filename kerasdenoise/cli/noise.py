@@ -50,7 +50,7 @@ def command(image: Path, kind: str, seed: int, output: str | None, overwrite: bo
     from kerasdenoise.evaluation.noisy_sets import Corruption
     from kerasdenoise.images.read import read_image
     from kerasdenoise.images.write import write_image
-    from kerasdenoise.inference.input_checks import check_finite
+    from kerasdenoise.inference.image_types import check_finite
     from kerasdenoise.paths.plan import plan_jobs
     from kerasdenoise.paths.template import NameTemplate
 

@@ -23,8 +23,7 @@ from kerasdenoise.evaluation.peers import Peer, ToldDenoiser
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import write_image
 from kerasdenoise.inference.denoiser import Denoiser, denoise
-from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.inference.isolated import IsolatedEngine, open_engine
+from kerasdenoise.inference.engines import IsolatedEngine, LiteRTEngine, open_engine
 from kerasdenoise.inference.network import merge_context
 from kerasdenoise.inference.tiles import reflect, tile_grid
 from kerasdenoise.plain_json import write_json

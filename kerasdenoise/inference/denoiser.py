@@ -12,16 +12,13 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError, UsageError
-from kerasdenoise.inference.image_types import denoise_any
-from kerasdenoise.inference.input_checks import check_finite, check_pixels
+from kerasdenoise.inference.image_types import check_finite, check_pixels, denoise_any
 from kerasdenoise.inference.mix import mix
-from kerasdenoise.inference.network import Network, Told
+from kerasdenoise.inference.network import Network, Told, turns_of
 from kerasdenoise.inference.noise_estimate import BLOCK, estimate_sigma
 from kerasdenoise.inference.outliers import fill, find_limits, find_missing
-from kerasdenoise.inference.self_ensemble import turns_of
 from kerasdenoise.inference.settings import DenoiseSettings, Quality
-from kerasdenoise.inference.tiles import Tile, reflect
-from kerasdenoise.inference.tiling import Tiling, no_memory
+from kerasdenoise.inference.tiles import Tile, Tiling, no_memory, reflect
 from kerasdenoise.inference.tone import keep_tone
 from kerasdenoise.pixels import to_samples
 from kerasdenoise.zoo import ModelInfo, default_model, find_model
@@ -167,7 +164,7 @@ class Denoiser:
 
         Args:
             pixels: (H, W, 1 or 3), float32, nominally in [0, 1], or any type of
-                `input_checks.DTYPES`, of which only a tile is float32 at a time.
+                `image_types.DTYPES`, of which only a tile is float32 at a time.
             strength: Up to 1, how much of the detected noise is removed: 0 for no change (the
                 model does not run), 1 for full denoising. Above 1 and up to 2, for a model that
                 takes or estimates the noise level, it denoises as if the noise were that many

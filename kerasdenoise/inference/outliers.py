@@ -34,7 +34,7 @@ def find_limits(pixels: np.ndarray) -> Limits | None:
     noise.
 
     Args:
-        pixels: (H, W, C) of any type of `input_checks.DTYPES`, finite.
+        pixels: (H, W, C) of any type of `image_types.DTYPES`, finite.
 
     Returns:
         The limits, or None for integers, which need none.
@@ -64,7 +64,7 @@ def fill(pixels: np.ndarray, missing: np.ndarray) -> np.ndarray:
     between blocks).
 
     Args:
-        pixels: (H, W, C) of any type of `input_checks.DTYPES`.
+        pixels: (H, W, C) of any type of `image_types.DTYPES`.
         missing: Bool (H, W), not all True.
 
     Returns:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasdenoise.inference import isolated
+from kerasdenoise.inference import engines
 from kerasdenoise.inference.engines import LiteRTEngine
 
 
@@ -19,7 +19,7 @@ def _run_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     `test_isolated` shows that a process of its own computes the same.
     """
     if request.path.stem != "test_isolated":
-        monkeypatch.setattr(isolated, "IsolatedEngine", LiteRTEngine)
+        monkeypatch.setattr(engines, "IsolatedEngine", LiteRTEngine)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import InputError
-from kerasdenoise.inference.input_checks import check_finite
+from kerasdenoise.inference.image_types import check_finite
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])

@@ -14,8 +14,7 @@ import pytest
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.inference.denoiser import Denoiser
-from kerasdenoise.inference.engines import LiteRTEngine, TileError
-from kerasdenoise.inference.isolated import IsolatedEngine, open_engine
+from kerasdenoise.inference.engines import IsolatedEngine, LiteRTEngine, TileError, open_engine
 from kerasdenoise.zoo import find_model
 
 NOISY = np.random.default_rng(0).random((60, 70, 3), np.float32)

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import InputError, ModelError, UsageError
-from kerasdenoise.inference import tiling
+from kerasdenoise.inference import tiles
 from kerasdenoise.inference.denoiser import Denoiser, denoise
 from kerasdenoise.inference.engines import LiteRTEngine, TileError
-from kerasdenoise.inference.tiles import AUTO_BYTES
-from kerasdenoise.inference.tiling import Tiling
+from kerasdenoise.inference.tiles import AUTO_BYTES, Tiling
 from kerasdenoise.runtime import memory_text
 from kerasdenoise.zoo import find_model
 
@@ -173,16 +172,16 @@ def test_tiles_are_larger_where_memory_is_free(
         return grid.tile_size[0] * grid.tile_size[1] * info.bytes_per_pixel
 
     info = replace(find_model("tiny"), bytes_per_pixel=400)
-    monkeypatch.setattr(tiling, "free_memory", lambda: free)
+    monkeypatch.setattr(tiles, "free_memory", lambda: free)
     assert (areas(3000, 4000) > AUTO_BYTES) is larger
     # Of a panorama, the picture itself takes what tiles of smaller ones may.
     assert areas(20_000, 10_000) <= AUTO_BYTES
 
 
 def test_a_grid_does_not_change_with_what_others_take(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tiling, "free_memory", lambda: 10**11)
+    monkeypatch.setattr(tiles, "free_memory", lambda: 10**11)
     info = replace(find_model("tiny"), bytes_per_pixel=400)
     cut = Tiling(info, "auto", None)
     before = cut.grid(3000, 4000)
-    monkeypatch.setattr(tiling, "free_memory", lambda: 10**9)
+    monkeypatch.setattr(tiles, "free_memory", lambda: 10**9)
     assert cut.grid(3000, 4000) == before

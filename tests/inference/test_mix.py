@@ -13,7 +13,7 @@ from kerasdenoise.errors import UsageError
 from kerasdenoise.inference.denoiser import Denoiser, denoise
 from kerasdenoise.inference.mix import add_grain, blend, find_detail, mix
 from kerasdenoise.inference.settings import DETAIL_MARGIN, DenoiseSettings
-from kerasdenoise.inference.tiling import _MIXING_BYTES
+from kerasdenoise.inference.tiles import _MIXING_BYTES
 
 LUMA = np.array([0.299, 0.587, 0.114])
 RNG = np.random.default_rng(0)

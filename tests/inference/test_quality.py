@@ -8,7 +8,7 @@ import pytest
 from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.inference.denoiser import Denoiser, denoise
 from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.inference.self_ensemble import ALL_TURNS
+from kerasdenoise.inference.network import ALL_TURNS
 
 
 def _noisy(height: int, width: int, channels: int = 3) -> np.ndarray:

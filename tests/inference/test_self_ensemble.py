@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kerasdenoise.inference.self_ensemble import ALL_TURNS, UPRIGHT, Turn
+from kerasdenoise.inference.network import ALL_TURNS, UPRIGHT, Turn
 
 BATCH = np.arange(2 * 3 * 5 * 1, dtype=np.float32).reshape(2, 3, 5, 1)
 
