@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasdenoise.cli.types import BytesType
+from kerasdenoise.cli.options import BYTES
 from kerasdenoise.runtime import memory_text, quiet_stderr
 
 
@@ -129,4 +129,4 @@ def test_fonts_that_this_machine_lacks_are_no_news(tmp_path: Path, monkeypatch: 
 )
 def test_amounts_of_memory_are_written_as_they_are_given(size: int, text: str):
     assert memory_text(size) == text
-    assert BytesType().convert(text, None, None) >= size
+    assert BYTES.convert(text, None, None) >= size

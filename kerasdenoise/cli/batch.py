@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import mmap
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from threading import Thread
+from typing import BinaryIO, Literal, TypeVar
 
-from kerasdenoise.cli.header import read_size
-from kerasdenoise.cli.overlap import run_overlapped
-from kerasdenoise.cli.progress import Progress
-from kerasdenoise.cli.report import Report, arrow, is_terminal, print_error, say
+from kerasdenoise.cli.report import Progress, Report, arrow, is_terminal, print_error, say
 from kerasdenoise.cli.side_by_side import side_by_side
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import (
@@ -25,7 +26,9 @@ from kerasdenoise.errors import (
     list_names,
 )
 from kerasdenoise.files import check_name
+from kerasdenoise.images.formats import format_of_content, format_of_suffix
 from kerasdenoise.images.image import Image
+from kerasdenoise.images.tags import byte_order, directories, first_number
 from kerasdenoise.paths.plan import Job, Plan
 from kerasdenoise.plain_json import to_json
 
@@ -35,6 +38,11 @@ and for 8-bit photos of 48 megapixels."""
 
 # Most memory of a photo: three float32 channels, before and after.
 _BYTES_PER_PIXEL = 24
+
+Item = TypeVar("Item")
+Load = TypeVar("Load")
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP")
 
 
 @dataclass
@@ -316,3 +324,108 @@ def _file_size(job: Job) -> int:
         return job.source.stat().st_size
     except OSError:  # reported when the photo is read
         return 0
+
+
+def run_overlapped(
+    items: Sequence[Item],
+    *,
+    read: Callable[[Item], Load],
+    work: Callable[[Load, Callable[[], None]], Load],
+    write: Callable[[Load], Load],
+    done: Callable[[Load], None],
+    fits: Callable[[Load, Item], bool],
+) -> None:
+    """Processes all items in order, each in three steps that overlap with its neighbors' steps.
+
+    To bound memory, at most one item is read ahead and at most one is still being written.
+    An interruption waits for the current write to finish, but never for a reader: a decoder may
+    take forever on a hostile file.
+
+    Args:
+        items: The items.
+        read: The first step, in its own thread.
+        work: The second step, in the caller's thread. It receives a function to call now and
+            then, so that `done` need not wait for its end.
+        write: The last step, in its own thread.
+        done: Called with the result of each item, in the caller's thread.
+        fits: Whether an item may be read during the work on the one before it. If not, nothing
+            else is in memory while it is read.
+    """
+    writing: Future[Load] | None = None
+
+    def finish() -> None:
+        nonlocal writing
+        last, writing = writing, None
+        if last is not None:
+            done(last.result())
+
+    def poll() -> None:
+        if writing is not None and writing.done():
+            finish()
+
+    try:
+        ahead: Future[Load] | None = None
+        for index, item in enumerate(items):
+            # Never in this thread, which must receive interruptions.
+            load = (ahead or _begin(read, item)).result()
+            following = items[index + 1 : index + 2]
+            fitting = [each for each in following if fits(load, each)]
+            ahead = _begin(read, fitting[0]) if fitting else None
+            load = work(load, poll)
+            finish()
+            writing = _begin(write, load)
+            del load
+            if ahead is None:
+                finish()
+    finally:
+        finish()
+
+
+def _begin(step: Callable[[Item], Load], item: Item) -> Future[Load]:
+    """Runs a step in its own daemon thread."""
+    future: Future[Load] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(step(item))
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future
+
+
+def read_size(source: Path) -> tuple[int, int] | None:
+    """Returns a photo's width and height from its header, or None if they are unknown.
+
+    The header of camera raw is that of a small preview, so it is not used. Damaged files are
+    reported later, when they are read.
+    """
+    from PIL import Image
+
+    row = format_of_suffix(source)
+    if row is not None and row.name == "RAW":
+        return None
+    try:
+        with source.open("rb") as file:
+            if source.stat().st_size and (size := _tiff_size(file)):
+                return size
+            with (
+                warnings.catch_warnings(action="ignore"),
+                Image.open(file, formats=_FORMATS) as image,
+            ):
+                return image.size
+    except Exception:  # decoders may raise anything on damaged files
+        return None
+
+
+def _tiff_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Returns the size of a TIFF file's first page without reading all tags, as Pillow would."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        row = format_of_content(content[:16])
+        if row is None or row.name != "TIFF":
+            return None
+        tags = next(directories(content), {})
+        order = byte_order(content)
+        width, height = (first_number(tags, number, order) for number in (256, 257))
+        return (width, height) if width and height else None

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerasdenoise.cli.options import SIZE
 from kerasdenoise.cli.report import Report, is_terminal, say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
-from kerasdenoise.cli.types import SizeType
 from kerasdenoise.files import check_target, write_file
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample_clean.png"
 @click.option(
     "--photo",
     "size",
-    type=SizeType(),
+    type=SIZE,
     default="4000x3000",
     show_default=True,
     help="Width x height of the photo.",

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kerasdenoise.cli.option_sections import SectionedCommand, section
+from kerasdenoise.cli.options import BYTES, CODING, POINT, SIGMA, TILE, SectionedCommand, section
 from kerasdenoise.cli.report import Report, verbose_option
-from kerasdenoise.cli.types import BytesType, CodingType, PointType, SigmaType, TileType
 from kerasdenoise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def _complete_model(
 @files("--skip-existing", is_flag=True, help="Skip photos that have a result; resumes a run.")
 @files(
     "--preview",
-    type=PointType(),
+    type=POINT,
     is_flag=False,
     flag_value="middle",
     metavar="[X,Y]",
@@ -122,7 +121,7 @@ def _complete_model(
 @formats(
     "-q",
     "--jpeg-quality",
-    type=CodingType(),
+    type=CODING,
     metavar="keep|N",
     help="Quality of lossy files, 1 to 100.  [default: 95]",
 )
@@ -142,21 +141,21 @@ def _complete_model(
 @formats("--half-size", is_flag=True, help="Develop camera raw at half height and width.")
 @click.option(
     "--sigma",
-    type=SigmaType(),
+    type=SIGMA,
     default="auto",
     metavar="auto|N",
     help="Noise level from 0 to 255, for models that take one.",
 )
 @click.option(
     "--tile",
-    type=TileType(),
+    type=TILE,
     default="auto",
     metavar="auto|N",
     help="Largest tile size; changes memory, not the result.",
 )
 @click.option(
     "--max-memory",
-    type=BytesType(),
+    type=BYTES,
     metavar="SIZE",
     help="Limit for a tile [640M to 1.6G] and a photo [half of free RAM].",
 )
@@ -252,7 +251,7 @@ def command(
         ctx.exit(code)
     else:
         from kerasdenoise.cli.batch import Batch
-        from kerasdenoise.cli.planning import check_compare, make_plan
+        from kerasdenoise.cli.treatment import check_compare, make_plan
 
         plan, notes = make_plan(
             inputs,

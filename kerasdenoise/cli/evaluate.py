@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kerasdenoise.cli.option_sections import SectionedCommand, section
+from kerasdenoise.cli.options import SectionedCommand, section
 from kerasdenoise.cli.report import Report, is_terminal, print_error, say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.files import check_target, write_file
@@ -164,7 +164,7 @@ def _sets(
 
 
 def _measure(denoiser: Denoiser, sets: Sequence[NoisySet], *, verbose: bool) -> list[Result]:
-    from kerasdenoise.cli.progress import Progress
+    from kerasdenoise.cli.report import Progress
     from kerasdenoise.evaluation.quality import measure
 
     images = [1 for samples in sets for _ in samples.names]

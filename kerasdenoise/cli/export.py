@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from kerasdenoise.cli.option_sections import SectionedCommand, section
+from kerasdenoise.cli.options import EDGE, SectionedCommand, section
 from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
-from kerasdenoise.cli.types import EdgeType
 from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def _kind_options(command: Any) -> Any:
 @_files(
     "--size",
     "sizes",
-    type=EdgeType(),
+    type=EDGE,
     multiple=True,
     help="Image height and width, or dynamic; may be repeated.  [default: dynamic; 256 for mobile]",
 )

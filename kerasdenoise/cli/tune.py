@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerasdenoise.cli.option_sections import SectionedCommand, section
+from kerasdenoise.cli.options import SectionedCommand, section
 from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.errors import UsageError

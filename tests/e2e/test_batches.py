@@ -17,9 +17,8 @@ import pytest
 from PIL import Image
 
 from kerasdenoise.cli.batch import Batch
-from kerasdenoise.cli.planning import make_plan
 from kerasdenoise.cli.report import Report
-from kerasdenoise.cli.treatment import Treatment
+from kerasdenoise.cli.treatment import Treatment, make_plan
 from kerasdenoise.inference.denoiser import Denoiser
 
 Cli = Callable[..., subprocess.CompletedProcess]
