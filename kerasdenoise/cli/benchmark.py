@@ -100,7 +100,7 @@ def command(
     Prints latency, peak memory, size and PSNR of each LiteRT file, for one tile and for a whole
     photo. Compares them with other denoisers, if installed (OpenCV, scikit-image, CBM3D: pip
     install "kerasdenoise[peers]"), with FFDNet's graph, and with the same network in
-    onnxruntime, if it and tf2onnx are installed. All are timed in turns. It takes minutes; an
+    onnxruntime, if the extra onnx is installed. All are timed in turns. It takes minutes; an
     idle computer gives steadier figures.
     """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise._version import __version__
@@ -177,14 +177,12 @@ def _subjects(
 
     from kerasdenoise.evaluation.peers import PEERS
     from kerasdenoise.evaluation.subjects import (
-        ONNX_PACKAGES,
-        convert_to_onnx,
         find_model_files,
-        has_onnxruntime,
         of_files,
         of_onnx,
         of_peer,
     )
+    from kerasdenoise.export import onnx
 
     models = folder / "models"
     models.mkdir()
@@ -197,13 +195,13 @@ def _subjects(
         subjects.append(of_files(_write_ffdnet(folder / "ffdnet"), task))
         # Converted, a file from elsewhere would run in this process.
         is_known = info.files is not None
-        if has_onnxruntime() and not info.takes_noise_level and is_known:
-            convert_to_onnx(info.litert_path, folder / "model.onnx")
+        if onnx.has_onnx() and not info.takes_noise_level and is_known:
+            onnx.convert_litert(info.litert_path, folder / "model.onnx")
             title = f"{info.litert_path.name} in onnxruntime"
             shape = subjects[0].shape
-            onnx = of_onnx(folder / "model.onnx", title, info.channels, shape, task)
-            subjects.append(onnx)
-            packages += ONNX_PACKAGES
+            file = folder / "model.onnx"
+            subjects.append(of_onnx(file, title, info.channels, shape, task))
+            packages += onnx.PACKAGES
         installed = [peer for peer in PEERS if peer.version]
         subjects += [of_peer(peer, task) for peer in installed]
         packages += dict.fromkeys(peer.package for peer in installed)

@@ -54,10 +54,12 @@ def _kind_options(command: Any) -> Any:
 @_kind_options
 @_files(
     "--target",
-    type=click.Choice(["cpu", "mobile"]),
+    type=click.Choice(["cpu", "mobile", "darktable"]),
     default="cpu",
-    help="mobile: only operations of phone GPUs and NPUs.  [default: cpu]",
+    help="mobile: only operations of phone GPUs and NPUs. darktable: a package that darktable 5.6 "
+    "installs.  [default: cpu]",
 )
+@_files("--onnx", is_flag=True, help="ONNX instead of LiteRT files.")
 @_files(
     "--size",
     "sizes",
@@ -95,7 +97,8 @@ def command(
     name: str | None,
     output: Path | None,
     add: bool,
-    target: Literal["cpu", "mobile"],
+    target: Literal["cpu", "mobile", "darktable"],
+    onnx: bool,
     sizes: Sequence[int | Literal["dynamic"]],
     data: Path | None,
     photos: Path | None,
@@ -110,6 +113,7 @@ def command(
     \b
         kerasdenoise export runs/photo               adds to saved_models/
         kerasdenoise export photo --target mobile    writes to exported/
+        kerasdenoise export photo --target darktable
 
     A run becomes a saved model: Keras, SavedModel and LiteRT files, a card with its results on
     the recipe's test sets, and an entry in index.json. A saved model becomes LiteRT files such as
@@ -130,10 +134,16 @@ def command(
     from kerasdenoise.export.files import Order
     from kerasdenoise.training.network import is_run
 
-    variants = _list_variants(kinds, target, sizes)
+    if onnx or target == "darktable":
+        _check_onnx(onnx, target, sizes, add=add, is_run=is_run(Path(model)))
+    variants = _list_variants(kinds, target, sizes, onnx=onnx)
     trained = _load_integers(integers, kinds) if integers else None
     order = Order(variants, data, photos, trained, force, _report)
-    if is_run(Path(model)):
+    if target == "darktable":
+        from kerasdenoise.export.darktable import write_package
+
+        say(f"{write_package(model, order, output or _FILES_FOLDER, overwrite=overwrite)}: written")
+    elif is_run(Path(model)):
         if add:
             raise UsageError("--add", "is only for saved models", "remove it for a training run")
         _export_run(Path(model), name, output or _RUN_FOLDER, order, overwrite=overwrite)
@@ -143,18 +153,50 @@ def command(
 
 def _list_variants(
     kinds: Mapping[str, bool],
-    target: Literal["cpu", "mobile"],
+    target: Literal["cpu", "mobile", "darktable"],
     sizes: Sequence[int | Literal["dynamic"]],
+    *,
+    onnx: bool,
 ) -> list[Variant]:
     from kerasdenoise.export.kinds import Variant
 
     chosen: list[Any] = [kind for kind, is_chosen in kinds.items() if is_chosen]
     default: list[int | Literal["dynamic"]] = [256 if target == "mobile" else "dynamic"]
+    if target == "darktable" and len(chosen) > 1:
+        raise UsageError(
+            f"--{chosen[0]} --{chosen[1]}", "are two number types for one package", "give one"
+        )
     return [
-        Variant(kind, target, None if size == "dynamic" else size)
+        Variant(
+            kind,
+            "onnx" if onnx or target == "darktable" else target,
+            None if size == "dynamic" else size,
+        )
         for size in dict.fromkeys(sizes or default)
         for kind in chosen or ["float32"]
     ]
+
+
+def _check_onnx(
+    onnx: bool,
+    target: Literal["cpu", "mobile", "darktable"],
+    sizes: Sequence[int | Literal["dynamic"]],
+    *,
+    add: bool,
+    is_run: bool,
+) -> None:
+    from kerasdenoise.export.onnx import check_onnx
+
+    if onnx and target != "cpu":
+        raise UsageError("--onnx", f"cannot be combined with --target {target}", "remove one")
+    if target == "darktable":
+        if is_run:
+            remedy = "export the run as a saved model first"
+            raise UsageError("--target darktable", "is only for saved models", remedy)
+        for option, is_given in (("--add", add), ("--size", bool(sizes))):
+            if is_given:
+                raise UsageError(option, "cannot be combined with --target darktable", "remove it")
+    check_onnx("--onnx" if onnx else "--target darktable")
 
 
 def _load_integers(run: Path, kinds: Mapping[str, bool]) -> keras.Model:

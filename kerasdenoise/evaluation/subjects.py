@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import itertools
 import math
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,7 +19,7 @@ from kerasdenoise.evaluation.peers import Peer, ToldDenoiser
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import write_image
 from kerasdenoise.inference.denoiser import Denoiser, denoise
-from kerasdenoise.inference.engines import IsolatedEngine, LiteRTEngine, open_engine
+from kerasdenoise.inference.engines import IsolatedEngine, LiteRTEngine, OnnxEngine, open_engine
 from kerasdenoise.inference.network import merge_context
 from kerasdenoise.inference.tiles import reflect, tile_grid
 from kerasdenoise.plain_json import write_json
@@ -45,9 +41,6 @@ _LARGEST = 2**27
 
 FFDNET = "FFDNet, random weights"
 _WIDTH, _DEPTH = 96, 12
-
-ONNX_PACKAGES = ("onnxruntime", "tf2onnx")
-_OPSET = 17
 
 
 @dataclass(frozen=True)
@@ -135,7 +128,7 @@ def of_peer(peer: Peer, task: Task) -> Subject:
 
 
 def of_onnx(path: Path, title: str, channels: int, shape: tuple[int, int], task: Task) -> Subject:
-    """An ONNX file of one image (1, H, W, channels), of which only the speed is of interest."""
+    """An ONNX file of one image, of which only the speed is of interest."""
     tile = partial(_prepare_onnx, path, channels, shape, task.threads)
     return Subject(title, path.stat().st_size, shape, tile)
 
@@ -191,11 +184,7 @@ def _prepare_peer_photo(told: ToldDenoiser, task: Task) -> Run:
 
 
 def _prepare_onnx(path: Path, channels: int, shape: tuple[int, int], threads: int) -> Run:
-    engine: Any = importlib.import_module("onnxruntime")
-    options = engine.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = engine.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return partial(session.run, None, {session.get_inputs()[0].name: _noisy(shape, channels)})
+    return partial(OnnxEngine(path, threads), {"noisy": _noisy(shape, channels)})
 
 
 @dataclass(frozen=True)
@@ -385,25 +374,6 @@ def has_interior(info: ModelInfo, shape: tuple[int, int]) -> bool:
 
 def _halo_of(info: ModelInfo) -> int:
     return -(-info.radius // info.stride) * info.stride
-
-
-def has_onnxruntime() -> bool:
-    """Whether the engine and the converter are installed."""
-    return all(importlib.util.find_spec(name) for name in ONNX_PACKAGES)
-
-
-def convert_to_onnx(source: Path, target: Path) -> None:
-    """Converts a LiteRT file of one image of any size to ONNX, in a process of its own.
-
-    Raises:
-        ModelError: It cannot be converted.
-    """
-    options = ["--tflite", str(source), "--output", str(target), "--opset", str(_OPSET)]
-    command = [sys.executable, "-m", "tf2onnx.convert", *options]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode or not target.is_file():
-        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ModelError(source, f"tf2onnx cannot convert it ({reason})")
 
 
 def build_ffdnet(channels: int = 3) -> keras.Model:

@@ -63,7 +63,7 @@ def _files(rows: dict[str, dict[str, Any]]) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, row in rows.items():
-        target = "phones" if row["target"] == "mobile" else "CPUs"
+        target = {"mobile": "phones", "onnx": "ONNX engines"}.get(row["target"], "CPUs")
         forced = " (`--force`)" if row.get("forced") else ""
         lines.append(
             f"| `{name}`{forced} | {row['kind']} | {target} | {row['size'] or 'any'} "

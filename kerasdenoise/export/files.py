@@ -1,9 +1,10 @@
-"""The LiteRT files that are asked for, each measured and described for the program that runs it."""
+"""The files that are asked for, each measured and described for the program that runs it."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +23,16 @@ from kerasdenoise.export.kinds import (
     fix_scales,
     write_kind,
 )
-from kerasdenoise.export.litert import check_parity
+from kerasdenoise.export.litert import check_parity, export_litert
 from kerasdenoise.export.mobile import (
     MobilePrimitives,
     check_operations,
     fix_size,
     separate_activations,
 )
+from kerasdenoise.export.onnx import convert_litert
 from kerasdenoise.export.parity import ParityGate, load_photos
-from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.engines import LiteRTEngine, OnnxEngine
 from kerasdenoise.inference.tone import fixed_halo, tile_stride
 from kerasdenoise.models import Primitives, find_builder
 from kerasdenoise.models._primitives import rebuild
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 
 # Largest difference between the graph for phones and that for CPUs, on the [0, 1] scale.
 _MOBILE_TOLERANCE = 1e-5
+
+# Heights and widths, in strides, of the images that an ONNX file of any size is tried on.
+_ONNX_SIDES = ((4, 9), (8, 8))
 
 # A larger picture would weigh more than the files that it checks.
 LARGEST_PICTURE = 256
@@ -82,7 +87,7 @@ def write_files(
     folder: Path,
     order: Order,
 ) -> dict[str, dict[str, Any]]:
-    """Writes LiteRT files, measures each, and describes each in a `.json` of the same name.
+    """Writes LiteRT and ONNX files, measures each, and describes each in a JSON file.
 
     Those of a fixed size of up to 256 pixels have a golden picture with them: `golden_256.raw`,
     8-bit pixels row by row, and what a file makes of it under the file's name.
@@ -117,9 +122,10 @@ def write_files(
             _write(denoiser, recipe, path, variant, noisy, trained)
         row = rows[variant.file] = gate.measure(path, variant)
         described = describe_file(path, metadata, row)
-        if variant.size and variant.size <= LARGEST_PICTURE and len(denoiser.inputs) == 1:
+        has_golden = variant.target != "onnx" and len(denoiser.inputs) == 1
+        if has_golden and variant.size and variant.size <= LARGEST_PICTURE:
             described["golden"] = _write_golden(path, variant.size, metadata["channels"])
-        write_json(path.with_suffix(".json"), described)
+        write_json(path.with_name(variant.sidecar), described)
         order.report(variant.file, described)
     return rows
 
@@ -139,6 +145,9 @@ def _write(
 ) -> None:
     """Writes a file, of the network that was trained in integers if there is one."""
     config = recipe.model.config
+    if variant.target == "onnx":
+        write_onnx(denoiser, path, variant, config.stride)
+        return
     build = find_builder(recipe.model.architecture, config)
     size, network = variant.size, denoiser
     is_mobile = variant.target == "mobile"
@@ -162,6 +171,28 @@ def _write(
     if variant.kind == "float32" and size:
         sides = [(size // config.stride, size // config.stride)]
         check_parity(denoiser, path, config.stride, sides, _MOBILE_TOLERANCE)
+
+
+def write_onnx(denoiser: keras.Model, path: Path, variant: Variant, stride: int) -> None:
+    """Writes a network as an ONNX file.
+
+    Args:
+        denoiser: The network.
+        path: The file; its name ends in `.onnx`.
+        variant: What it is.
+        stride: What height and width of an image are multiples of.
+
+    Raises:
+        ModelError: It cannot be converted, or computes something else.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        litert = Path(folder) / "model.tflite"
+        export_litert(denoiser, litert)
+        convert_litert(litert, path, half=variant.kind == "float16", size=variant.size)
+    if variant.kind == "float32":
+        side = variant.size // stride if variant.size else None
+        sides = [(side, side)] if side else _ONNX_SIDES
+        check_parity(denoiser, path, stride, sides)
 
 
 def _convert(
@@ -242,7 +273,7 @@ def denoise_picture(path: Path, picture: np.ndarray) -> np.ndarray:
 def describe_file(
     path: Path, metadata: Mapping[str, Any], row: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Describes a LiteRT file.
+    """Describes a file.
 
     Args:
         path: The file.
@@ -250,26 +281,20 @@ def describe_file(
         row: What `ParityGate.measure` says of it.
 
     Returns:
-        `model`, `file`, `sha256`, `license` and `version`; `signature`, `inputs` and `outputs`:
-        name, type, shape, layout, colors, the range of values, and how integers are read;
+        `model`, `file`, `sha256`, `license` and `version`; `signature` (of a LiteRT file),
+        `inputs` and `outputs`: name, type, shape, layout, colors, the range of values, and how
+        integers are read;
         `tile`: what to cut images into, of which `halo` pixels on each side are to be left out,
         and how far apart; it is null for a network that must see whole images; and
         `keeps_tone`: whether `inference.tone.keep_tone` is to be applied to each result.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
     content = path.read_bytes()
-    interpreter: Any = Interpreter(model_content=content)
-    (signature,) = interpreter.get_signature_list()
-    runner = interpreter.get_signature_runner(signature)
     return {
         "model": metadata["name"],
         "file": path.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         **row,
-        "signature": signature,
-        "inputs": [_describe(*each) for each in runner.get_input_details().items()],
-        "outputs": [_describe(*each) for each in runner.get_output_details().items()],
+        **(_describe_onnx(path) if path.suffix == ".onnx" else _describe_litert(content)),
         "tile": _describe_tile(metadata, row["size"]),
         "keeps_tone": _keeps_tone(metadata),
         "license": metadata["license"],
@@ -282,20 +307,52 @@ def stride_of(metadata: Mapping[str, Any]) -> int:
     return tile_stride(metadata["stride"], keeps_tone=_keeps_tone(metadata))
 
 
-def _describe(name: str, detail: Mapping[str, Any]) -> dict[str, Any]:
-    shape = detail["shape_signature"].tolist()
-    scale, zero = detail["quantization"]
-    described = {
-        "name": name,
-        "dtype": np.dtype(detail["dtype"]).name,
-        "shape": shape,
-        "layout": "NHWC",
-        "range": [0, 255] if detail["dtype"] is np.uint8 else [0.0, 1.0],
-        "quantization": {"scale": float(scale), "zero_point": int(zero)} if scale else None,
+def _describe_litert(content: bytes) -> dict[str, Any]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter: Any = Interpreter(model_content=content)
+    (signature,) = interpreter.get_signature_list()
+    runner = interpreter.get_signature_runner(signature)
+
+    def describe(name: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+        scale, zero = detail["quantization"]
+        return {
+            "name": name,
+            "dtype": np.dtype(detail["dtype"]).name,
+            "shape": detail["shape_signature"].tolist(),
+            "layout": "NHWC",
+            "range": [0, 255] if detail["dtype"] is np.uint8 else [0.0, 1.0],
+            "quantization": {"scale": float(scale), "zero_point": int(zero)} if scale else None,
+            **_describe_colors(name, int(detail["shape_signature"][-1])),
+        }
+
+    return {
+        "signature": signature,
+        "inputs": [describe(*each) for each in runner.get_input_details().items()],
+        "outputs": [describe(*each) for each in runner.get_output_details().items()],
     }
-    if name != "noise_level":
-        described["colors"] = "RGB" if shape[-1] == 3 else "gray"
-    return described
+
+
+def _describe_onnx(path: Path) -> dict[str, Any]:
+    engine = OnnxEngine(path)
+    return {
+        role: [
+            {
+                "name": name,
+                "dtype": "float32",
+                "shape": shape,
+                "layout": "NCHW",
+                "range": [0.0, 1.0],
+                **_describe_colors(name, shape[1]),
+            }
+            for name, shape in shapes.items()
+        ]
+        for role, shapes in (("inputs", engine.input_shapes), ("outputs", engine.output_shapes))
+    }
+
+
+def _describe_colors(name: str, channels: int) -> dict[str, str]:
+    return {} if name == "noise_level" else {"colors": "RGB" if channels == 3 else "gray"}
 
 
 def _describe_tile(metadata: Mapping[str, Any], size: int | None) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 Kind = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
-Target = Literal["cpu", "mobile"]
+Target = Literal["cpu", "mobile", "onnx"]
 
 # Those whose scales are set by what the network sees.
 CALIBRATED: tuple[Kind, ...] = ("int8", "int16x8")
@@ -59,12 +59,13 @@ _PATCH = 128
 
 @dataclass(frozen=True)
 class Variant:
-    """One LiteRT file of a network.
+    """One file of a network.
 
     Attributes:
         kind: What it computes with; see `kinds.write_kind`.
-        target: `cpu`, the network as it is, or `mobile`, what the GPUs and NPUs of phones take
-            whole; see `mobile.make_mobile`.
+        target: `cpu`, the network as it is; `mobile`, what the GPUs and NPUs of phones take
+            whole, see `mobile.make_mobile`; or `onnx`, the network as it is for engines that take
+            ONNX files.
         size: Height and width of its images, or None for any.
     """
 
@@ -83,7 +84,12 @@ class Variant:
     @property
     def file(self) -> str:
         """The file's name."""
-        return f"{self.name}.tflite"
+        return f"{self.name}.{'onnx' if self.target == 'onnx' else 'tflite'}"
+
+    @property
+    def sidecar(self) -> str:
+        """The name of the JSON file that tells how to run it."""
+        return f"{self.name}.onnx.json" if self.target == "onnx" else f"{self.name}.json"
 
     def check(self, stride: int, halo: int = 0) -> None:
         """Refuses a size that a network cannot have, or of which a photo gets nothing.
@@ -94,8 +100,15 @@ class Variant:
                 not suit.
 
         Raises:
-            UsageError: The size is no such multiple, is all halo, or is missing.
+            UsageError: The size is no such multiple, is all halo, or is missing; or ONNX files
+                do not have the number type.
         """
+        if self.target == "onnx" and self.kind not in ("float32", "float16"):
+            raise UsageError(
+                f"--{self.kind}",
+                "is only for LiteRT files",
+                "use --float16, or remove --onnx or --target darktable",
+            )
         if self.size is None:
             if self.target == "mobile":
                 raise UsageError(

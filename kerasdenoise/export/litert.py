@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.engines import LiteRTEngine, OnnxEngine
 from kerasdenoise.inference.tiles import PART, fit_part
 from kerasdenoise.models import Config, get_parts
 from kerasdenoise.runtime import quiet_stderr
@@ -131,7 +131,7 @@ def check_parity(
     sizes: Sequence[tuple[int, int]] = ((1, 1), (4, 9), (8, 8)),
     tolerance: float = TOLERANCE,
 ) -> float:
-    """Compares a `.tflite` with its network on noise-like images of several sizes.
+    """Compares a `.tflite` or `.onnx` with its network on noise-like images of several sizes.
 
     Args:
         network: The network.
@@ -146,7 +146,7 @@ def check_parity(
     Raises:
         ModelError: If it exceeds the tolerance.
     """
-    engine = LiteRTEngine(path)
+    engine = open_engine(path)
     names = [tensor.name for tensor in network.inputs]
     rng = np.random.default_rng(0)
     largest = 0.0
@@ -169,6 +169,15 @@ def check_parity(
     if not largest <= tolerance:
         raise ModelError(path, f"differs from the network by {largest:.2g}", "report this")
     return largest
+
+
+def open_engine(path: Path) -> LiteRTEngine | OnnxEngine:
+    """Opens a `.tflite` or `.onnx` file in the engine that runs it.
+
+    Raises:
+        ModelError: It cannot be read.
+    """
+    return OnnxEngine(path) if path.suffix == ".onnx" else LiteRTEngine(path)
 
 
 def _fill(shape: tuple[int | None, ...], height: int, width: int) -> tuple[int, ...]:

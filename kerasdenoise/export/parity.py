@@ -1,4 +1,4 @@
-"""What a LiteRT file loses against its network, and how much it may."""
+"""What a file loses against its network, and how much it may."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from kerasdenoise.data.sources import decode_image, load_images
 from kerasdenoise.errors import ModelError, RecipeError, UsageError
 from kerasdenoise.export.kinds import Kind, Variant
-from kerasdenoise.inference.engines import LiteRTEngine, TileError
+from kerasdenoise.export.litert import open_engine
+from kerasdenoise.inference.engines import TileError
 from kerasdenoise.inference.tiles import reflect
 from kerasdenoise.metrics import psnr
 from kerasdenoise.models._parts import find_layers
@@ -110,11 +111,11 @@ class ParityGate:
             `forced`, whether `force` alone let it through.
 
         Raises:
-            ModelError: LiteRT cannot run it, or it loses more than 0.1 dB, with float16 and
+            ModelError: It cannot be run, or it loses more than 0.1 dB, with float16 and
                 float32 0.01 dB, unless `force`.
         """
         side = variant.size or self._side
-        engine = LiteRTEngine(path)
+        engine = open_engine(path)
 
         names = [tensor.name for tensor in self._denoiser.inputs]
 

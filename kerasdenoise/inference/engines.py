@@ -1,4 +1,4 @@
-"""Runs a model file with LiteRT, which needs neither TensorFlow nor Keras.
+"""Runs a model file with LiteRT or onnxruntime, which need neither TensorFlow nor Keras.
 
 LiteRT trusts the content of a file, so a malicious one can crash the process. An unknown file runs
 in a child process, and only that crashes, which is reported as an error. This is not a sandbox:
@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +29,9 @@ from kerasdenoise.zoo import ModelInfo
 _TYPES = (np.float32, np.uint8)
 
 _PACKAGE = Path(__file__).resolve().parents[2]
+
+ONNX_OUTPUT = "denoised"
+"""The name of an ONNX file's output."""
 
 
 class TileError(ModelError):
@@ -158,6 +161,65 @@ class LiteRTEngine:
         return ModelError(self.path, cause, remedy)
 
 
+class OnnxEngine:
+    """Runs an ONNX file on the CPU: named arrays in, named arrays out.
+
+    Args:
+        path: A file that `export --onnx` wrote.
+        threads: Number of threads; all usable cores by default.
+
+    Attributes:
+        input_shapes: The shape (1, C, H, W) of each input, with -1 for any size.
+        output_shapes: The same of each output.
+
+    Raises:
+        ModelError: The file cannot be read or run.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        import onnxruntime
+
+        self.path = path
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or usable_cores()
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's errors have no common class
+            reason = str(error).splitlines()[0]
+            raise ModelError(path, f"cannot be run ({reason})", "export it again") from error
+        self.input_shapes = _list_shapes(self._session.get_inputs())
+        self.output_shapes = _list_shapes(self._session.get_outputs())
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Runs the model once.
+
+        Args:
+            inputs: A float32 array (1, height, width, channels) for each input.
+
+        Returns:
+            The output, float32 (1, height, width, channels), by its name.
+
+        Raises:
+            TileError: The model cannot run on these shapes, or memory fails.
+        """
+        planes = {
+            name: np.ascontiguousarray(np.moveaxis(values, -1, 1))
+            for name, values in inputs.items()
+        }
+        try:
+            (denoised,) = self._session.run([ONNX_OUTPUT], planes)
+        except Exception as error:  # as above
+            shape = "x".join(map(str, inputs["noisy"].shape[1:]))
+            raise TileError(
+                self.path,
+                f"cannot run on a tile of {shape}",
+                "free some memory, or export it again",
+            ) from error
+        return {ONNX_OUTPUT: np.moveaxis(np.asarray(denoised), 1, -1)}
+
+
 class IsolatedEngine:
     """A `LiteRTEngine` in a child process.
 
@@ -237,6 +299,13 @@ def open_engine(
     """
     is_recorded = path.relative_to(info.folder).as_posix() in (info.files or {})
     return (LiteRTEngine if is_recorded else IsolatedEngine)(path, threads)
+
+
+def _list_shapes(tensors: Sequence[Any]) -> dict[str, list[int]]:
+    return {
+        each.name: [size if isinstance(size, int) else -1 for size in each.shape]
+        for each in tensors
+    }
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

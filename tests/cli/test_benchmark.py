@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kerasdenoise.evaluation import comparison, peers, subjects
+from kerasdenoise.export import onnx
 from kerasdenoise.export.fixed_shape import fix_shape
 
 Command = Callable[..., Any]
@@ -72,7 +73,7 @@ def test_peers_that_are_installed_are_in_the_table(
     slow = replace(fast, title="slow", slow=True)
     missing = replace(fast, title="missing", package="no such package")
     monkeypatch.setattr(peers, "PEERS", (slow, fast, missing))
-    monkeypatch.setattr(subjects, "has_onnxruntime", lambda: False)
+    monkeypatch.setattr(onnx, "has_onnx", lambda: False)
     options = ("--images", pictures, "--page", "page.md", "--json", "all.json", *SMALL)
     outcome = command("benchmark", "tiny", *options)
     assert outcome.code == 0, outcome.err

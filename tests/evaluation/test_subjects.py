@@ -1,25 +1,18 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kerasdenoise.errors import ModelError
-from kerasdenoise.evaluation.noisy_sets import make_noisy
 from kerasdenoise.evaluation.subjects import (
     FixedDenoiser,
     NetworkAlone,
-    Task,
     build_ffdnet,
-    convert_to_onnx,
     find_model_files,
     has_interior,
-    has_onnxruntime,
-    of_onnx,
 )
 from kerasdenoise.export.fixed_shape import fix_shape
 from kerasdenoise.export.litert import export_litert
@@ -96,27 +89,6 @@ def test_tiles_of_one_size_give_what_denoise_gives(
 def test_a_tile_may_see_its_edges_everywhere(fixed: ModelInfo):
     assert has_interior(fixed, (16, 24))
     assert not has_interior(dataclasses.replace(fixed, radius=8), (16, 24))
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not has_onnxruntime(), reason="needs onnxruntime and tf2onnx")
-@pytest.mark.parametrize("name", ["tiny", "tiny_gray"])
-def test_it_is_the_same_network(models: Path, tmp_path: Path, name: str):
-    info = find_model(name)
-    path = tmp_path / "model.onnx"
-    convert_to_onnx(info.litert_path, path)
-    task = Task(1, 16, tmp_path / "a.jpg", 16, 16, tmp_path / "b.jpg")
-    subject = of_onnx(path, "title", info.channels, (16, 24), task)
-    (denoised,) = pickle.loads(pickle.dumps(subject)).tile()()
-    noisy = make_noisy(16, 24)[np.newaxis, ..., : info.channels] / np.float32(255)
-    np.testing.assert_allclose(denoised, NetworkAlone(info, 1)(noisy), atol=1e-5)
-
-
-def test_what_cannot_be_converted_is_named(tmp_path: Path):
-    source = tmp_path / "broken.tflite"
-    source.write_bytes(b"no model")
-    with pytest.raises(ModelError, match=r"broken\.tflite: .*tf2onnx.* \(.+\)"):
-        convert_to_onnx(source, tmp_path / "model.onnx")
 
 
 def test_the_graph_is_that_of_the_paper(tmp_path: Path):
