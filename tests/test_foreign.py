@@ -16,8 +16,7 @@ from PIL import Image
 from kerasdenoise.errors import ModelError, RecipeError
 from kerasdenoise.foreign import fault_of_name, printable
 from kerasdenoise.training.recipe import parse_recipe
-from kerasdenoise.zoo import find_model, list_models
-from kerasdenoise.zoo.info import read_info
+from kerasdenoise.zoo import find_model, list_models, read_info
 
 ROOT = Path(__file__).parents[1]
 BAD_NAMES = [

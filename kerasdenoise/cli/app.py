@@ -38,8 +38,7 @@ def command(port: int, model: str | None, opens: bool, output: Path | None) -> N
     """  # noqa: D301 (\b keeps the lines after it as they are)
     if output is not None and (port or opens):
         raise UsageError("--output", "serves no page", "remove --port and --open")
-    from kerasdenoise.web.page import collect_page, write_page
-    from kerasdenoise.web.server import HOST, serve_page
+    from kerasdenoise.web.page import HOST, collect_page, serve_page, write_page
     from kerasdenoise.zoo import default_model, find_model
 
     info = find_model(default_model() if model is None else model)

@@ -211,7 +211,7 @@ def _subjects(
 def _write_ffdnet(folder: Path) -> ModelFiles:
     """Writes FFDNet's graph as a model, with random weights, to measure its speed."""
     from kerasdenoise.evaluation.subjects import FFDNET, ModelFiles, build_ffdnet
-    from kerasdenoise.zoo.info import FileRecord, ModelInfo
+    from kerasdenoise.zoo import FileRecord, ModelInfo
 
     network = build_ffdnet()
     # This imports Keras, which prints nothing by now.

@@ -1,13 +1,18 @@
-"""Random patches of photos, the same for the same step."""
+"""Random patches of photos, the same for the same step, made ahead of time in another thread."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
-from kerasdenoise.data.prefetch import prefetch
 from kerasdenoise.errors import RecipeError
+
+_Batch = TypeVar("_Batch")
 
 
 class PatchSampler:
@@ -81,3 +86,29 @@ class PatchSampler:
         if turn & 2:
             cut = cut[::-1]
         return cut[:, ::-1] if turn & 1 else cut
+
+
+def prefetch(
+    batch_of: Callable[[int], _Batch], first_step: int, ahead: int = 2
+) -> Iterator[_Batch]:
+    """Yields `batch_of(first_step)`, `batch_of(first_step + 1)` and so on, without end.
+
+    One other thread makes the batches, in order, and stays `ahead` of what was asked for. It
+    starts with the first batch and ends when the iterator is closed, goes out of use or
+    raises.
+
+    Args:
+        batch_of: Makes the batch of a step; called from the other thread.
+        first_step: Where to start.
+        ahead: How many batches are made before they are asked for; at least 1.
+
+    Yields:
+        The batches; an error of `batch_of` is raised in place of the batch that it is about.
+    """
+    with ThreadPoolExecutor(1, "prefetch") as thread:
+        steps = itertools.count(first_step)
+        waiting = deque(thread.submit(batch_of, step) for step in itertools.islice(steps, ahead))
+        for step in steps:
+            batch = waiting.popleft().result()
+            waiting.append(thread.submit(batch_of, step))
+            yield batch

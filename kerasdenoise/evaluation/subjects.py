@@ -24,8 +24,7 @@ from kerasdenoise.inference.network import merge_context
 from kerasdenoise.inference.tiles import reflect, tile_grid
 from kerasdenoise.plain_json import write_json
 from kerasdenoise.runtime import prepare_keras
-from kerasdenoise.zoo import ModelInfo
-from kerasdenoise.zoo.info import read_info
+from kerasdenoise.zoo import ModelInfo, read_info
 
 if TYPE_CHECKING:
     import keras

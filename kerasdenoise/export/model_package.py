@@ -18,9 +18,7 @@ from kerasdenoise.files import new_folder, refuse_existing
 from kerasdenoise.models import make_config
 from kerasdenoise.plain_json import read_object, write_json
 from kerasdenoise.runtime import prepare_keras
-from kerasdenoise.zoo import ModelInfo, find_model, verify_model
-from kerasdenoise.zoo.find import INDEX
-from kerasdenoise.zoo.info import INT8
+from kerasdenoise.zoo import INDEX, INT8, ModelInfo, find_model, verify_model
 
 if TYPE_CHECKING:
     import keras

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kerasdenoise.metrics.arrays import WINDOW, gaussian_window
+from kerasdenoise.metrics import WINDOW, gaussian_window
 
 # A backend's tensor. Keras defines no public type for it.
 Tensor = Any

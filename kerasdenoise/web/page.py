@@ -1,20 +1,25 @@
-"""The web page that denoises in the browser: its files and a model, in memory or as a folder."""
+"""The web page that denoises in the browser: its files and a model, served here or as a folder."""
 
 from __future__ import annotations
 
 import gzip
+import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kerasdenoise.errors import ModelError
+from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.files import new_folder, refuse_existing
 from kerasdenoise.plain_json import to_json
 
 if TYPE_CHECKING:
     from kerasdenoise.zoo import ModelInfo
+
 
 # Tile size, halo included. With a halo of 120 pixels, half of the work is halo; larger tiles would
 # take more memory.
@@ -62,6 +67,12 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+
+HOST = "127.0.0.1"
+
+# Seconds before an idle connection is closed, and the most connections; browsers open six.
+_TIMEOUT = 30
+_CONNECTIONS = 64
 
 
 @dataclass(frozen=True)
@@ -173,3 +184,94 @@ def _plain(resource: Resource) -> bytes:
 def _describe_headers() -> str:
     lines = [f"  {name}: {value}" for name, value in HEADERS.items() if name not in _NOT_STATIC]
     return "\n".join(["/*", *lines]) + "\n"
+
+
+def serve_page(resources: Mapping[str, Resource], port: int) -> ThreadingHTTPServer:
+    """Creates a server that only this computer can reach, and that serves only the page.
+
+    Args:
+        resources: The content of each address.
+        port: The port; 0 for any free one, which `server_port` then tells.
+
+    Raises:
+        UsageError: The port cannot be used.
+    """
+    handler = type("Handler", (_Handler,), {"resources": resources})
+    try:
+        return _Server((HOST, port), handler)
+    except OSError as error:
+        raise UsageError(
+            f"--port {port}", f"cannot be used ({error.strerror})", "choose another, or 0 for any"
+        ) from error
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._free = threading.Semaphore(_CONNECTIONS)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answers in a new thread, or closes a connection beyond the limit."""
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answers, and then makes room for another connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignores closed connections; other errors are our bugs."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    resources: Mapping[str, Resource]
+    protocol_version = "HTTP/1.1"
+    server_version = "kerasdenoise"
+    timeout = _TIMEOUT
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Answers with the content of the address."""
+        self._answer(with_content=True)
+
+    def do_HEAD(self) -> None:
+        """Answers with the headers only."""
+        self._answer(with_content=False)
+
+    def end_headers(self) -> None:
+        """Adds the headers of every answer, including errors."""
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Logs nothing."""
+
+    def _answer(self, *, with_content: bool) -> None:
+        # Another site may point its own name at this computer's address and pose as this page
+        # (DNS rebinding), but the browser still sends that name.
+        port = self.connection.getsockname()[1]
+        if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
+            self.send_error(HTTPStatus.FORBIDDEN)
+            return
+        resource = self.resources.get(self.path.partition("?")[0])
+        if resource is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", resource.kind)
+        self.send_header("Content-Length", str(len(resource.content)))
+        if resource.is_gzip:
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        if with_content:
+            self.wfile.write(resource.content)

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from kerasdenoise.errors import ModelError, UsageError
-from kerasdenoise.web.page import HEADERS, Resource, collect_page
-from kerasdenoise.web.server import serve_page
+from kerasdenoise.web.page import HEADERS, Resource, collect_page, serve_page
 from kerasdenoise.zoo import find_model
 
 CLI = Path(__file__).parents[2] / "cli.py"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from kerasdenoise import zoo
 from kerasdenoise.cli import group
 from kerasdenoise.runtime import prepare_keras
-from kerasdenoise.zoo import find
 
 Cli = Callable[..., subprocess.CompletedProcess]
 
@@ -22,7 +22,7 @@ def copied(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     """A folder of models that a test may damage; the only one that is searched."""
     folder = shutil.copytree(models, tmp_path / "copied")
     monkeypatch.setenv("KERASDENOISE_MODELS", str(folder))
-    monkeypatch.setattr(find, "_PACKAGE", tmp_path / "nowhere" / "package")
+    monkeypatch.setattr(zoo, "_PACKAGE", tmp_path / "nowhere" / "package")
     return folder
 
 

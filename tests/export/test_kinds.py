@@ -17,7 +17,7 @@ from kerasdenoise.models._parts import find_layers
 from kerasdenoise.models.unet import Config
 from kerasdenoise.training.fake_quantization import Rounded, build_rounded, set_scales
 from kerasdenoise.training.recipe import Recipe, parse_recipe
-from kerasdenoise.zoo.info import INT8
+from kerasdenoise.zoo import INT8
 
 TEXT = """
 name = "small"

@@ -26,7 +26,7 @@ def _run_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def guided_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved model that estimates the level of the noise and has a file of 8-bit integers."""
     from kerasdenoise.export.kinds import write_int8
-    from kerasdenoise.zoo.info import INT8
+    from kerasdenoise.zoo import INT8
 
     folder = write_random("unet", tmp_path_factory.mktemp("guided"), estimates_level=True)
     rng = np.random.default_rng(1)

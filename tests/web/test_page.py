@@ -10,9 +10,8 @@ from http.client import HTTPConnection
 
 import pytest
 
-from kerasdenoise.web import server as module
-from kerasdenoise.web.page import Resource
-from kerasdenoise.web.server import serve_page
+from kerasdenoise.web import page as module
+from kerasdenoise.web.page import Resource, serve_page
 
 
 @pytest.fixture

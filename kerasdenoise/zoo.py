@@ -1,0 +1,341 @@
+"""Saved models: finds, describes and verifies them.
+
+A folder of models holds `index.json` and one folder per model:
+
+    saved_models/
+      index.json          {"default": name, "models": {name: {"summary", "files"}}}
+      photo/
+        metadata.json     the fields of `ModelInfo`
+        config.json  model.tflite  …
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kerasdenoise.errors import ModelError
+from kerasdenoise.foreign import fault_of_name
+from kerasdenoise.plain_json import read_object
+
+METADATA = "metadata.json"
+
+# No model has a radius this large, or uses this much memory.
+_LARGEST = 2**24
+
+# A model's file that computes with 8-bit integers only.
+INT8 = "model_int8.tflite"
+
+INDEX = "index.json"
+
+_PACKAGE = Path(__file__).resolve().parent
+
+# A wheel omits the training files, so only these are required.
+REQUIRED = (METADATA, "config.json", "model.tflite")
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """The index's record of one file: its SHA-256 in hexadecimal and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A saved model.
+
+    Attributes:
+        name: Its name on the command line.
+        folder: The folder of its files.
+        architecture: The file in `kerasdenoise.models` that builds it.
+        summary: One line on its purpose.
+        channels: 1 for a gray model, 3 for RGB.
+        stride: What the height and width of its input must be a multiple of.
+        radius: How far it sees, in pixels, apart from its global context.
+        has_context: Whether it also needs statistics of the whole image.
+        takes_noise_level: Whether the noise level is one of its inputs.
+        estimates_level: Whether it estimates the noise level itself, and accepts another.
+        keeps_tone: Whether the photo's tone is kept, because the noise that it removes has zero
+            mean; see `inference.tone`.
+        runs_int8: Whether its 8-bit integer file denoises the tiles.
+        part: Height and width of the parts from which statistics of the whole image are taken.
+        bytes_per_pixel: Memory for each pixel of a tile, as far as known.
+        files: The index's records of its files, by their path in the folder; None for a model
+            given by its path, which has no records.
+        metadata: All of `metadata.json`: parameters, license, recipe, data, results.
+    """
+
+    name: str
+    folder: Path
+    architecture: str
+    summary: str
+    channels: int
+    stride: int
+    radius: int
+    has_context: bool = False
+    takes_noise_level: bool = False
+    estimates_level: bool = False
+    keeps_tone: bool = False
+    runs_int8: bool = False
+    part: int = 1024
+    bytes_per_pixel: int = 1
+    files: Mapping[str, FileRecord] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def follows_level(self) -> bool:
+        """Whether the network uses a noise level, given or estimated."""
+        return self.takes_noise_level or self.estimates_level
+
+    @property
+    def litert_path(self) -> Path:
+        """The file that denoises a whole image without Keras."""
+        return self.folder / "model.tflite"
+
+    @property
+    def context_path(self) -> Path | None:
+        """The file that computes statistics of a part of an image, if the model needs them."""
+        return self.folder / "context.tflite" if self.has_context else None
+
+    @property
+    def level_path(self) -> Path | None:
+        """The file that estimates the noise level, if the model does."""
+        return self.folder / "level.tflite" if self.estimates_level else None
+
+    @property
+    def int8_path(self) -> Path | None:
+        """The file that denoises a tile with 8-bit integers only, if the model has one."""
+        has_one = "int8" in self.metadata and not self.has_context
+        return self.folder / INT8 if has_one else None
+
+    @property
+    def mobile_paths(self) -> list[Path]:
+        """The files for phone GPUs and NPUs, in alphabetical order."""
+        return sorted(self.folder.glob("mobile_*.tflite"))
+
+    @property
+    def tile_path(self) -> Path:
+        """The file that denoises a tile of an image."""
+        if self.runs_int8 and self.int8_path:
+            return self.int8_path
+        is_cut = self.has_context or self.estimates_level
+        return self.folder / "tile.tflite" if is_cut else self.litert_path
+
+    @property
+    def run_paths(self) -> list[Path]:
+        """All files that denoising an image in tiles runs."""
+        return [path for path in (self.tile_path, self.context_path, self.level_path) if path]
+
+
+def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> ModelInfo:
+    """Reads a model's metadata.
+
+    Args:
+        folder: The model's folder.
+        files: The index's records of its files, if it is in an index.
+
+    Raises:
+        ModelError: The metadata is missing or does not describe a denoiser.
+    """
+    path = folder / METADATA
+    try:
+        metadata = read_object(path, ModelError)
+        info = ModelInfo(
+            name=str(metadata["name"]),
+            folder=folder,
+            architecture=str(metadata["architecture"]),
+            summary=str(metadata["summary"]),
+            channels=metadata["channels"],
+            stride=metadata["stride"],
+            radius=metadata["radius"],
+            has_context=bool(metadata.get("global_context", False)),
+            takes_noise_level=bool(metadata.get("noise_level", False)),
+            estimates_level=bool(metadata.get("estimates_level", False)),
+            keeps_tone=bool(metadata.get("keeps_tone", False)),
+            part=metadata.get("part", 1024),
+            bytes_per_pixel=metadata.get("bytes_per_pixel", 1),
+            files=files,
+            metadata=metadata,
+        )
+    except KeyError as error:
+        raise ModelError(path, f"has no {error}", "export the model again") from error
+    if fault := fault_of_name(metadata["name"]):
+        raise ModelError(path, f"its name {fault}", "export the model again")
+    least = ((info.stride, 1), (info.radius, 0), (info.part, 1), (info.bytes_per_pixel, 1))
+    if info.channels not in (1, 3) or not all(
+        type(n) is int and low <= n <= _LARGEST for n, low in least
+    ):
+        raise ModelError(
+            path,
+            "channels, stride, radius, part or bytes_per_pixel is out of range",
+            "export the model again",
+        )
+    return info
+
+
+def model_folders() -> list[Path]:
+    """The folders that hold an index of models, in order of precedence.
+
+    These are the folders in `$KERASDENOISE_MODELS`, `saved_models/` in a checkout, and the
+    models installed with the package.
+    """
+    named = os.environ.get("KERASDENOISE_MODELS", "").split(os.pathsep)
+    candidates = [*(Path(name) for name in named if name)]
+    candidates += [_PACKAGE.parent / "saved_models", _PACKAGE / "saved_models"]
+    return [folder for folder in candidates if (folder / INDEX).is_file()]
+
+
+def list_models() -> list[ModelInfo]:
+    """All models with a name, in alphabetical order.
+
+    Raises:
+        ModelError: An index or a model's metadata cannot be read.
+    """
+    return [
+        read_info(folder, files) for _, (folder, files) in sorted(_entries(model_folders()).items())
+    ]
+
+
+def model_names() -> list[str]:
+    """The names of all models, in alphabetical order.
+
+    Raises:
+        ModelError: An index cannot be read.
+    """
+    return sorted(_entries(model_folders()))
+
+
+def default_model() -> str:
+    """The name of the default model.
+
+    It is `$KERASDENOISE_MODEL`, or the default of the first index that names one.
+
+    Raises:
+        ModelError: No index names a default.
+    """
+    if name := os.environ.get("KERASDENOISE_MODEL"):
+        return name
+    for folder in model_folders():
+        if name := read_object(folder / INDEX, ModelError).get("default"):
+            return str(name)
+    raise ModelError(
+        "default model",
+        "no saved models were found",
+        "set KERASDENOISE_MODELS to the folder that holds their index.json",
+    )
+
+
+def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
+    """Finds a model by its name or folder.
+
+    A name takes precedence over a folder of the same name; `./name` is always the folder.
+
+    Raises:
+        ModelError: The model does not exist, or its metadata cannot be read.
+    """
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise ModelError(
+            f"a {type(name_or_path).__name__}",
+            "is not the name or folder of a saved model",
+            "save a Keras network with kerasdenoise.save_model, and give that folder",
+        )
+    asked = os.fspath(name_or_path)
+    entries = _entries(model_folders())
+    if isinstance(name_or_path, str) and asked in entries:
+        return read_info(*entries[asked])
+    path = Path(asked)
+    if (path / METADATA).is_file():
+        return read_info(path)
+    if path.is_file():
+        raise ModelError(asked, "is a file, not a model folder", f"give {path.parent} instead")
+    if path.is_dir():
+        raise ModelError(asked, f"is not a model folder: it has no {METADATA}", "check the path")
+    alike = difflib.get_close_matches(asked, entries, n=1)
+    known = ", ".join(sorted(entries)) or "none; set KERASDENOISE_MODELS to their folder"
+    remedy = f"did you mean {alike[0]}?" if alike else f"known models: {known}"
+    if asked in entries:
+        remedy = "a Path must be a model folder; give a name as a str"
+    raise ModelError(f"model {asked}", "unknown", remedy)
+
+
+def _entries(folders: list[Path]) -> dict[str, tuple[Path, dict[str, FileRecord]]]:
+    """Each known name's folder and recorded files."""
+    entries: dict[str, tuple[Path, dict[str, FileRecord]]] = {}
+    for folder in folders:
+        for name, files in _read_index(folder / INDEX):
+            entries.setdefault(name, (folder / name, files))
+    return entries
+
+
+def _read_index(path: Path) -> Iterator[tuple[str, dict[str, FileRecord]]]:
+    models: dict[str, Any] = read_object(path, ModelError).get("models", {})
+    try:
+        for name, entry in models.items():
+            if fault := fault_of_name(name):
+                raise ModelError(path, f"the name {name!r} {fault}", "restore the file")
+            files = {
+                relative: FileRecord(record["sha256"], record["bytes"])
+                for relative, record in entry["files"].items()
+            }
+            if any(Path(each).is_absolute() or ".." in Path(each).parts for each in files):
+                raise ModelError(
+                    path, f"lists files of {name} outside its folder", "restore the file"
+                )
+            yield name, files
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ModelError(path, "is not an index of models", "restore the file") from error
+
+
+def verify_model(info: ModelInfo, only: Collection[str] | None = None) -> None:
+    """Checks that a model's files exist and match their records.
+
+    Args:
+        info: The model. Without records, only the presence of files is checked.
+        only: The files to check, as paths in the model's folder; by default the required files
+            and all existing recorded ones.
+
+    Raises:
+        ModelError: A file is missing, or differs from its record.
+    """
+    recorded = info.files or {}
+    run = [path.name for path in info.run_paths]
+    for relative in (*REQUIRED, *run) if only is None else only:
+        if not (info.folder / relative).is_file():
+            raise ModelError(
+                info.folder / relative,
+                f"is missing from the model {info.name}",
+                "export or install the model again",
+            )
+        if info.files is not None and relative not in recorded:
+            raise ModelError(
+                info.folder / relative, "is not recorded in index.json", "export the model again"
+            )
+    for relative in recorded if only is None else set(only) & set(recorded):
+        path = info.folder / relative
+        if path.is_file():
+            _verify_file(path, recorded[relative])
+
+
+def _verify_file(path: Path, record: FileRecord) -> None:
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(path, f"cannot be read ({error.strerror})", "check the file") from error
+    if digest != record.sha256:
+        size = path.stat().st_size
+        differs = "its SHA-256 differs"
+        if size != record.size:
+            differs = f"{size} bytes instead of {record.size}"
+        raise ModelError(
+            path,
+            f"differs from the file recorded in index.json ({differs})",
+            "restore it, or export the model again",
+        )
