@@ -11,6 +11,7 @@ A folder of models holds `index.json` and one folder per model:
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import os
@@ -47,6 +48,10 @@ class FileRecord:
     size: int
 
 
+# A model's folder, and the records of its files.
+Entry = tuple[Path, dict[str, FileRecord]]
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """A saved model.
@@ -67,8 +72,8 @@ class ModelInfo:
         runs_int8: Whether its 8-bit integer file denoises the tiles.
         part: Height and width of the parts from which statistics of the whole image are taken.
         bytes_per_pixel: Memory for each pixel of a tile, as far as known.
-        files: The index's records of its files, by their path in the folder; None for a model
-            given by its path, which has no records.
+        files: The index's records of its files, by their path in the folder; None for a model of
+            no index, or given by its path and changed since.
         metadata: All of `metadata.json`: parameters, license, recipe, data, results.
     """
 
@@ -235,7 +240,8 @@ def default_model() -> str:
 def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     """Finds a model by its name or folder.
 
-    A name takes precedence over a folder of the same name; `./name` is always the folder.
+    A name takes precedence over a folder of the same name; `./name` is always the folder. The
+    folder of a model in an index has the index's records, as long as all its files match them.
 
     Raises:
         ModelError: The model does not exist, or its metadata cannot be read.
@@ -252,7 +258,7 @@ def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
         return read_info(*entries[asked])
     path = Path(asked)
     if (path / METADATA).is_file():
-        return read_info(path)
+        return _read_folder(path, entries)
     if path.is_file():
         raise ModelError(asked, "is a file, not a model folder", f"give {path.parent} instead")
     if path.is_dir():
@@ -265,9 +271,20 @@ def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     raise ModelError(f"model {asked}", "unknown", remedy)
 
 
-def _entries(folders: list[Path]) -> dict[str, tuple[Path, dict[str, FileRecord]]]:
+def _read_folder(path: Path, entries: Mapping[str, Entry]) -> ModelInfo:
+    """Reads a model by its path, with the records of its files if an index has true ones."""
+    for folder, files in entries.values():
+        if folder.resolve() == path.resolve():
+            recorded = read_info(path, files)
+            with contextlib.suppress(ModelError):  # changed since: unknown like any other
+                verify_model(recorded)
+                return recorded
+    return read_info(path)
+
+
+def _entries(folders: list[Path]) -> dict[str, Entry]:
     """Each known name's folder and recorded files."""
-    entries: dict[str, tuple[Path, dict[str, FileRecord]]] = {}
+    entries: dict[str, Entry] = {}
     for folder in folders:
         for name, files in _read_index(folder / INDEX):
             entries.setdefault(name, (folder / name, files))

@@ -77,10 +77,27 @@ def test_an_unknown_name_is_refused_with_a_hint(copied: Path, asked: str, hint: 
 
 
 @pytest.mark.parametrize("kind", [str, Path])
-def test_a_path_finds_a_model_of_which_nothing_is_recorded(kind: type, models: Path):
+def test_a_path_finds_what_an_index_records(
+    kind: type, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     info = find_model(kind(models / "tiny"))
-    assert info.name == "tiny"
-    assert info.files is None
+    assert (info.name, info.folder) == ("tiny", models / "tiny")
+    assert info.files == find_model("tiny").files
+    (tmp_path / "link").symlink_to(models, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    assert find_model(kind("link/tiny")).files == info.files
+
+
+def test_a_folder_of_no_index_has_no_records(models: Path, tmp_path: Path):
+    info = find_model(shutil.copytree(models / "tiny", tmp_path / "tiny"))
+    assert (info.name, info.files) == ("tiny", None)
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "config.json", "metadata.json"])
+def test_a_path_to_changed_files_has_no_records(copied: Path, name: str):
+    with (copied / "tiny" / name).open("ab") as file:
+        file.write(b" ")
+    assert find_model(copied / "tiny").files is None
 
 
 def test_a_name_goes_before_a_folder_that_is_called_the_same(
@@ -217,10 +234,10 @@ def test_only_some_files_can_be_checked(tiny: ModelInfo):
         verify_model(tiny)
 
 
-def test_a_model_given_as_a_path_needs_its_own_files_only(tiny: ModelInfo):
-    unrecorded = find_model(tiny.folder)
-    (tiny.folder / "config.json").write_text("changed")
+def test_a_model_of_no_index_needs_its_own_files_only(tiny: ModelInfo, tmp_path: Path):
+    unrecorded = find_model(shutil.copytree(tiny.folder, tmp_path / "unrecorded"))
+    (unrecorded.folder / "config.json").write_text("changed")
     verify_model(unrecorded)
-    tiny.litert_path.unlink()
+    unrecorded.litert_path.unlink()
     with pytest.raises(ModelError, match="missing"):
         verify_model(unrecorded)

@@ -47,8 +47,14 @@ def test_what_is_no_model_is_an_error(tmp_path: Path) -> None:
         IsolatedEngine(tmp_path / "model.tflite", 1)
 
 
-def test_a_model_by_its_path_gives_the_same_pixels(models: Path) -> None:
-    np.testing.assert_array_equal(Denoiser(models / "tiny")(NOISY), Denoiser("tiny")(NOISY))
+def test_a_model_of_no_index_gives_the_same_pixels(models: Path, tmp_path: Path) -> None:
+    unknown = Denoiser(shutil.copytree(models / "tiny", tmp_path / "unknown"))
+    assert isinstance(unknown._network._tile, IsolatedEngine)
+    np.testing.assert_array_equal(unknown(NOISY), Denoiser("tiny")(NOISY))
+
+
+def test_an_indexed_model_by_its_path_runs_here(models: Path) -> None:
+    assert isinstance(Denoiser(models / "tiny")._network._tile, LiteRTEngine)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
