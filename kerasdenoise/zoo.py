@@ -250,7 +250,7 @@ def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
         raise ModelError(
             f"a {type(name_or_path).__name__}",
             "is not the name or folder of a saved model",
-            "save a Keras network with kerasdenoise.save_model, and give that folder",
+            "give a name, a folder, a Keras network or its .keras file",
         )
     asked = os.fspath(name_or_path)
     entries = _entries(model_folders())

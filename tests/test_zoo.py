@@ -117,6 +117,11 @@ def test_a_file_or_a_folder_that_is_no_model_is_refused(models: Path, tmp_path: 
         find_model(tmp_path)
 
 
+def test_what_is_no_name_or_folder_is_refused():
+    with pytest.raises(ModelError, match=r"a list: .*give a name, a folder"):
+        find_model(["tiny"])  # pyright: ignore[reportArgumentType]
+
+
 def test_the_default_is_the_indexs_or_the_environments(
     copied: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -80,7 +80,7 @@ def _complete_model(
     "--model",
     shell_complete=_complete_model,
     metavar="MODEL",
-    help="A saved model's name or folder.",
+    help="A saved model's name or folder, or a .keras file.",
 )
 @denoising(
     "--quality",
@@ -216,6 +216,10 @@ def command(
         _refuse("-", {**several, **instead, "--preview": preview})
     elif preview:
         _refuse("--preview", {**instead, "--name": name, "--skip-existing": skip_existing})
+    if model and model.endswith(".keras"):
+        from kerasdenoise.cli.requirements import check_training
+
+        check_training()
     denoiser = Denoiser(
         model,
         threads=threads,

@@ -9,23 +9,20 @@ def render_card(metadata: dict[str, Any]) -> str:
     """Renders `metadata.json` as Markdown.
 
     Args:
-        metadata: What `write_saved_model` knows of the model; `figures` is a list of rows
+        metadata: What is known of the model: `training` by `write_saved_model`, or else
+            `trained_from` by `save_model`; `figures` is a list of rows
             with the keys `set`, `noise`, `images`, `noisy_psnr`, `psnr`, `psnr_error` and
             `ssim`, and `files`, if it is there, what `ParityGate.measure` says of each file.
 
     Returns:
         The text of the model's README.md.
     """
-    training = metadata["training"]
     sight = f"{metadata['radius']} pixels around each pixel"
     if metadata["global_context"]:
         sight += ", and statistics of the whole image"
     given = ", and the level of its noise at each pixel" if metadata["noise_level"] else ""
     estimated = "estimated by `level.tflite`; `tile.tflite` takes it, or another, at each pixel"
     levels = [("Noise level", estimated)] if metadata.get("estimates_level") else []
-    earlier = ", ".join(f"`{name}`" for name in reversed(training.get("earlier", [])))
-    begun = f" after {earlier}" if earlier else ""
-    taught = f", taught by `{training['teacher']}`" if training.get("teacher") else ""
     facts = [
         ("Architecture", f"`{metadata['architecture']}`, see `config.json`"),
         ("Parameters", f"{metadata['parameters']:,}"),
@@ -35,19 +32,32 @@ def render_card(metadata: dict[str, Any]) -> str:
         ("Input and output", (f"float32, 1 x H x W x {metadata['channels']}, nominally in [0, 1], "
          f"sides multiples of {metadata['stride']}{given}; the output is not clipped")),
         *levels,
-        ("Trained", (f"{training['steps']:,} steps by `recipe.toml`{begun}{taught}, at commit "
-         f"`{training['commit'][:12]}`, version {training['version']}")),
-        ("Noise in training", ", ".join(f"`{kind}`" for kind in training["noise"])),
-        ("Data", ", ".join(f"`{folder}`" for folder in training["data"])),
-        ("License of the data", training["data_license"]),
+        *_training(metadata),
         ("License of the weights", metadata["license"]),
         ("LiteRT against Keras", f"largest difference {metadata['litert_difference']:.1e}"),
     ]  # fmt: skip
     lines = [f"# {metadata['name']}", "", f"{metadata['summary']}.", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in facts]
     lines += ["", *_files(metadata.get("files", {})), *_figures(metadata["figures"])]
-    lines += ["This page is written by `python cli.py export`; edit the recipe instead.", ""]
+    if "training" in metadata:
+        lines += ["This page is written by `python cli.py export`; edit the recipe instead.", ""]
     return "\n".join(lines)
+
+
+def _training(metadata: dict[str, Any]) -> list[tuple[str, str]]:
+    if "training" not in metadata:
+        return [("Trained", f"from `{metadata['trained_from']}`, by its user, without a recipe")]
+    training = metadata["training"]
+    earlier = ", ".join(f"`{name}`" for name in reversed(training.get("earlier", [])))
+    begun = f" after {earlier}" if earlier else ""
+    taught = f", taught by `{training['teacher']}`" if training.get("teacher") else ""
+    return [
+        ("Trained", (f"{training['steps']:,} steps by `recipe.toml`{begun}{taught}, at commit "
+         f"`{training['commit'][:12]}`, version {training['version']}")),
+        ("Noise in training", ", ".join(f"`{kind}`" for kind in training["noise"])),
+        ("Data", ", ".join(f"`{folder}`" for folder in training["data"])),
+        ("License of the data", training["data_license"]),
+    ]  # fmt: skip
 
 
 def _files(rows: dict[str, dict[str, Any]]) -> list[str]:

@@ -7,7 +7,8 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,10 @@ from kerasdenoise._version import __version__
 from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.export.card import render_card
 from kerasdenoise.files import new_folder, refuse_existing
-from kerasdenoise.models import make_config
+from kerasdenoise.models import Config, make_config
 from kerasdenoise.plain_json import read_object, write_json
 from kerasdenoise.runtime import prepare_keras
-from kerasdenoise.zoo import INDEX, INT8, ModelInfo, find_model, verify_model
+from kerasdenoise.zoo import INDEX, INT8, ModelInfo, find_model, list_models, verify_model
 
 if TYPE_CHECKING:
     import keras
@@ -61,60 +62,153 @@ def load_model(name: str | Path) -> keras.Model:
 
 
 def save_model(
-    denoiser: keras.Model,
+    denoiser: keras.Model | str | Path,
     folder: str | Path,
     *,
-    like: str | Path,
+    like: str | Path | Config | None = None,
     summary: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Saves a network that was trained further, so that `Denoiser` and `denoise` take it.
+    """Saves a Keras network as a model, so that everything which takes a saved model takes it.
 
     >>> network = kerasdenoise.load_model("photo")
     >>> network.fit(...)
-    >>> kerasdenoise.Denoiser(kerasdenoise.save_model(network, "my_photo", like="photo"))
+    >>> kerasdenoise.save_model(network, "my_photo")
 
     Args:
-        denoiser: The network, as `load_model` gave it, with other weights.
-        folder: The folder to write, which appears when it is complete.
-        like: Name or folder of the saved model that it was trained further from. It says how
-            far a pixel reaches, and under which license the weights are.
+        denoiser: The network, or its `.keras` file.
+        folder: The folder to write, which appears when it is complete. Its name is the model's.
+        like: What the network was made from: the name or folder of a saved model or of a
+            training run, or the architecture's `Config`. It says how far a pixel reaches. None
+            for the file of a run, or a network whose layers are those of a known model.
         summary: One line: what it is for.
-        overwrite: Whether a folder that exists is replaced.
+        overwrite: Whether an existing folder is replaced.
 
     Returns:
         The folder.
 
     Raises:
         UsageError: If the folder exists.
-        ModelError: If there is no such saved model, the network is another one than that, or
+        ModelError: If the file cannot be read, the network is another one than `like`, or
             LiteRT does not compute what it does.
         OutputError: If the folder cannot be written.
     """
+    from kerasdenoise.export.files import describe_file
     from kerasdenoise.export.litert import write_runnable
+    from kerasdenoise.models import mac_per_pixel
 
-    info, target = find_model(like), Path(folder).absolute()
+    target = Path(folder).absolute()
     remedy = "give another folder, or overwrite=True to replace it"
     refuse_existing([target], overwrite=overwrite, remedy=remedy)
-    shapes = [[tuple(w.shape) for w in each.weights] for each in (denoiser, load_model(like))]
-    if shapes[0] != shapes[1]:
-        raise ModelError(
-            denoiser.name, f"is another network than {info.name}", "give what it was trained from"
-        )
-    entry = read_object(info.folder / "config.json", ModelError)
-    config = make_config(info.architecture, entry["config"])
+    network, origin = _find_origin(denoiser, like)
     with new_folder(target) as made:
-        denoiser.save(made / "model.keras")
-        write_json(made / "config.json", entry)
+        network.save(made / "model.keras", include_optimizer=False)
+        _write_config(made, origin.architecture, origin.config)
+        for name, text in origin.recipes.items():
+            (made / name).write_text(text, "utf-8")
         metadata = {
-            **{key: info.metadata[key] for key in ("architecture", "license")},
-            "keeps_tone": info.keeps_tone,
             "name": target.name,
-            "summary": summary or f"{info.name}, trained further",
-            **write_runnable(denoiser, config, made),
+            "summary": summary or f"{origin.name}, trained further",
+            "architecture": origin.architecture,
+            **write_runnable(network, origin.config, made),
+            "keeps_tone": origin.keeps_tone,
+            "parameters": network.count_params(),
+            "mac_per_pixel": mac_per_pixel(network, origin.config.stride),
+            "license": origin.license,
+            "trained_from": origin.name,
+            "figures": [],
         }
-        write_json(made / "metadata.json", metadata)
+        file = made / "model.tflite"
+        row = {"kind": "float32", "target": "cpu", "size": None, "bytes": file.stat().st_size}
+        write_json(made / "model.json", describe_file(file, metadata, row))
+        write_card(made, metadata)
     return target
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What a network was made from: a saved model, a training run or an architecture's `Config`."""
+
+    name: str
+    architecture: str
+    config: Config
+    license: str = "not stated"
+    keeps_tone: bool = False
+    recipes: Mapping[str, str] = field(default_factory=dict)
+
+
+def _find_origin(
+    denoiser: keras.Model | str | Path, like: str | Path | Config | None
+) -> tuple[keras.Model, _Origin]:
+    """Returns a network and what it was made from; see `save_model`."""
+    prepare_keras()
+    from kerasdenoise.training.network import FILE, is_run, load_network
+
+    if isinstance(denoiser, str | Path):
+        named, path = str(denoiser), Path(denoiser)
+        if not path.is_file():
+            raise ModelError(path, "does not exist", "check the path")
+        network = load_network(path)
+        if like is None and path.name == FILE and is_run(path.parent):
+            like = path.parent
+    else:
+        named, network = denoiser.name, denoiser
+    if like is not None:
+        origin = _read_origin(like)
+        if not _is_made_from(network, origin):
+            raise ModelError(
+                named, f"is another network than {origin.name}", "give what it was made from"
+            )
+        return network, origin
+    for info in list_models():
+        if network.name == info.architecture:
+            origin = _read_origin(info.name)
+            if _is_made_from(network, origin):
+                return network, origin
+    raise ModelError(
+        named,
+        "has the layers of no known model",
+        "save it by kerasdenoise.save_model(..., like=...), which names what it was made from",
+    )
+
+
+def _is_made_from(network: keras.Model, origin: _Origin) -> bool:
+    from kerasdenoise.models import get_architecture
+
+    expected = get_architecture(origin.architecture).build(origin.config)
+    shapes = [
+        [(weight.name, tuple(weight.shape)) for weight in each.weights]
+        for each in (network, expected)
+    ]
+    return shapes[0] == shapes[1]
+
+
+def _read_origin(like: str | Path | Config) -> _Origin:
+    from kerasdenoise.training.network import is_run, read_run
+
+    if not isinstance(like, str | Path):
+        architecture = type(like).__module__.rpartition(".")[2]
+        return _Origin(architecture, architecture, like)
+    if is_run(Path(like)):
+        recipe = read_run(Path(like))
+        return _Origin(
+            recipe.name,
+            recipe.model.architecture,
+            recipe.model.config,
+            recipe.model.license,
+            _keeps_tone(recipe),
+            {"recipe.toml": recipe.source},
+        )
+    info = find_model(like)
+    values = read_object(info.folder / "config.json", ModelError)["config"]
+    return _Origin(
+        info.name,
+        info.architecture,
+        make_config(info.architecture, values),
+        info.metadata["license"],
+        info.keeps_tone,
+        {path.name: path.read_text("utf-8") for path in info.folder.glob("recipe*.toml")},
+    )
 
 
 def write_saved_model(
@@ -236,8 +330,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     from kerasdenoise.models import mac_per_pixel
 
     architecture, config = recipe.model.architecture, recipe.model.config
-    values = dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]
-    write_json(folder / "config.json", {"architecture": architecture, "config": values})
+    _write_config(folder, architecture, config)
     (folder / "recipe.toml").write_text(recipe.source, "utf-8")
     earlier = _write_earlier_recipes(recipe, folder)
     denoiser.save(folder / "model.keras")
@@ -266,6 +359,11 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     }
     write_json(folder / "metadata.json", metadata)
     return metadata
+
+
+def _write_config(folder: Path, architecture: str, config: Config) -> None:
+    values = dataclasses.asdict(config)  # pyright: ignore[reportArgumentType]
+    write_json(folder / "config.json", {"architecture": architecture, "config": values})
 
 
 def _keeps_tone(recipe: Recipe) -> bool:

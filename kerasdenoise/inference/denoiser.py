@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
+import shutil
+import sys
+import tempfile
+import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeGuard, TypeVar
 
 import numpy as np
 from PIL import Image as PillowImage
@@ -23,6 +28,9 @@ from kerasdenoise.inference.tone import keep_tone
 from kerasdenoise.pixels import to_samples
 from kerasdenoise.zoo import ModelInfo, default_model, find_model
 
+if TYPE_CHECKING:
+    import keras
+
 Source = TypeVar("Source", str, Path, bytes, np.ndarray, PillowImage.Image)
 
 # After images of this many bytes, the tiles' memory is freed, because writing needs some too.
@@ -36,7 +44,9 @@ class Denoiser:
     result does not depend on the tiles.
 
     Args:
-        model: A model's name, folder or `ModelInfo`; None for the default model.
+        model: A model's name, folder or `ModelInfo`; None for the default model. Or a Keras
+            network, or its `.keras` file, which becomes a saved model first; see
+            `kerasdenoise.save_model`.
         threads: Number of threads; all usable cores by default.
         tile: Largest height and width of a tile in pixels, overlap included, or "auto".
         sigma: Standard deviation of the noise on the [0, 1] scale, the same for all pixels, for
@@ -60,7 +70,7 @@ class Denoiser:
 
     def __init__(
         self,
-        model: str | Path | ModelInfo | None = None,
+        model: str | Path | ModelInfo | keras.Model | None = None,
         *,
         threads: int | None = None,
         tile: int | Literal["auto"] = "auto",
@@ -69,6 +79,8 @@ class Denoiser:
         max_memory: int | None = None,
     ) -> None:
         self._settings = DenoiseSettings(sigma=sigma, quality=quality)
+        if _is_network(model):
+            model = self._save(model)
         if not isinstance(model, ModelInfo):
             model = find_model(default_model() if model is None else model)
         self.info = self._settings.fit(model)
@@ -78,6 +90,15 @@ class Denoiser:
             raise UsageError(f"threads {threads}", "is less than 1", "leave it out for all cores")
         self._network = Network(self.info, threads, turns_of(quality))
         self.threads = self._network.threads
+
+    def _save(self, network: keras.Model | str | Path) -> Path:
+        """Saves a network as a model in a folder that lives as long as this object."""
+        from kerasdenoise.export.model_package import save_model
+
+        folder = tempfile.mkdtemp(prefix="kerasdenoise-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        name = Path(network).stem if isinstance(network, str | os.PathLike) else network.name
+        return save_model(network, Path(folder) / name)
 
     def __call__(
         self,
@@ -326,7 +347,7 @@ class Denoiser:
 def denoise(
     noisy: Source,
     *,
-    model: str | Path | Denoiser | None = None,
+    model: str | Path | keras.Model | Denoiser | None = None,
     strength: float = 1.0,
     luma: float = 1.0,
     chroma: float = 1.0,
@@ -342,7 +363,7 @@ def denoise(
     Args:
         noisy: A path, the bytes of an image file, a Pillow image or an array; see
             `Denoiser.__call__`.
-        model: A model's name or folder, or a `Denoiser`, which is not loaded again; None for the
+        model: What `Denoiser` takes, or a `Denoiser`, which is not loaded again; None for the
             default model.
         strength: 0 for no change, 1 for full denoising, and up to 2 for more with a model that
             uses a noise level; see `Denoiser.denoise_pixels`.
@@ -384,6 +405,13 @@ def denoise(
     )
 
 
+def _is_network(model: object) -> TypeGuard[keras.Model | str | Path]:
+    """Whether a model is a Keras network or its file, and not yet a saved model."""
+    if isinstance(model, str | os.PathLike):
+        return Path(model).suffix == ".keras"
+    return "keras" in sys.modules and isinstance(model, sys.modules["keras"].Model)
+
+
 def _unite(*masks: np.ndarray | None) -> np.ndarray | None:
     """Returns where any of the masks is set; None if nowhere."""
     given = [mask for mask in masks if mask is not None and mask.any()]
@@ -391,7 +419,9 @@ def _unite(*masks: np.ndarray | None) -> np.ndarray | None:
 
 
 def _as_denoiser(
-    model: str | Path | Denoiser | None, quality: Quality | None, max_memory: int | None
+    model: str | Path | keras.Model | Denoiser | None,
+    quality: Quality | None,
+    max_memory: int | None,
 ) -> Denoiser:
     if not isinstance(model, Denoiser):
         return Denoiser(model, quality=quality or "balanced", max_memory=max_memory)

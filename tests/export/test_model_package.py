@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -247,33 +248,85 @@ def test_no_git_is_no_obstacle(monkeypatch: pytest.MonkeyPatch):
     assert model_package._commit() == "unknown"
 
 
-def test_a_network_that_was_trained_further_is_saved_and_denoises(
-    saved_models: Path, tmp_path: Path
-):
-    source = saved_models / "quick"
-    network = kerasdenoise.load_model(source)
+NOISY = np.random.default_rng(0).random((16, 24, 3), np.float32)
+
+
+@pytest.fixture
+def further(saved_models: Path) -> keras.Model:
+    """The saved model `quick` with another last layer, as after some training."""
+    network = kerasdenoise.load_model("quick")
     tail = network.get_layer("tail")
     tail.set_weights([weight + 0.01 for weight in tail.get_weights()])
-    folder = kerasdenoise.save_model(network, tmp_path / "mine", like=source)
-    assert folder == tmp_path / "mine"
-    assert find_model(folder).keeps_tone is find_model(source).keeps_tone is True
-    noisy = np.random.default_rng(0).random((16, 24, 3), np.float32)
-    expected = keras.ops.convert_to_numpy(network(noisy[np.newaxis]))[0]
-    denoised = kerasdenoise.Denoiser(folder).denoise_pixels(noisy)
-    inner = (slice(4, -4), slice(4, -4))
-    before = kerasdenoise.Denoiser(source).denoise_pixels(noisy)
-    assert np.abs(denoised - before)[inner].max() > 1e-3
-    again = keras.ops.convert_to_numpy(kerasdenoise.load_model(folder)(noisy[np.newaxis]))[0]
-    np.testing.assert_allclose(again, expected, atol=1e-6)
+    return network
 
+
+def _run_keras(network: keras.Model) -> np.ndarray:
+    return keras.ops.convert_to_numpy(network(NOISY[np.newaxis]))[0]
+
+
+def test_a_network_that_was_trained_further_is_saved_like_any_other(
+    further: keras.Model, saved_models: Path, tmp_path: Path
+):
+    folder = kerasdenoise.save_model(further, tmp_path / "mine")
+    assert folder == tmp_path / "mine"
+    assert {file.name for file in folder.iterdir()} == FILES - {"saved_model"} | {"model.json"}
+    info, source = find_model(folder), find_model("quick")
+    for field in ("architecture", "stride", "radius", "channels", "keeps_tone"):
+        assert getattr(info, field) == getattr(source, field)
+    card = (folder / "README.md").read_text("utf-8")
+    assert "trained further" in card
+    assert "from `quick`" in card
+    sidecar = json.loads((folder / "model.json").read_text("utf-8"))
+    assert sidecar["sha256"] == hashlib.sha256(info.litert_path.read_bytes()).hexdigest()
+    assert sidecar["inputs"][0]["shape"] == [1, -1, -1, 3]
+    again = _run_keras(kerasdenoise.load_model(folder))
+    np.testing.assert_allclose(again, _run_keras(further), atol=1e-6)
     with pytest.raises(UsageError, match="exists"):
-        kerasdenoise.save_model(network, folder, like=source)
+        kerasdenoise.save_model(further, folder)
+
+
+@pytest.mark.parametrize("kind", ["network", "file"])
+def test_a_network_that_was_trained_further_denoises(
+    further: keras.Model, tmp_path: Path, kind: str
+):
+    model = further
+    if kind == "file":
+        model = tmp_path / "mine.keras"
+        further.save(model)
+    denoiser = kerasdenoise.Denoiser(model)
+    folder = denoiser.info.folder
+    assert (denoiser.info.name, denoiser.info.keeps_tone) == (
+        "unet" if kind == "network" else "mine",
+        True,
+    )
+    before = kerasdenoise.Denoiser("quick").denoise_pixels(NOISY)
+    denoised = denoiser.denoise_pixels(NOISY)
+    assert np.abs(denoised - before).max() > 1e-3
+    saved = kerasdenoise.Denoiser(folder).denoise_pixels(NOISY)
+    np.testing.assert_array_equal(denoised, saved)
+    del denoiser
+    assert not folder.exists()
+
+
+def test_a_networks_origin_may_be_a_run_or_a_config(
+    training_run: Path, run: tuple[Any, keras.Model], tmp_path: Path
+):
+    assert find_model(kerasdenoise.save_model(training_run / "model.keras", tmp_path / "a")).stride
+    config = run[0].model.config
+    folder = kerasdenoise.save_model(run[1], tmp_path / "b", like=config)
+    info = find_model(folder)
+    assert (info.radius, info.keeps_tone, info.metadata["license"]) == (23, False, "not stated")
+
+
+def test_what_a_network_is_made_from_has_to_be_known(saved_models: Path, tmp_path: Path):
     other = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(3, 3)])
-    with pytest.raises(ModelError, match="is another network"):
-        kerasdenoise.save_model(other, tmp_path / "other", like=source)
+    with pytest.raises(ModelError, match="is another network than quick"):
+        kerasdenoise.save_model(other, tmp_path / "other", like="quick")
+    with pytest.raises(ModelError, match=r"no known model; .*like="):
+        kerasdenoise.save_model(other, tmp_path / "other")
+    with pytest.raises(ModelError, match=r"none\.keras: does not exist"):
+        kerasdenoise.Denoiser(tmp_path / "none.keras")
     assert not (tmp_path / "other").exists()
-    with pytest.raises(ModelError, match="save_model"):
-        kerasdenoise.Denoiser(network)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.fixture
