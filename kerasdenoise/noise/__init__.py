@@ -1,4 +1,4 @@
-"""Corruptions of images: one file per kind, all drawn with `keras.ops`."""
+"""Corruptions of images, all drawn with `keras.ops`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,11 @@ import dataclasses
 import difflib
 
 from kerasdenoise.errors import UsageError
-from kerasdenoise.noise.base import Noise, corrupt_arrays
-from kerasdenoise.noise.blur import Blur
+from kerasdenoise.noise.base import Mixture, Noise, corrupt_arrays
 from kerasdenoise.noise.camera import Camera
-from kerasdenoise.noise.compressed import Compressed
-from kerasdenoise.noise.film import Film
-from kerasdenoise.noise.gaussian import Gaussian
-from kerasdenoise.noise.inpainting import Inpainting
-from kerasdenoise.noise.mixture import Mixture
-from kerasdenoise.noise.pixelate import Pixelate
-from kerasdenoise.noise.poisson import Poisson
-from kerasdenoise.noise.salt_and_pepper import SaltAndPepper
-from kerasdenoise.noise.speckle import Speckle
+from kerasdenoise.noise.degradations import Blur, Inpainting, Pixelate
+from kerasdenoise.noise.grainy import Compressed, Film
+from kerasdenoise.noise.pixelwise import Gaussian, Poisson, SaltAndPepper, Speckle
 
 __all__ = [
     "KINDS",

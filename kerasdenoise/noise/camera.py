@@ -14,8 +14,7 @@ from kerasdenoise.noise.base import Noise, clipped_mean, per_image
 from kerasdenoise.tensors import Tensor
 from kerasdenoise.tensors.bayer import demosaic, demosaic_green, to_mosaic
 from kerasdenoise.tensors.jpeg import jpeg
-from kerasdenoise.tensors.resample import enlargement, reduction
-from kerasdenoise.tensors.spectrum import filter_pair, gaussian_response
+from kerasdenoise.tensors.resample import enlargement, filter_pair, gaussian_response, reduction
 
 # Luma in all three channels: one product, where broadcasting a single one is slower.
 _TO_GRAY = np.repeat(np.array([[0.25], [0.6], [0.15]], np.float32), 3, axis=1)
@@ -30,6 +29,20 @@ _NEAR_BLACK, _NEAR_WHITE = 0.01, 0.99
 # Shares and sizes of noise of either sign that, with no noise as the rest, represent a Gaussian of
 # deviation 1. Wherever it is clipped, its mean is correct to 0.02.
 _EXPOSURES = ((0.2504, 0.7885), (0.0988, 1.8644))
+
+_NIGHT: dict[str, Any] = {
+    "shot": (4e-3, 6e-2),
+    "denoised": 1.0,
+    "luma_smoothing": (0.7, 0.97),
+    "luma_width": (2.0, 8.0),
+    "chroma_smoothing": (0.7, 1.0),
+    "chroma_width": (2.0, 5.0),
+    "blotch_smoothing": (0.4, 0.95),
+    "blotch_width": (5.0, 14.0),
+    "flattened": (-0.5, 0.5),
+    "sharpening": (0.3, 1.2),
+    "compressed": 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -306,21 +319,6 @@ class Camera(Noise):
         )
         # The four positions of a cell are in rows 0, 0, 1, 1 and columns 0, 1, 0, 1.
         return ops.repeat(rows, 2, axis=-1) + ops.tile(columns, (1, 1, 1, 2))
-
-
-_NIGHT: dict[str, Any] = {
-    "shot": (4e-3, 6e-2),
-    "denoised": 1.0,
-    "luma_smoothing": (0.7, 0.97),
-    "luma_width": (2.0, 8.0),
-    "chroma_smoothing": (0.7, 1.0),
-    "chroma_width": (2.0, 5.0),
-    "blotch_smoothing": (0.4, 0.95),
-    "blotch_width": (5.0, 14.0),
-    "flattened": (-0.5, 0.5),
-    "sharpening": (0.3, 1.2),
-    "compressed": 1.0,
-}
 
 
 @dataclass(frozen=True)

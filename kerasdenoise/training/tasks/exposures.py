@@ -6,7 +6,7 @@ import keras
 
 from kerasdenoise.inference.tone import WINDOW
 from kerasdenoise.tensors import Tensor
-from kerasdenoise.tensors.spectrum import filter_pair, gaussian_response
+from kerasdenoise.tensors.resample import filter_pair, gaussian_response
 from kerasdenoise.training.tasks.task import Example, Task
 
 
