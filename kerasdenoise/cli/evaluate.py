@@ -120,7 +120,7 @@ def command(
         text = to_json(
             results,
             kerasdenoise=__version__,
-            model={"name": denoiser.info.name, "sha256": _sha256(_file(denoiser))},
+            model={"name": denoiser.info.name, "sha256": _sha256(denoiser.info.tile_path)},
             quality=quality,
             folder=str(folder),
             seed=None if pairs else seed,
@@ -177,11 +177,6 @@ def _measure(denoiser: Denoiser, sets: Sequence[NoisySet], *, verbose: bool) -> 
         return [
             measure(denoiser, samples, on_start=progress.start_file, on_end=end) for samples in sets
         ]
-
-
-def _file(denoiser: Denoiser) -> Path:
-    integers = denoiser.info.int8_path if denoiser.info.runs_int8 else None
-    return integers or denoiser.info.litert_path
 
 
 def _line(outcome: Figures | Failure) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,11 +94,11 @@ def test_the_first_model_becomes_the_default(saved_models: Path):
 def test_all_formats_compute_the_same(
     saved_models: Path, run: tuple[Any, keras.Model], noisy: np.ndarray
 ):
-    expected = np.asarray(run[1](noisy))
+    expected = np.asarray(load_model("quick")(noisy))
     assert np.abs(expected - noisy).max() > 0.01
+    np.testing.assert_allclose(expected, np.asarray(run[1](noisy)), atol=2e-3)
     folder = saved_models / "quick"
     results = {
-        "keras": np.asarray(load_model("quick")(noisy)),
         "keras by path": np.asarray(load_model(folder)(noisy)),
         "litert": LiteRTEngine(folder / "model.tflite")({"noisy": noisy})["output_0"],
     }
@@ -106,6 +107,18 @@ def test_all_formats_compute_the_same(
     results["saved_model"] = served.numpy()
     for name, result in results.items():
         np.testing.assert_allclose(result, expected, atol=1e-5, err_msg=name)
+
+
+def test_weights_have_the_precision_of_float16(saved_models: Path, training_run: Path):
+    _, trained = load_run(training_run)
+    exact, saved = trained.get_weights(), load_model("quick").get_weights()
+    for each, other in zip(saved, exact, strict=True):
+        np.testing.assert_allclose(each, other, rtol=2**-11, atol=0)
+    packed = [
+        len(zlib.compress(np.concatenate([each.ravel() for each in weights]).tobytes()))
+        for weights in (saved, exact)
+    ]
+    assert packed[0] < 0.75 * packed[1]
 
 
 def test_a_damaged_keras_file_is_not_loaded(saved_models: Path):
