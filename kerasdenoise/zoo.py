@@ -36,8 +36,8 @@ INDEX = "index.json"
 
 _PACKAGE = Path(__file__).resolve().parent
 
-# A wheel omits the training files, so only these are required.
-REQUIRED = (METADATA, "config.json", "model.tflite")
+# Besides the files that denoising runs. A wheel omits the others.
+REQUIRED = (METADATA, "config.json")
 
 
 @dataclass(frozen=True)
@@ -325,10 +325,14 @@ def verify_model(info: ModelInfo, only: Collection[str] | None = None) -> None:
     run = [path.name for path in info.run_paths]
     for relative in (*REQUIRED, *run) if only is None else only:
         if not (info.folder / relative).is_file():
+            remedy = "export or install the model again"
+            if relative in recorded and relative not in run:
+                remedy = (
+                    "it is not installed with the package: get the model's folder from the source "
+                    "archive, and set KERASDENOISE_MODELS to its parent"
+                )
             raise ModelError(
-                info.folder / relative,
-                f"is missing from the model {info.name}",
-                "export or install the model again",
+                info.folder / relative, f"is missing from the model {info.name}", remedy
             )
         if info.files is not None and relative not in recorded:
             raise ModelError(

@@ -210,6 +210,14 @@ def test_a_file_that_must_be_there_is_missed(tiny: ModelInfo, name: str):
         verify_model(tiny)
 
 
+def test_a_file_that_a_wheel_leaves_out_is_found_elsewhere(tiny: ModelInfo):
+    assert tiny.files is not None
+    record = tiny.files["config.json"]
+    object.__setattr__(tiny, "files", {**tiny.files, "model.keras": record})
+    with pytest.raises(ModelError, match=r"model\.keras: .*source.*KERASDENOISE_MODELS"):
+        verify_model(tiny, only=["model.keras"])
+
+
 def test_files_of_a_model_with_context_are_missed(tiny: ModelInfo):
     object.__setattr__(tiny, "has_context", True)
     with pytest.raises(ModelError, match=r"tile\.tflite: is missing.*tiny"):
