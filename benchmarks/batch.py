@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from kerasdenoise.evaluation.costs import run_command
-from kerasdenoise.evaluation.markdown import table
 from kerasdenoise.evaluation.noisy_sets import write_noisy
+from kerasdenoise.evaluation.pages import table
 
 ROOT = Path(__file__).parents[1]
 GOAL = 1.6

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasdenoise.evaluation.costs import median_ratio, time_in_turns
-from kerasdenoise.evaluation.markdown import table
 from kerasdenoise.evaluation.noisy_sets import make_noisy
+from kerasdenoise.evaluation.pages import table
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.runtime import prepare_keras
 

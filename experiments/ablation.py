@@ -24,7 +24,7 @@ from common.data import add_data_option
 from common.processes import run_each
 from common.records import ROOT, Record, Results, Watch
 
-from kerasdenoise.evaluation.markdown import table, wrap
+from kerasdenoise.evaluation.pages import table, wrap
 from kerasdenoise.files import write_file
 from kerasdenoise.runtime import prepare_keras
 

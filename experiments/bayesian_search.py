@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.pages import table
 from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()

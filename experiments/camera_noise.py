@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from common.data import add_data_option
 
-from kerasdenoise.evaluation.markdown import write_section
+from kerasdenoise.evaluation.pages import write_section
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "images" / "camera_noise.png"

@@ -18,8 +18,8 @@ from common.trials import Context, Length, Trial
 from lambda_net.lambda_net_page import write_sections
 from lambda_net.published_table import CHANNELS, MODELS, NOISES, QUICK
 
-from kerasdenoise.evaluation.charts import draw_images
 from kerasdenoise.evaluation.figures import add_noise, denoise, figures_of
+from kerasdenoise.evaluation.pages import draw_images
 
 EPOCH = 195  # steps in an epoch of all of CIFAR-10, in batches of 256
 # A photo with smooth and fine parts, free of rights (CC0), and one that is always there.

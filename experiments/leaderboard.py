@@ -29,7 +29,7 @@ from common.paper import RESULTS, Paper, Places, Study, reproduce
 from common.records import ROOT, Results
 from common.trials import Context
 
-from kerasdenoise.evaluation.markdown import wrap
+from kerasdenoise.evaluation.pages import wrap
 
 PLACES = Places(RESULTS, ROOT / "docs", ROOT / "docs" / "images" / "leaderboard")
 # LambdaNet and U-Net at Gaussian noise: what Poisson noise is brought to, and what diffusion is

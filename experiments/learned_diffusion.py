@@ -19,7 +19,7 @@ from common.records import ROOT, Record, Results, Watch
 from common.trials import read_log
 
 from kerasdenoise.evaluation.figures import SEED, add_noise, denoise, figures_of, psnr_of, summarize
-from kerasdenoise.evaluation.markdown import table, wrap
+from kerasdenoise.evaluation.pages import table, wrap
 from kerasdenoise.runtime import prepare_keras
 
 RECIPE = ROOT / "recipes" / "reaction_diffusion.toml"

@@ -21,7 +21,6 @@ import numpy as np
 from common.data import add_data_option
 
 from kerasdenoise.evaluation.figures import rms
-from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.evaluation.noisy_sets import (
     Corrupted,
     Corruption,
@@ -30,6 +29,7 @@ from kerasdenoise.evaluation.noisy_sets import (
     find_images,
     find_pairs,
 )
+from kerasdenoise.evaluation.pages import table, wrap
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.inference.noise_estimate import estimate_sigma
 from kerasdenoise.zoo import list_models

@@ -21,9 +21,8 @@ from common.records import ROOT, Record
 from common.trials import Context, Length, Trial, read_log
 from PIL import Image
 
-from kerasdenoise.evaluation.charts import draw_bars, draw_images, draw_lines
 from kerasdenoise.evaluation.figures import SEED, add_noise, denoise, figures_of, summarize
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.pages import draw_bars, draw_images, draw_lines, table
 
 NAME = "poisson_autoencoder"
 FACES = "faces/utkface128"

@@ -19,8 +19,8 @@ from common.data import add_data_option
 
 from kerasdenoise import Denoiser
 from kerasdenoise.evaluation.figures import LOW_FREQUENCY, low_frequency_error
-from kerasdenoise.evaluation.markdown import table, wrap
 from kerasdenoise.evaluation.noisy_sets import Pairs, Sample, find_pairs
+from kerasdenoise.evaluation.pages import table, wrap
 from kerasdenoise.evaluation.quality import measure_level
 from kerasdenoise.metrics import psnr
 

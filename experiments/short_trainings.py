@@ -24,7 +24,7 @@ from common.records import ROOT, Record
 from common.trials import FULL, Context, Length, Trial, measure_step, read_finished, run_trial
 
 from kerasdenoise.evaluation.figures import add_noise, denoise, measure_network
-from kerasdenoise.evaluation.markdown import table, wrap
+from kerasdenoise.evaluation.pages import table, wrap
 from kerasdenoise.files import write_file
 from kerasdenoise.runtime import prepare_keras
 

@@ -251,7 +251,7 @@ def write_page(arguments: argparse.Namespace) -> None:
 
 
 def _describe_comparison(name: str, arguments: argparse.Namespace) -> str:
-    from kerasdenoise.evaluation.markdown import table
+    from kerasdenoise.evaluation.pages import table
 
     plan, folder = PLANS[name], arguments.runs / "compare"
     results = {

@@ -10,7 +10,7 @@ from common.trials import Context
 
 from anisotropic_diffusion.maps import describe_contrast, spread_contrasts
 from anisotropic_diffusion.trials import NOISES
-from kerasdenoise.evaluation.charts import draw_images
+from kerasdenoise.evaluation.pages import draw_images
 
 COEFFICIENTS = {
     "classical": "classical",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anisotropic_diffusion.trials import NETWORKS, NOISES, PARTITIONED, PIECES
-from kerasdenoise.evaluation.charts import COLORS, start_figure
+from kerasdenoise.evaluation.pages import COLORS, start_figure
 
 if TYPE_CHECKING:
     from common.records import Record

@@ -25,7 +25,7 @@ from anisotropic_diffusion.trials import (
     NETWORKS,
     NOISES,
 )
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.pages import table
 
 NAME = "anisotropic_diffusion"
 

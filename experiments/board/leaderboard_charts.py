@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kerasdenoise.evaluation.charts import COLORS, start_figure
+from kerasdenoise.evaluation.pages import COLORS, start_figure
 
 _KINDS = ("trained network", "fusion", "no training")
 

@@ -23,7 +23,7 @@ from board.trials import (
     NOISE2NOISE,
     NOISES,
 )
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.pages import table
 
 Records = Mapping[str, Record]
 _UNFAIR = "other steps than its rival"

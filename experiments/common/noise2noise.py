@@ -11,9 +11,8 @@ from common.data import find_cifar10
 from common.record_cells import MISSING, cell, difference, picture
 from common.records import Record
 from common.trials import Context
-from kerasdenoise.evaluation.charts import draw_images, draw_lines
 from kerasdenoise.evaluation.figures import SEED, add_noise, denoise, psnr_of
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.pages import draw_images, draw_lines, table
 
 # The projects' pairs have a PSNR of 19.62 dB, which is that of this noise.
 NOISE = "gaussian:26.6"

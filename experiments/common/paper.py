@@ -14,7 +14,7 @@ from common.record_cells import describe_records
 from common.records import ROOT, Record, Results, Watch
 from common.trials import FULL, QUICK, Context, Trial, measure_step, read_finished, run_trial
 from kerasdenoise.evaluation.figures import SEED
-from kerasdenoise.evaluation.markdown import wrap
+from kerasdenoise.evaluation.pages import wrap
 from kerasdenoise.runtime import prepare_keras
 
 # Folder of the pages, and that of their pictures beside it.

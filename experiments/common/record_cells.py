@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from common.records import Record
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.pages import table
 
 MISSING = "not run"
 

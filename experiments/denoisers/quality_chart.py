@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerasdenoise.evaluation.charts import start_figure
+from kerasdenoise.evaluation.pages import start_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -23,7 +23,7 @@ from denoisers.standard_sets import (
     ImageSet,
 )
 from kerasdenoise.evaluation.figures import LOW_FREQUENCY
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.pages import table
 
 # What was not measured, or is not known.
 _NONE = "-"

@@ -10,8 +10,7 @@ from typing import Any
 from common.record_cells import MISSING, cell, picture
 from common.records import Record
 
-from kerasdenoise.evaluation.charts import draw_bars, draw_lines
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.pages import draw_bars, draw_lines, table
 from lambda_net.published_table import (
     CHANNELS,
     MODELS,

@@ -11,8 +11,8 @@ from typing import TextIO
 
 from kerasdenoise import plain_json
 from kerasdenoise.evaluation.costs import median_ratio, peak_memory, time_in_turns
-from kerasdenoise.evaluation.markdown import table
 from kerasdenoise.evaluation.noisy_sets import NoisySet
+from kerasdenoise.evaluation.pages import table
 from kerasdenoise.evaluation.quality import mean_psnr
 from kerasdenoise.evaluation.subjects import FFDNET, Prepare, Run, Subject, Task, run_once
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.pages import table
 from kerasdenoise.files import write_file
 from kerasdenoise.metrics import warn_if_worse
 from kerasdenoise.runtime import make_figure

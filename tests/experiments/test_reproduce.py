@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.evaluation.markdown import table, wrap
+from kerasdenoise.evaluation.pages import table, wrap
 from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
@@ -33,7 +33,6 @@ from common.trials import (  # noqa: E402
     write_recipe,
 )
 
-from kerasdenoise.evaluation.charts import draw_bars, draw_images, draw_lines  # noqa: E402
 from kerasdenoise.evaluation.figures import (  # noqa: E402  # noqa: E402
     add_noise,
     denoise,
@@ -41,6 +40,7 @@ from kerasdenoise.evaluation.figures import (  # noqa: E402  # noqa: E402
     measure_network,
     summarize,
 )
+from kerasdenoise.evaluation.pages import draw_bars, draw_images, draw_lines  # noqa: E402
 
 OPTIONS = {"warmup_steps": 1, "ema_momentum": 0.5}
 

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kerasdenoise.evaluation.markdown import table, wrap, write_section
+from kerasdenoise.evaluation.pages import table, wrap, write_section
 from tests.reliability.killed_batches import Files, read_files, start, write_photos
 
 ROOT = Path(__file__).parents[2]

@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import KerasDenoiseError
-from kerasdenoise.evaluation.markdown import table
+from kerasdenoise.evaluation.pages import table
 from kerasdenoise.images import FORMATS, Image, encode_image, read_image
 
 ROOT = Path(__file__).parents[2]

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kerasdenoise.evaluation.markdown import table, wrap, write_section
+from kerasdenoise.evaluation.pages import table, wrap, write_section
 
 ROOT = Path(__file__).parents[2]
 RESULT = Path(__file__).parent / "results" / "killed_batches.json"

@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from kerasdenoise.errors import KerasDenoiseError
-from kerasdenoise.evaluation.markdown import table, wrap, write_section
+from kerasdenoise.evaluation.pages import table, wrap, write_section
 from kerasdenoise.images import FORMATS, read_image, write_image
 from tests.reliability.picture_files import HEIGHT, WIDTH, make_files
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasdenoise.evaluation.markdown import write_section
+from kerasdenoise.evaluation.pages import write_section
 from tests.reliability.killed_batches import FOUND, describe, is_clean
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kerasdenoise.evaluation.markdown import write_section
+from kerasdenoise.evaluation.pages import write_section
 from tests.reliability import mutated_files
 
 ROOT = Path(__file__).parents[2]

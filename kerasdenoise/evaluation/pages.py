@@ -1,8 +1,9 @@
-"""Charts and pictures of the papers' pages, as PNG files."""
+"""What pages are made of: tables and text in Markdown, and charts as PNG files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,62 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
+
+WIDTH = 100
+
 Line = tuple[Sequence[float], Sequence[float]]
 COLORS = ("#c1440e", "#33546b", "#6a8532", "#8a5a9e", "#b8860b", "#2b8c8c", "#6b6b6b", "#d0679d")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Writes a table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def wrap(text: str) -> str:
+    """Breaks the lines of paragraphs and lists, into which figures were put.
+
+    Headings, tables, pictures and code stay as they are.
+
+    Returns:
+        The text, ending with a newline.
+    """
+    paragraphs = [part.strip("\n") for part in text.split("\n\n")]
+    return "\n\n".join(map(_wrap_paragraph, filter(None, paragraphs))) + "\n"
+
+
+def _wrap_paragraph(text: str) -> str:
+    if text.startswith(("#", "|", "!", "```", "    ")):
+        return text
+    items = ("\n" + text).split("\n- ")
+    return "\n".join(
+        textwrap.fill(
+            ("- " if is_item else "") + " ".join(item.split()),
+            WIDTH,
+            subsequent_indent="  " if is_item else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for is_item, item in enumerate(items)
+        if item.strip()
+    )
+
+
+def write_section(page: Path, name: str, body: str) -> None:
+    """Writes a section between its two marks; the rest of the page stays.
+
+    Args:
+        page: The page, which is made if it is missing; a section that it lacks is added at its end.
+        name: What the marks call the section.
+        body: Its text.
+    """
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    text = page.read_text("utf-8") if page.is_file() else f"# {page.stem.capitalize()}\n"
+    if begin not in text:
+        text = f"{text.rstrip()}\n\n{begin}{end}\n"
+    before, _, rest = text.partition(begin)
+    page.write_text(f"{before}{begin}\n{body.strip()}\n{end}{rest.partition(end)[2]}", "utf-8")
 
 
 def draw_lines(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kerasdenoise.evaluation.markdown import table, wrap, write_section
+from kerasdenoise.evaluation.pages import table, wrap, write_section
 
 
 def test_a_section_is_added_and_replaces_itself_alone(tmp_path: Path):
