@@ -16,7 +16,6 @@ from threading import Thread
 from typing import BinaryIO, Literal, TypeVar
 
 from kerasdenoise.cli.report import Progress, Report, arrow, is_terminal, print_error, say
-from kerasdenoise.cli.side_by_side import side_by_side
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import (
     InputError,
@@ -28,6 +27,7 @@ from kerasdenoise.errors import (
 from kerasdenoise.files import check_name
 from kerasdenoise.images.formats import format_of_content, format_of_suffix
 from kerasdenoise.images.image import Image
+from kerasdenoise.images.orientation import side_by_side
 from kerasdenoise.images.tags import byte_order, directories, first_number
 from kerasdenoise.paths.plan import Job, Plan
 from kerasdenoise.plain_json import to_json

@@ -49,9 +49,8 @@ def command(
     """  # noqa: D301 (\b keeps the lines after it as they are)
     import numpy as np
 
-    from kerasdenoise.cli.side_by_side import as_picture, side_by_side
     from kerasdenoise.errors import InputError, UsageError
-    from kerasdenoise.images.orientation import orientation, turn
+    from kerasdenoise.images.orientation import as_picture, orientation, side_by_side, turn
     from kerasdenoise.images.read import read_image
     from kerasdenoise.images.write import write_image
     from kerasdenoise.metrics import WINDOW, psnr, ssim

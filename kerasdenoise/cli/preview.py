@@ -10,11 +10,10 @@ from typing import Literal
 import numpy as np
 
 from kerasdenoise.cli.report import Report, arrow, print_error, say
-from kerasdenoise.cli.side_by_side import crop, side_by_side
 from kerasdenoise.cli.treatment import Treatment, make_plan
 from kerasdenoise.errors import KerasDenoiseError, UsageError
 from kerasdenoise.images.image import Image
-from kerasdenoise.images.orientation import orientation, turn, turn_back
+from kerasdenoise.images.orientation import crop, orientation, side_by_side, turn, turn_back
 from kerasdenoise.paths.identity import is_folder
 from kerasdenoise.paths.template import PREVIEW, can_be_written
 

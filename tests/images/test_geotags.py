@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
-from kerasdenoise.images.geotags import exif_without_place
 from kerasdenoise.images.image import Image, Metadata
-from kerasdenoise.images.metadata import apply_policy
+from kerasdenoise.images.metadata import apply_policy, exif_without_place
 from kerasdenoise.images.photoshop import resources_of
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.tags import (

@@ -10,7 +10,7 @@ from PIL import ImageOps
 
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.metadata import MetadataPolicy
-from kerasdenoise.images.orientation import orientation, turn, turn_back
+from kerasdenoise.images.orientation import crop, orientation, side_by_side, turn, turn_back
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image
 
@@ -57,3 +57,22 @@ def test_a_format_without_the_tag_gets_the_picture_upright(tag: int, policy: Met
         np.testing.assert_array_equal(np.asarray(written), np.asarray(shown))
         expected = (300, 200) if tag < 5 else (200, 300)
         assert written.info["dpi"] == pytest.approx(expected, abs=0.02)
+
+
+def picture_of_side_by_side(tag: int, seed: int = 0) -> Image:
+    pixels = np.random.default_rng(seed).integers(0, 256, (3, 5, 3)).astype(np.float32) / 255
+    return Image(pixels, metadata=Metadata(exif=exif(tag)))
+
+
+def test_they_stand_beside_each_other_upright():
+    strip = side_by_side([picture_of_side_by_side(6, 0), picture_of_side_by_side(6, 1)])
+    assert strip.pixels.shape == (5, 6, 3)
+    np.testing.assert_array_equal(
+        strip.pixels[:, 3:], turn(picture_of_side_by_side(6, 1).pixels, 6)
+    )
+    assert strip.metadata.exif is None
+
+
+def test_a_part_is_cut_out_as_it_is_stored():
+    part = crop(picture_of_side_by_side(1), range(1, 3), range(2, 4))
+    np.testing.assert_array_equal(part.pixels, picture_of_side_by_side(1).pixels[1:3, 2:4])
