@@ -92,6 +92,7 @@ def _print_progress(progress: Progress) -> None:
     figures = "  ".join(
         f"{kind} {psnr:.2f} dB{given.get(kind, '')}" for kind, psnr in progress.psnr.items()
     )
+    figures += "".join(f"  {name} {value:.3g}" for name, value in progress.figures.items())
     if progress.dead_units >= _MANY_DEAD:
         figures += f"  {progress.dead_units:.0%} of the units dead: try a lower learning_rate"
     say(

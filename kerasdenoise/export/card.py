@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+_WARNING = (
+    "**What looks like detail in its results is partly invented.** Where a picture is evidence, "
+    "use another model."
+)
+
 
 def render_card(metadata: dict[str, Any]) -> str:
     """Renders `metadata.json` as Markdown.
@@ -37,6 +42,8 @@ def render_card(metadata: dict[str, Any]) -> str:
         ("LiteRT against Keras", f"largest difference {metadata['litert_difference']:.1e}"),
     ]  # fmt: skip
     lines = [f"# {metadata['name']}", "", f"{metadata['summary']}.", "", "| | |", "|---|---|"]
+    if metadata.get("invents_detail"):
+        lines[1:1] = ["", _WARNING]
     lines += [f"| {name} | {value} |" for name, value in facts]
     lines += ["", *_files(metadata.get("files", {})), *_figures(metadata["figures"])]
     if "training" in metadata:

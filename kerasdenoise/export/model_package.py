@@ -117,6 +117,7 @@ def save_model(
             "architecture": origin.architecture,
             **write_runnable(network, origin.config, made),
             "keeps_tone": origin.keeps_tone,
+            "invents_detail": origin.invents_detail,
             "parameters": network.count_params(),
             "mac_per_pixel": mac_per_pixel(network, origin.config.stride),
             "license": origin.license,
@@ -139,6 +140,7 @@ class _Origin:
     config: Config
     license: str = "not stated"
     keeps_tone: bool = False
+    invents_detail: bool = False
     recipes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -190,6 +192,7 @@ def _is_made_from(network: keras.Model, origin: _Origin) -> bool:
 
 def _read_origin(like: str | Path | Config) -> _Origin:
     from kerasdenoise.training.network import is_run, read_run
+    from kerasdenoise.training.tasks import find_task
 
     if not isinstance(like, str | Path):
         architecture = type(like).__module__.rpartition(".")[2]
@@ -202,6 +205,7 @@ def _read_origin(like: str | Path | Config) -> _Origin:
             recipe.model.config,
             recipe.model.license,
             _keeps_tone(recipe),
+            find_task(recipe).invents_detail,
             {"recipe.toml": recipe.source},
         )
     info = find_model(like)
@@ -212,6 +216,7 @@ def _read_origin(like: str | Path | Config) -> _Origin:
         make_config(info.architecture, values),
         info.metadata["license"],
         info.keeps_tone,
+        info.metadata.get("invents_detail", False),
         {path.name: path.read_text("utf-8") for path in info.folder.glob("recipe*.toml")},
     )
 
@@ -347,6 +352,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
     from kerasdenoise.export.litert import write_runnable
     from kerasdenoise.export.tf_saved_model import write_tf_saved_model
     from kerasdenoise.models import mac_per_pixel
+    from kerasdenoise.training.tasks import find_task
 
     architecture, config = recipe.model.architecture, recipe.model.config
     _write_config(folder, architecture, config)
@@ -361,6 +367,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
         "architecture": architecture,
         **runnable,
         "keeps_tone": _keeps_tone(recipe),
+        "invents_detail": find_task(recipe).invents_detail,
         "parameters": denoiser.count_params(),
         "mac_per_pixel": mac_per_pixel(denoiser, config.stride),
         "license": recipe.model.license,

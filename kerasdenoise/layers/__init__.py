@@ -6,6 +6,7 @@ Importing them registers them, so that saved networks can be loaded.
 from __future__ import annotations
 
 from kerasdenoise.layers.diffusion_step import BorderMix, DiffusionStep, IterationGates
+from kerasdenoise.layers.embedding_distance import EmbeddingDistance
 from kerasdenoise.layers.lambda_layer import LambdaLayer
 from kerasdenoise.layers.p1_coefficient import EdgeIndicator, GlobalMaximum, P1Coefficient
 from kerasdenoise.layers.reaction_diffusion_step import (
@@ -26,6 +27,7 @@ __all__ = [
     "ContrastRegressor",
     "DiffusionStep",
     "EdgeIndicator",
+    "EmbeddingDistance",
     "GlobalMaximum",
     "ImageRegressor",
     "IterationGates",

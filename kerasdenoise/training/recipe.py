@@ -21,6 +21,7 @@ from kerasdenoise.parsing import (
     Count,
     CountOrZero,
     Positive,
+    PositiveOrZero,
     Some,
     make,
     parse_toml,
@@ -173,6 +174,30 @@ class BenchmarkSection:
     noises: tuple[NoiseText, ...] = ()
 
 
+@dataclass(frozen=True)
+class DiscriminatorSection:
+    """A network that learns to tell denoised patches from clean ones, for tasks that have one.
+
+    Attributes:
+        weight: What its distance between denoised and clean patches, 0 to 4, counts beside the
+            image's loss.
+        warmup_steps: Steps in which that weight rises from zero.
+        margin: How much farther than a clean patch, mirrored, a denoised one is to be from the
+            same clean patch, for the discriminator to be content.
+        widths: Channels of its convolutions, each of which halves height and width.
+        embedding: How many numbers it makes of a patch.
+        resnet50: File of the weights of a pretrained ResNet50 to use in place of those
+            convolutions; none if empty.
+    """
+
+    weight: PositiveOrZero = 0.003
+    warmup_steps: CountOrZero = 1000
+    margin: Annotated[float, pydantic.Field(gt=0, lt=4)] = 0.5
+    widths: Some[Count] = (32, 64, 128)
+    embedding: Count = 64
+    resnet50: str = ""
+
+
 def _by(make_section: Callable[[object, str], Any], title: str) -> pydantic.PlainValidator:
     """Has a section made by a function of what TOML says and of what errors call it."""
 
@@ -214,6 +239,7 @@ class Recipe:
         optimization: How it is trained.
         validation: When progress is measured.
         benchmark: What the result is measured on.
+        discriminator: What else is trained; None for the usual one, where the task has one.
         source: The text that this was read from.
     """
 
@@ -228,6 +254,9 @@ class Recipe:
     benchmark: Annotated[
         tuple[BenchmarkSection, ...], _by(partial(_make_rows, BenchmarkSection), "[[benchmark]]")
     ]
+    discriminator: Annotated[
+        DiscriminatorSection | None, _by(partial(make, DiscriminatorSection), "[discriminator]")
+    ] = None
     source: str = ""
 
     @property
@@ -249,6 +278,7 @@ class Recipe:
             dataclasses.replace(self.data, root="", license=""),
             self.noise,
             self.optimization.beginning(),
+            self.discriminator,
         )
 
 

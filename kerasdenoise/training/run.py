@@ -38,8 +38,9 @@ _AHEAD = 4
 # Those of a callback's methods that are about single steps.
 _ABOUT_STEPS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 
-# Trains on batches (batch, height, width, channels); returns their number and the mean loss.
-Steps = Callable[[Iterable[np.ndarray]], tuple[int, float]]
+# Trains on batches (batch, height, width, channels); returns their number, and the means of the
+# loss and of the task's figures, by names.
+Steps = Callable[[Iterable[np.ndarray]], tuple[int, dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Progress:
         learning_rate: The rate of the last step.
         seconds: Time since the last checkpoint, measuring included.
         seconds_per_step: The same for one step.
+        figures: Means since the last checkpoint of what the task measures; see `Task.measure`.
         noisy: PSNR in dB of the noisy images, for each corruption; empty where the network is to
             find something else than the clean image.
     """
@@ -67,6 +69,7 @@ class Progress:
     learning_rate: float
     seconds: float
     seconds_per_step: float
+    figures: dict[str, float] = field(default_factory=dict)
     noisy: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -81,6 +84,7 @@ class Progress:
             "learning_rate": self.learning_rate,
             "dead_units": self.dead_units,
             "val_psnr": statistics.mean(self.psnr.values()),
+            **self.figures,
             **{f"val_psnr_{kind}": psnr for kind, psnr in self.psnr.items()},
         }
 
@@ -169,7 +173,8 @@ def train(
         started, first = time.monotonic(), step
         epoch = step // interval
         told.on_epoch_begin(epoch)
-        done, loss = train_on(_until(deadline, batches, min((epoch + 1) * interval, last) - step))
+        done, means = train_on(_until(deadline, batches, min((epoch + 1) * interval, last) - step))
+        loss = means.pop("loss")
         step += done
         trained = time.monotonic()
         if not math.isfinite(loss):
@@ -179,18 +184,19 @@ def train(
                 "lower its learning_rate",
             )
         _set_weights(network, task, recipe, step)
-        figures = validation.measure(network)
+        psnr = validation.measure(network)
         dead_units = validation.measure_dead_units(network)
         took = time.monotonic() - started
         progress = Progress(
             step=step,
             steps=recipe.optimization.steps,
             loss=loss,
-            psnr=figures,
+            psnr=psnr,
             dead_units=dead_units,
             learning_rate=float(task.optimizer.learning_rate),
             seconds=took,
             seconds_per_step=took / done,
+            figures=means,
             noisy=noisy,
         )
         log.append(vars(progress))
@@ -253,17 +259,18 @@ def make_steps(task: Task, callbacks: keras.callbacks.CallbackList | None = None
     if keras.backend.backend() == "jax" and task.uses_gradients:
         return _make_device_steps(task, callbacks)
 
-    def train(batches: Iterable[np.ndarray]) -> tuple[int, float]:
-        losses = []
+    def train(batches: Iterable[np.ndarray]) -> tuple[int, dict[str, float]]:
+        logs: list[dict[str, float]] = []
         for batch in batches:
             if callbacks:
-                callbacks.on_train_batch_begin(len(losses))
-            losses.append(float(task.train_on_batch(batch)))
+                callbacks.on_train_batch_begin(len(logs))
+            logs.append(task.train_on_batch(batch, return_dict=True))
             if callbacks:
-                callbacks.on_train_batch_end(len(losses) - 1, {"loss": np.mean(losses)})
+                mean = np.mean([log["loss"] for log in logs])
+                callbacks.on_train_batch_end(len(logs) - 1, {"loss": mean})
                 if task.stop_training:
                     break
-        return len(losses), sum(losses) / len(losses)
+        return len(logs), {name: float(np.mean([log[name] for log in logs])) for name in logs[0]}
 
     return train
 
@@ -274,7 +281,7 @@ def _make_device_steps(task: Task, callbacks: keras.callbacks.CallbackList | Non
     # The state's memory is given away, so that a step needs no second copy of it.
     step = jax.jit(task.train_step, donate_argnums=0)
 
-    def train(batches: Iterable[np.ndarray]) -> tuple[int, float]:
+    def train(batches: Iterable[np.ndarray]) -> tuple[int, dict[str, float]]:
         task.reset_metrics()
         groups = (
             task.trainable_variables,
@@ -296,7 +303,7 @@ def _make_device_steps(task: Task, callbacks: keras.callbacks.CallbackList | Non
                 callbacks.on_train_batch_begin(done)
             logs, state = step(state, (jax.device_put(batch),))
             # Keras' logs are means since the metrics were reset.
-            means.append(logs["loss"])
+            means.append(logs)
             done += 1
             if callbacks:
                 write_back()
@@ -304,9 +311,9 @@ def _make_device_steps(task: Task, callbacks: keras.callbacks.CallbackList | Non
                 if task.stop_training:
                     break
             if len(means) > _AHEAD:
-                means.popleft().block_until_ready()
+                jax.block_until_ready(means.popleft())
         write_back()
-        return done, float(means[-1])
+        return done, {name: float(mean) for name, mean in means[-1].items()}
 
     return train
 

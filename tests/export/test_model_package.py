@@ -395,6 +395,14 @@ def test_the_card_says_it(metadata: dict[str, Any], said: str):
     assert said in render_card(metadata)
 
 
+def test_the_card_warns_first_of_what_is_invented(metadata: dict[str, Any]):
+    warned = render_card({**metadata, "invents_detail": True}).splitlines()
+    assert warned[:2] == ["# quick", ""]
+    assert "detail" in warned[2]
+    assert "invented" in warned[2]
+    assert "invented" not in render_card({**metadata, "invents_detail": False})
+
+
 def test_a_network_with_global_context_sees_everything(metadata: dict[str, Any]):
     card = render_card(metadata | {"global_context": True})
     assert "| Sees | 23 pixels around each pixel, and statistics of the whole image |" in card

@@ -46,6 +46,7 @@ CASES: dict[str, Case] = {
         {"u": IMAGE, "contrast": ONE, "noisy": IMAGE, "gate": MAP},
     ),
     "EdgeIndicator": Case({"convolutions": 2, "width": 5}, {"image": IMAGE}),
+    "EmbeddingDistance": Case({}, {"first": (6,), "second": (6,)}),
     "GlobalMaximum": Case({"floor": 0.01}, {"inputs": IMAGE}, ((1, 1, 3), (1, 1, 3))),
     "ImageRegressor": Case(
         {"start": (0.1, -2.0), "widths": (4, 6)}, {"inputs": IMAGE}, ((6,), (1,))

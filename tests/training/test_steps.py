@@ -34,10 +34,12 @@ def check_steps_together_equal_steps_alone(text: str) -> None:
     together, alone = tasks
     train = make_steps(together)
     first, _ = train(iter(BATCHES[:2]))
-    done, loss = train(iter(BATCHES[2:]))
-    losses = [float(alone.train_on_batch(batch)) for batch in BATCHES]
+    done, means = train(iter(BATCHES[2:]))
+    logs = [alone.train_on_batch(batch, return_dict=True) for batch in BATCHES]
     assert (first, done) == (2, 5)
-    np.testing.assert_allclose(loss, np.mean(losses[2:]), rtol=1e-4)
+    assert set(means) == {"loss", *alone.figures}
+    for name, mean in means.items():
+        np.testing.assert_allclose(mean, np.mean([log[name] for log in logs[2:]]), rtol=1e-4)
     for ours, theirs in zip(
         _weights(together, together.optimizer), _weights(alone, alone.optimizer), strict=True
     ):
@@ -46,7 +48,8 @@ def check_steps_together_equal_steps_alone(text: str) -> None:
 
 @pytest.fixture
 def text(recipe_text: Callable[..., str]) -> str:
-    return recipe_text(steps='6\noptimizer = "muon"')
+    # The task that has most in a step: two networks, a count, and figures.
+    return recipe_text(steps='6\noptimizer = "muon"\nobjective = "adversarial"')
 
 
 def test_steps_together_equal_steps_alone(text: str):

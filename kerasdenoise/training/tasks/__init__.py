@@ -9,6 +9,7 @@ from kerasdenoise.noise import Mixture
 from kerasdenoise.runtime import keras_defaults
 from kerasdenoise.training.optimization import make_optimizer
 from kerasdenoise.training.recipe import Recipe
+from kerasdenoise.training.tasks.adversarial import Adversarial
 from kerasdenoise.training.tasks.border import Border
 from kerasdenoise.training.tasks.contrast_search import ContrastSearch
 from kerasdenoise.training.tasks.distillation import Distillation
@@ -28,6 +29,7 @@ TASKS: tuple[type[Task], ...] = (
     Noise2Noise,
     Border,
     ContrastSearch,
+    Adversarial,
 )
 
 
@@ -60,6 +62,12 @@ def build_task(recipe: Recipe) -> Task:
     noise = recipe.mixture
     _check_shares(recipe, noise)
     kind = find_task(recipe)
+    if recipe.discriminator and not kind.takes_discriminator:
+        raise RecipeError(
+            "[discriminator]",
+            f"has no use with objective {recipe.optimization.objective!r}",
+            'leave it out, or write objective = "adversarial"',
+        )
     kind.check(recipe, noise)
     task = kind.make(recipe, noise)
     optimizer = make_optimizer(recipe.optimization)

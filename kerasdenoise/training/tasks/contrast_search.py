@@ -45,11 +45,11 @@ class ContrastSearch(Supervised):
         self.scores = self.add_weight((len(CONTRASTS),), "zeros", trainable=False, name="scores")
         self._contrast = find_contrast(denoiser)
 
-    def train_on_batch(self, clean: Tensor, *_: Any, **__: Any) -> float:
+    def train_on_batch(self, clean: Tensor, *_: Any, **__: Any) -> dict[str, float]:
         """Tries all contrasts on a batch of patches.
 
         Returns:
-            The mean squared error with the contrast that is the best so far.
+            The `loss`, which is the mean squared error with the contrast that is the best so far.
         """
         compared = self(clean)
         errors = try_contrasts(self.denoiser, compared["inputs"], compared["target"])
@@ -58,7 +58,7 @@ class ContrastSearch(Supervised):
         self.scores.assign(scores)
         best = int(np.argmax(scores))
         self._contrast.assign(CONTRASTS[best : best + 1])
-        return float(errors[best].mean())
+        return {"loss": float(errors[best].mean())}
 
 
 def find_contrast(denoiser: keras.Model) -> keras.Variable:

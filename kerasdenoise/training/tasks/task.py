@@ -63,12 +63,19 @@ class Task(keras.Model):
         has_clean_target: Whether `draw` gives a target without noise, from which a network can
             learn to estimate the noise level as well.
         uses_gradients: Whether Keras' `train_step` makes a step; otherwise `train_on_batch` does.
+        invents_detail: Whether the network learns more than the mean of what a clean image may be,
+            which its saved model then says first.
+        figures: Names of what `measure` returns.
+        takes_discriminator: Whether a recipe may have a table `[discriminator]`.
     """
 
     objective: ClassVar[str]
     finds_images: ClassVar[bool] = True
     has_clean_target: ClassVar[bool] = True
     uses_gradients: ClassVar[bool] = True
+    invents_detail: ClassVar[bool] = False
+    figures: ClassVar[tuple[str, ...]] = ()
+    takes_discriminator: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -93,6 +100,7 @@ class Task(keras.Model):
         self._image_loss = loss
         self._patch_size = patch_size
         self._weight_decay = weight_decay
+        self._means = [keras.metrics.Mean(name=name) for name in self.figures]
 
     @classmethod
     def is_meant_by(cls, recipe: Recipe) -> bool:
@@ -208,6 +216,22 @@ class Task(keras.Model):
     def compare(self, seen: dict[str, Any]) -> Tensor:
         """Returns the loss of the images that `call` returned, a number."""
         return keras.ops.mean(self._image_loss(seen["target"], seen["denoised"]))
+
+    def measure(self, seen: dict[str, Any]) -> dict[str, Tensor]:
+        """Returns a number for each name in `figures`, to be logged beside the loss.
+
+        Args:
+            seen: What `call` returned.
+        """
+        del seen
+        return {}
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        """Has Keras average what `measure` returns."""
+        measured = self.measure(y_pred)
+        for mean in self._means:
+            mean.update_state(measured[mean.name])
+        return self.get_metrics_result()
 
     def _crop(self, *images: Tensor) -> Sequence[Tensor]:
         """Cuts the same patch at a random place out of all."""
