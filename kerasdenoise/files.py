@@ -55,12 +55,15 @@ def check_name(target: Path) -> None:
         raise _explain(target, OSError(errno.ENAMETOOLONG, ""), "-o")
 
 
-def check_target(target: Path, *, overwrite: bool) -> None:
+def check_target(target: Path, *, overwrite: bool) -> Identity | None:
     """Rejects a file before the work if it could not be written afterwards.
 
     Args:
         target: The file.
         overwrite: Whether an existing one may be replaced.
+
+    Returns:
+        What `write_file` may replace after the work; None if nothing exists yet.
 
     Raises:
         UsageError: It is a folder, it exists and may not be replaced, or its folder does not exist.
@@ -70,6 +73,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     refuse_existing([target], overwrite=overwrite, remedy="add --overwrite")
     if not target.parent.is_dir():
         raise UsageError(target.parent, "no such folder", "create it, or choose another")
+    return file_identity(target)
 
 
 def refuse_existing(targets: Iterable[Path], *, overwrite: bool, remedy: str) -> None:
@@ -94,7 +98,6 @@ def write_file(
     target: Path,
     content: bytes | memoryview | str,
     *,
-    overwrite: bool = True,
     replaces: Identity | None = ANY,
     like: Path | None = None,
     option: str = "-o",
@@ -104,9 +107,8 @@ def write_file(
     Args:
         target: Where to write it. The name appears only when the file is complete and on the disk.
         content: What to write; text is written as UTF-8.
-        overwrite: Whether an existing file may be replaced.
         replaces: What alone may be replaced, as `file_identity` told when that was decided: the
-            folder may since have become a link to others. None if there was nothing.
+            folder may since have become a link to others. None for nothing.
         like: The file it is made of, of which it gets the permissions, the time, and, where the
             system lets it, the owner and extended attributes.
         option: What on the command line gives another place.
@@ -117,7 +119,7 @@ def write_file(
     data = content.encode() if isinstance(content, str) else content
     with _explained(target, option):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _Place(target, replaces if overwrite else None) as place:
+        with _Place(target, replaces) as place:
             # Only the name's beginning: with all of it the temporary name could be too long.
             temporary = f".{target.name[:32]}.{secrets.token_hex(4)}.tmp"
             try:
@@ -155,13 +157,17 @@ def write_by(target: Path, write: Callable[[Path], object], *, option: str = "-o
 
 
 @contextlib.contextmanager
-def new_folder(target: Path, *, option: str = "-o") -> Iterator[Path]:
+def new_folder(
+    target: Path, *, replaces: Identity | None = None, option: str = "-o"
+) -> Iterator[Path]:
     """Makes a folder to be filled, which gets its name once that is done without an error.
 
-    Existing folders are replaced: moved out of the way, and back should the new one fail.
+    A folder that is replaced is moved out of the way, and back should the new one fail.
 
     Args:
         target: The folder's name. Folders above it are made.
+        replaces: What alone may be replaced, as `file_identity` told when that was decided; None
+            if there was nothing.
         option: What on the command line gives another place.
 
     Yields:
@@ -178,12 +184,12 @@ def new_folder(target: Path, *, option: str = "-o") -> Iterator[Path]:
             folder.mkdir()
         with _explained(target, option):
             yield folder
-        with _explained(target, option), _Place(target, ANY) as place:
+        with _explained(target, option), _Place(target, replaces) as place:
             for path in folder.rglob("*"):
                 if path.is_file() and not path.is_symlink():
                     _flush(path)
             replaced = folder.with_name(f"{target.name}.replaced")
-            there = os.path.lexists(target)
+            there = place.check()
             if there:
                 target.rename(replaced)
             try:
@@ -253,23 +259,31 @@ class _Place:
         """Returns what calls a file of this folder, beside its descriptor."""
         return name if self.folder is not None else os.path.join(self._target.parent, name)  # noqa: PTH118
 
+    def check(self) -> bool:
+        """Returns whether something has the name, which may be replaced.
+
+        Raises:
+            OutputError: Something else than what may be replaced has the name by now.
+        """
+        try:
+            found = os.stat(self.path(self.name), dir_fd=self.folder, follow_symlinks=False)
+        except FileNotFoundError:  # gone meanwhile, which is as good
+            return False
+        if self._replaces not in (ANY, (found.st_dev, found.st_ino)):
+            raise OutputError(
+                self._target,
+                "appeared or was replaced since the command began",
+                "see what became of it and of its folder, and run the command again",
+            )
+        return True
+
     def move_in(self, temporary: str) -> None:
         """Gives a complete file its name, in place of what may be replaced.
 
         Raises:
             OutputError: Something else has that name by now.
         """
-        if self._replaces != ANY:
-            try:
-                found = os.stat(self.path(self.name), dir_fd=self.folder, follow_symlinks=False)
-            except FileNotFoundError:
-                found = None  # gone meanwhile, which is as good
-            if found is not None and (found.st_dev, found.st_ino) != self._replaces:
-                raise OutputError(
-                    self._target,
-                    "is another file than the one that was to be replaced",
-                    "see what became of its folder, and run the command again",
-                )
+        self.check()
         self._rename(temporary, self.name)
 
     def flush(self) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from kerasdenoise.errors import OutputError, UsageError
 from kerasdenoise.files import (
+    ANY,
     check_target,
     file_identity,
     new_folder,
@@ -58,12 +59,12 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_missing_folders_are_made(way: str, tmp_path: Path):
-    write_file(tmp_path / "x" / "y" / "a.png", b"new", overwrite=False)
+    write_file(tmp_path / "x" / "y" / "a.png", b"new", replaces=None)
     assert content(tmp_path / "x" / "y") == {"a.png": b"new"}
 
 
 def test_any_buffer_will_do(way: str, tmp_path: Path):
-    write_file(tmp_path / "a.png", memoryview(bytearray(b"new")), overwrite=False)
+    write_file(tmp_path / "a.png", memoryview(bytearray(b"new")), replaces=None)
     assert content(tmp_path) == {"a.png": b"new"}
 
 
@@ -72,7 +73,7 @@ def test_any_buffer_will_do(way: str, tmp_path: Path):
 def test_permissions_follow_the_umask(way: str, tmp_path: Path, overwrite: bool):
     before = os.umask(0o027)
     try:
-        write_file(tmp_path / "a.png", b"new", overwrite=overwrite)
+        write_file(tmp_path / "a.png", b"new", replaces=ANY if overwrite else None)
     finally:
         os.umask(before)
     assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o640
@@ -80,20 +81,20 @@ def test_permissions_follow_the_umask(way: str, tmp_path: Path, overwrite: bool)
 
 def test_a_long_name_is_no_obstacle(way: str, tmp_path: Path):
     target = tmp_path / f"{'ü' * 120}.png"
-    write_file(target, b"new", overwrite=False)
-    write_file(target, b"newer", overwrite=True)
+    write_file(target, b"new", replaces=None)
+    write_file(target, b"newer")
     assert content(tmp_path) == {target.name: b"newer"}
     with pytest.raises(OutputError, match=r"name .*too long"):
-        write_file(tmp_path / f"{'a' * 300}.png", b"new", overwrite=False)
+        write_file(tmp_path / f"{'a' * 300}.png", b"new", replaces=None)
 
 
 def test_an_existing_file_stays_unless_overwriting(way: str, tmp_path: Path):
     target = tmp_path / "a.png"
-    write_file(target, b"first", overwrite=False)
+    write_file(target, b"first", replaces=None)
     with pytest.raises(OutputError, match=r"exists.*; .*--overwrite"):
-        write_file(target, b"second", overwrite=False)
+        write_file(target, b"second", replaces=None)
     assert content(tmp_path) == {"a.png": b"first"}
-    write_file(target, b"second", overwrite=True)
+    write_file(target, b"second")
     assert content(tmp_path) == {"a.png": b"second"}
 
 
@@ -103,7 +104,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
     target = tmp_path / "a.png"
     monkeypatch.setattr(os, "fsync", lambda _: target.write_bytes(b"somebody else's"))
     with pytest.raises(OutputError, match="exists already"):
-        write_file(target, b"new", overwrite=False)
+        write_file(target, b"new", replaces=None)
     assert content(tmp_path) == {"a.png": b"somebody else's"}
 
 
@@ -138,14 +139,14 @@ def test_a_failure_leaves_nothing_behind(
     else:
         monkeypatch.setattr(os, "replace" if overwrite else "rename", _fail(error))
     with pytest.raises(raised, match=text):
-        write_file(target, b"new", overwrite=overwrite)
+        write_file(target, b"new", replaces=ANY if overwrite else None)
     assert content(tmp_path) == ({"a.png": b"old"} if overwrite else {})
 
 
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from kerasdenoise.files import file_identity, write_file
+from kerasdenoise.files import ANY, write_file
 
 folder, place, named, overwrite = sys.argv[1:]
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
@@ -154,7 +155,7 @@ if named == "True":
     del os.O_TMPFILE
     os.link = fail
 setattr(os, place, die)
-write_file(Path(folder, "a.png"), b"new", overwrite=overwrite == "True")
+write_file(Path(folder, "a.png"), b"new", replaces=ANY if overwrite == "True" else None)
 """
 
 
@@ -192,7 +193,7 @@ def test_a_folder_that_may_not_be_written(
 ):
     monkeypatch.setattr(os, "open", _fail(OSError(code, os.strerror(code))))
     with pytest.raises(OutputError, match=r"permission denied|read-only") as caught:
-        write_file(tmp_path / "a.png", b"new", overwrite=False)
+        write_file(tmp_path / "a.png", b"new", replaces=None)
     assert "-o" in caught.value.remedy
 
 
@@ -201,7 +202,7 @@ def test_a_folder_that_may_not_be_written(
 def test_a_file_where_the_folder_should_be(way: str, tmp_path: Path, target: str, overwrite: bool):
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(OutputError, match=r"file .*folder"):
-        write_file(tmp_path / target, b"new", overwrite=overwrite)
+        write_file(tmp_path / target, b"new", replaces=ANY if overwrite else None)
     assert (tmp_path / "file").read_bytes() == b"old"
 
 
@@ -209,7 +210,7 @@ def test_a_file_where_the_folder_should_be(way: str, tmp_path: Path, target: str
 def test_a_folder_where_the_file_should_be(way: str, tmp_path: Path, overwrite: bool):
     (tmp_path / "a.png").mkdir()
     with pytest.raises(OutputError):
-        write_file(tmp_path / "a.png", b"new", overwrite=overwrite)
+        write_file(tmp_path / "a.png", b"new", replaces=ANY if overwrite else None)
     assert [path.name for path in tmp_path.rglob("*")] == ["a.png"]
 
 
@@ -219,7 +220,7 @@ def test_overwriting_a_link_leaves_what_it_points_to(way: str, tmp_path: Path):
     original.write_bytes(b"original")
     link = tmp_path / "a.png"
     link.symlink_to(original)
-    write_file(link, b"new", overwrite=True)
+    write_file(link, b"new")
     assert original.read_bytes() == b"original"
     assert not link.is_symlink()
     assert link.read_bytes() == b"new"
@@ -230,7 +231,7 @@ def test_a_link_to_nothing_is_a_name_that_is_taken(way: str, tmp_path: Path):
     link = tmp_path / "a.png"
     link.symlink_to(tmp_path / "nothing")
     with pytest.raises(OutputError, match="exists already"):
-        write_file(link, b"new", overwrite=False)
+        write_file(link, b"new", replaces=None)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
@@ -249,7 +250,7 @@ def test_a_folder_that_became_a_link_to_the_photos_costs_none(
     results.rename(tmp_path / "away")
     results.symlink_to(photos)
     with pytest.raises(OutputError):
-        write_file(results / "a.png", b"new", overwrite=True, replaces=planned)
+        write_file(results / "a.png", b"new", replaces=planned)
     assert content(photos) == {"a.png": b"original"}
 
 
@@ -268,7 +269,7 @@ def test_a_folder_that_is_swapped_meanwhile_is_still_the_one_that_is_written_to(
             results.symlink_to(photos)
 
     monkeypatch.setattr(os, "fsync", swap)
-    write_file(results / "a.png", b"new", overwrite=True)
+    write_file(results / "a.png", b"new")
     assert content(photos) == {"a.png": b"original"}
     assert content(tmp_path / "away") == {"a.png": b"new"}
 
@@ -277,11 +278,11 @@ def test_what_was_planned_to_be_replaced_is(way: str, tmp_path: Path):
     target = tmp_path / "a.png"
     target.write_bytes(b"old")
     planned = file_identity(target)
-    write_file(target, b"new", overwrite=True, replaces=planned)
+    write_file(target, b"new", replaces=planned)
     assert content(tmp_path) == {"a.png": b"new"}
     # It is now another file than the one that was planned.
-    with pytest.raises(OutputError, match="is another file"):
-        write_file(target, b"newer", overwrite=True, replaces=planned)
+    with pytest.raises(OutputError, match="replaced since"):
+        write_file(target, b"newer", replaces=planned)
     assert content(tmp_path) == {"a.png": b"new"}
 
 
@@ -297,7 +298,7 @@ def test_a_result_is_like_its_source(way: str, tmp_path: Path):
             os.setxattr(source, "user.rating", b"5")
         except OSError:
             attributes = False
-    write_file(target, b"new", overwrite=False, like=source)
+    write_file(target, b"new", replaces=None, like=source)
     found = target.stat()
     assert found.st_mode & 0o777 == 0o604
     assert found.st_mtime_ns == 10**18 + 7 * 10**9
@@ -305,10 +306,10 @@ def test_a_result_is_like_its_source(way: str, tmp_path: Path):
         assert os.getxattr(target, "user.rating") == b"5"
     if os.geteuid() == 0:
         os.chown(source, 1234, 567)
-        write_file(target, b"new", overwrite=True, like=source)
+        write_file(target, b"new", like=source)
         assert (target.stat().st_uid, target.stat().st_gid) == (1234, 567)
     source.unlink()
-    write_file(target, b"newer", overwrite=True, like=source)
+    write_file(target, b"newer", like=source)
     assert target.read_bytes() == b"newer"
 
 
@@ -400,7 +401,7 @@ class TestNewFolder:
         target = tmp_path / "x"
         target.mkdir()
         (target / "old").touch()
-        with new_folder(target) as folder:
+        with new_folder(target, replaces=file_identity(target)) as folder:
             (folder / "new").write_bytes(b"new")
         assert content(target) == {"new": b"new"}
         assert list(tmp_path.iterdir()) == [target]
@@ -421,10 +422,33 @@ class TestNewFolder:
 
         if where == "rename":
             monkeypatch.setattr(Path, "rename", refuse)
-        with pytest.raises((OutputError, ZeroDivisionError)), new_folder(target):
+        replaces = file_identity(target)
+        error = {"inside": ZeroDivisionError, "rename": OutputError}[where]
+        with pytest.raises(error) as raised, new_folder(target, replaces=replaces):
             _ = 1 / (where != "inside")
+        assert where == "inside" or "no space" in str(raised.value)
         assert content(target) == {"old": b"old"}
         assert list(tmp_path.iterdir()) == [target]
+
+    @pytest.mark.parametrize("existed", [False, True])
+    def test_one_that_came_meanwhile_stays(self, tmp_path: Path, existed: bool):
+        target = tmp_path / "x"
+        if existed:
+            target.mkdir()
+        planned = file_identity(target)
+
+        def fill() -> None:
+            with new_folder(target, replaces=planned) as folder:
+                (folder / "new").write_bytes(b"new")
+                if existed:
+                    target.rename(tmp_path / "away")
+                target.mkdir()
+                (target / "a.jpg").write_bytes(b"photo")
+
+        with pytest.raises(OutputError, match="since the command began"):
+            fill()
+        assert content(target) == {"a.jpg": b"photo"}
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_taken_names_are_refused_before_the_work(tmp_path: Path):
@@ -433,7 +457,8 @@ def test_taken_names_are_refused_before_the_work(tmp_path: Path):
     taken[0].touch()
     with pytest.raises(UsageError, match="a: exists already; add --overwrite"):
         check_target(taken[0], overwrite=False)
-    check_target(taken[0], overwrite=True)
+    assert check_target(taken[0], overwrite=True) == file_identity(taken[0])
+    assert check_target(tmp_path / "free", overwrite=True) is None
     taken[1].mkdir()
     with pytest.raises(UsageError, match=r"a, .*b: exist already; name others"):
         refuse_existing(taken, overwrite=False, remedy="name others")

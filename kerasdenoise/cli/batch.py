@@ -24,11 +24,12 @@ from kerasdenoise.errors import (
     OutputError,
     list_names,
 )
-from kerasdenoise.files import check_name
+from kerasdenoise.files import Identity, check_name
 from kerasdenoise.images.formats import format_of_content, format_of_suffix
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.orientation import side_by_side
 from kerasdenoise.images.tags import byte_order, directories, first_number
+from kerasdenoise.images.write import write_image
 from kerasdenoise.paths.plan import Job, Plan
 from kerasdenoise.plain_json import to_json
 
@@ -84,7 +85,8 @@ class Batch:
 
     Args:
         treatment: How each photo is read, denoised and written.
-        compare: Where to write the only photo before and after, or None.
+        compare: Where to write the only photo before and after, and what that may replace; or
+            None.
         max_memory: Bytes for reading ahead; by default those of `AHEAD_PIXELS`.
         skip_existing: Skip photos whose target has appeared since planning.
         as_json: Print a JSON object per photo on standard output, and no messages.
@@ -96,7 +98,7 @@ class Batch:
         self,
         treatment: Treatment,
         *,
-        compare: Path | None = None,
+        compare: tuple[Path, Identity | None] | None = None,
         max_memory: int | None = None,
         skip_existing: bool,
         as_json: bool,
@@ -224,10 +226,13 @@ class Batch:
         if photo.image is None:
             return photo
         with _stage(photo):
-            photo.result.notes = self._treatment.write(photo.image, photo.job.target, photo.job)
+            job = photo.job
+            photo.result.notes = self._treatment.write(
+                photo.image, job.target, job.replaces, like=job.source
+            )
             if self._compare and photo.noisy:
-                picture = side_by_side([photo.noisy, photo.image])
-                self._treatment.write_picture(picture, self._compare)
+                target, replaces = self._compare
+                write_image(side_by_side([photo.noisy, photo.image]), target, replaces=replaces)
         if photo.error is None:
             photo.result.status = "written"
         elif self._skip_existing and isinstance(photo.error.__cause__, FileExistsError):

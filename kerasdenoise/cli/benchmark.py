@@ -118,9 +118,11 @@ def command(
     from kerasdenoise.zoo import find_model, verify_model
 
     json_file = None if json_path in (None, "-") else Path(json_path)
-    for target in (json_file, page):
-        if target is not None:
-            check_target(target, overwrite=overwrite)
+    replaced = {
+        target: check_target(target, overwrite=overwrite)
+        for target in (json_file, page)
+        if target is not None
+    }
     info = find_model(model)
     verify_model(info)
     pictures = _pictures(images, limit, gray=info.channels == 1)
@@ -150,9 +152,9 @@ def command(
     )
     print_comparison(comparison, sys.stderr if json_path == "-" else sys.stdout)
     if page is not None:
-        write_file(page, render_page(comparison), option="--page")
+        write_file(page, render_page(comparison), replaces=replaced[page], option="--page")
     if json_file is not None:
-        write_file(json_file, to_json(comparison), option="--json")
+        write_file(json_file, to_json(comparison), replaces=replaced[json_file], option="--json")
     elif json_path is not None:
         click.echo(to_json(comparison), nl=False)
 

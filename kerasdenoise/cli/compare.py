@@ -60,8 +60,9 @@ def command(
     files = [*images, *([reference] if reference else [])]
     if output and difference and identity(output) == identity(difference):
         raise UsageError(output, "is both --output and --difference", "change one of them")
+    replaced = {}
     for target in filter(None, (output, difference)):
-        check_target(target, overwrite=overwrite)
+        replaced[target] = check_target(target, overwrite=overwrite)
         if identity(target) in map(identity, files):
             raise UsageError(target, "is also an input", "choose another name")
     read = [read_image(file) for file in files]
@@ -82,10 +83,10 @@ def command(
             row["ssim"] = ssim(clean, pixels)
         rows.append(row)
     if output:
-        write_image(side_by_side(read), output, overwrite=overwrite)
+        write_image(side_by_side(read), output, replaces=replaced[output])
     if difference:
         change = (upright[1] - upright[0]) * np.float32(GAIN) + np.float32(0.5)
-        write_image(as_picture(change, read[0]), difference, overwrite=overwrite)
+        write_image(as_picture(change, read[0]), difference, replaces=replaced[difference])
     if as_json:
         click.echo(to_json(rows))
         return

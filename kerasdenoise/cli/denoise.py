@@ -265,11 +265,10 @@ def command(
             recursive=recursive,
             skip_existing=skip_existing,
         )
-        if compare:
-            check_compare(compare, plan, overwrite=overwrite)
+        replaced = check_compare(compare, plan, overwrite=overwrite) if compare else None
         batch = Batch(
             treatment,
-            compare=compare,
+            compare=(compare, replaced) if compare else None,
             skip_existing=skip_existing,
             max_memory=max_memory,
             as_json=as_json,

@@ -108,8 +108,7 @@ def command(
     if bool(noises) == pairs:
         raise click.UsageError("Give either --noise or --pairs.", ctx)
     target = None if json_path in (None, "-") else Path(json_path)
-    if target is not None:
-        check_target(target, overwrite=overwrite)
+    replaced = None if target is None else check_target(target, overwrite=overwrite)
     sets = _sets(folder, noises, pairs=pairs, seed=seed, limit=limit, gray=gray)
     denoiser = Denoiser(model, threads=threads, quality=quality)
     results = _measure(denoiser, sets, verbose=ctx.ensure_object(Report).verbosity > 0)
@@ -130,7 +129,7 @@ def command(
         if target is None:
             click.echo(text, nl=False)
         else:
-            write_file(target, text, option="--json")
+            write_file(target, text, replaces=replaced, option="--json")
     for result in results:
         for line in warn_if_worse(result.noise, result.mean("noisy_psnr"), result.mean("psnr")):
             say(line)

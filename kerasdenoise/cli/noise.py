@@ -62,11 +62,5 @@ def command(image: Path, kind: str, seed: int, output: str | None, overwrite: bo
     padding = [(0, -side % corruption.multiple) for side in (clean.height, clean.width)]
     padded = np.pad(clean.pixels, [*padding, (0, 0)], mode="reflect")
     noisy = corruption(padded, seed, name=job.source)[: clean.height, : clean.width]
-    write_image(
-        clean.with_pixels(noisy),
-        job.target,
-        overwrite=overwrite,
-        replaces=job.replaces,
-        like=job.source,
-    )
+    write_image(clean.with_pixels(noisy), job.target, replaces=job.replaces, like=job.source)
     say(f"{job.source} {arrow()} {job.target}")

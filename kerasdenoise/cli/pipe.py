@@ -10,7 +10,7 @@ from pathlib import Path
 from kerasdenoise.cli.report import say
 from kerasdenoise.cli.treatment import Treatment
 from kerasdenoise.errors import InputError, OutputError, UsageError
-from kerasdenoise.files import check_target
+from kerasdenoise.files import Identity, check_target
 from kerasdenoise.images.formats import known_suffixes
 from kerasdenoise.paths.template import can_be_written
 
@@ -36,7 +36,7 @@ def denoise_stream(
         raise UsageError(
             "-", f"must be the only input, not one of {len(inputs)}", "remove the others"
         )
-    _check(output, overwrite=treatment.overwrite)
+    replaces = _check(output, overwrite=treatment.overwrite)
     (source,) = inputs
     if source == "-":
         name = "standard input"
@@ -51,7 +51,7 @@ def denoise_stream(
         content, notes = treatment.encode(denoised)
         _print(content)
     else:
-        notes = treatment.write(denoised, Path(output))
+        notes = treatment.write(denoised, Path(output), replaces)
     for note in () if quiet else notes:
         say(f"{name}: {note}")
 
@@ -66,13 +66,13 @@ def _print(content: bytes) -> None:
         raise OutputError("standard output", f"cannot be written ({error.strerror})") from error
 
 
-def _check(output: str | None, *, overwrite: bool) -> None:
+def _check(output: str | None, *, overwrite: bool) -> Identity | None:
     if output is None:
         if sys.stdout is None:
             raise UsageError("standard output", "is closed", "add > photo.png, or give -o")
         if sys.stdout.isatty():
             raise UsageError("standard output", "is a terminal", "add > photo.png, or give -o")
-        return
+        return None
     if output.endswith(os.sep) or not can_be_written(output):
         raise UsageError(output, "does not name an image file", f"use one of {known_suffixes()}")
-    check_target(Path(output), overwrite=overwrite)
+    return check_target(Path(output), overwrite=overwrite)

@@ -14,6 +14,7 @@ from kerasdenoise.cli.treatment import Treatment, make_plan
 from kerasdenoise.errors import KerasDenoiseError, UsageError
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.orientation import crop, orientation, side_by_side, turn, turn_back
+from kerasdenoise.images.write import write_image
 from kerasdenoise.paths.identity import is_folder
 from kerasdenoise.paths.template import PREVIEW, can_be_written
 
@@ -61,7 +62,8 @@ def write_previews(
     failed = 0
     for job in plan.jobs:
         try:
-            treatment.write_picture(preview(job.source, treatment, point), job.target, job)
+            picture = preview(job.source, treatment, point)
+            write_image(picture, job.target, replaces=job.replaces, like=job.source)
         except KerasDenoiseError as error:
             report.traceback(error)
             print_error(error)

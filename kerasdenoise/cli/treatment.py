@@ -6,10 +6,9 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kerasdenoise.errors import UsageError, list_names
-from kerasdenoise.files import check_target
+from kerasdenoise.files import Identity, check_target
 from kerasdenoise.images.formats import format_of_suffix
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.metadata import MetadataPolicy, describe_losses
@@ -19,7 +18,7 @@ from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.inference.image_types import denoise_image
 from kerasdenoise.inference.settings import DenoiseSettings
 from kerasdenoise.paths.photos import Found, find_photos
-from kerasdenoise.paths.plan import Job, Plan, plan_jobs, refuse_inputs
+from kerasdenoise.paths.plan import Plan, plan_jobs, refuse_inputs
 from kerasdenoise.paths.template import NameTemplate, can_be_written
 
 
@@ -104,8 +103,16 @@ class Treatment:
         )
         return content, describe_losses(denoised, denoised.format, self.metadata)
 
-    def write(self, denoised: Image, target: Path, job: Job | None = None) -> tuple[str, ...]:
+    def write(
+        self, denoised: Image, target: Path, replaces: Identity | None, like: Path | None = None
+    ) -> tuple[str, ...]:
         """Writes a photo to a file; see `images.write.write_image`.
+
+        Args:
+            denoised: The photo.
+            target: The file.
+            replaces: What alone may be replaced; see `files.write_file`.
+            like: The file that it is made of, if any.
 
         Returns:
             Notes on everything that the file loses or changes.
@@ -113,23 +120,14 @@ class Treatment:
         write_image(
             denoised,
             target,
-            overwrite=self.overwrite,
             quality=self.quality,
             metadata=self.metadata,
             bit_depth=self.bit_depth,
-            **_place_of(job),
+            replaces=replaces,
+            like=like,
         )
         row = format_of_suffix(target)
         return describe_losses(denoised, row.name if row else denoised.format, self.metadata)
-
-    def write_picture(self, picture: Image, target: Path, job: Job | None = None) -> None:
-        """Writes an image that shows photos, with default format settings."""
-        write_image(picture, target, overwrite=self.overwrite, **_place_of(job))
-
-
-def _place_of(job: Job | None) -> dict[str, Any]:
-    """Returns what of a plan tells `write_image` which file to replace, and to be like."""
-    return {} if job is None else {"replaces": job.replaces, "like": job.source}
 
 
 def make_plan(
@@ -171,8 +169,11 @@ def make_plan(
     return plan, _left_out(found, plan, recursive=recursive)
 
 
-def check_compare(target: Path, plan: Plan, *, overwrite: bool) -> None:
+def check_compare(target: Path, plan: Plan, *, overwrite: bool) -> Identity | None:
     """Rejects a --compare image that cannot be written, or that is not for exactly one photo.
+
+    Returns:
+        What it may replace; see `files.check_target`.
 
     Raises:
         UsageError: It was rejected.
@@ -185,7 +186,7 @@ def check_compare(target: Path, plan: Plan, *, overwrite: bool) -> None:
     if not can_be_written(target):
         raise UsageError(target, "does not name an image file", "use .png or .jpg")
     refuse_inputs(target, plan)
-    check_target(target, overwrite=overwrite)
+    return check_target(target, overwrite=overwrite)
 
 
 def _check_depth(plan: Plan, bit_depth: int | None) -> None:

@@ -18,7 +18,7 @@ from kerasdenoise._version import __version__
 from kerasdenoise.errors import ModelError
 from kerasdenoise.export.files import Order, write_files
 from kerasdenoise.export.model_package import load_model
-from kerasdenoise.files import refuse_existing, write_file
+from kerasdenoise.files import file_identity, refuse_existing, write_file
 from kerasdenoise.plain_json import read_object, write_json
 from kerasdenoise.training.recipe import read_recipe
 from kerasdenoise.zoo import ModelInfo, find_model
@@ -56,6 +56,7 @@ def write_package(model: str | Path, order: Order, output: Path, *, overwrite: b
     target = output / FOLDER / f"{name}.dtmodel"
     remedy = "give another --output, or --overwrite to replace it"
     refuse_existing([target], overwrite=overwrite, remedy=remedy)
+    replaces = file_identity(target)
     with tempfile.TemporaryDirectory() as folder:
         recipe = read_recipe(info.folder / "recipe.toml")
         write_files(load_model(model), recipe, info.metadata, Path(folder), order)
@@ -76,7 +77,7 @@ def write_package(model: str | Path, order: Order, output: Path, *, overwrite: b
         raise ModelError(versions, "does not list models", "restore it, or give another --output")
     digest = f"sha256:{hashlib.sha256(package).hexdigest()}"
     listed["models"][name] = {"version": version, "sha256": digest}
-    write_file(target, package, overwrite=overwrite, option="--output")
+    write_file(target, package, replaces=replaces, option="--output")
     write_json(versions, listed)
     return target
 

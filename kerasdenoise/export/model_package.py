@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ import numpy as np
 from kerasdenoise._version import __version__
 from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.export.card import render_card
-from kerasdenoise.files import new_folder, refuse_existing
+from kerasdenoise.files import Identity, file_identity, new_folder, refuse_existing
 from kerasdenoise.models import Config, make_config
 from kerasdenoise.plain_json import read_object, write_json
 from kerasdenoise.runtime import prepare_keras
@@ -105,8 +104,9 @@ def save_model(
     target = Path(folder).absolute()
     remedy = "give another folder, or overwrite=True to replace it"
     refuse_existing([target], overwrite=overwrite, remedy=remedy)
+    replaces = file_identity(target)
     network, origin = _find_origin(denoiser, like)
-    with new_folder(target) as made:
+    with new_folder(target, replaces=replaces) as made:
         network.save(made / "model.keras", include_optimizer=False)
         _write_config(made, origin.architecture, origin.config)
         for name, text in origin.recipes.items():
@@ -249,9 +249,9 @@ def write_saved_model(
     """
     from kerasdenoise.export.files import write_files
 
-    check_free(target, overwrite=overwrite)
+    replaces = check_free(target, overwrite=overwrite)
     _round_weights(denoiser)
-    with new_folder(target, option="--output") as folder:
+    with new_folder(target, replaces=replaces, option="--output") as folder:
         metadata = _write_files(denoiser, recipe, folder, target.name)
         if order is not None:
             rows = write_files(denoiser, recipe, metadata, folder, order)
@@ -318,15 +318,19 @@ def write_card(folder: Path, metadata: dict[str, Any]) -> None:
     (folder / "README.md").write_text(render_card(metadata), "utf-8")
 
 
-def check_free(target: Path, *, overwrite: bool) -> None:
+def check_free(target: Path, *, overwrite: bool) -> Identity | None:
     """Refuses to write where there is a model already, or anything else.
+
+    Returns:
+        What `new_folder` may replace.
 
     Raises:
         UsageError: There is one, and it may not be replaced; or it holds what this program did not
             write, which is never replaced.
     """
-    if not os.path.lexists(target):
-        return
+    replaces = file_identity(target)
+    if replaces is None:
+        return None
     remedy = "give another --name, or --overwrite to replace it"
     refuse_existing([target], overwrite=overwrite, remedy=remedy)
     index = target.parent / INDEX
@@ -345,6 +349,7 @@ def check_free(target: Path, *, overwrite: bool) -> None:
             else "is no model that this program wrote",
             "move it away, or give another --name",
         )
+    return replaces
 
 
 def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str) -> dict[str, Any]:
@@ -447,8 +452,8 @@ def deliver_files(model: str | Path, order: Order, output: Path, *, overwrite: b
     """
     info = find_model(model)
     target = output / info.name
-    _check_targets(target, order, overwrite=overwrite)
-    with new_folder(target, option="--output") as folder:
+    replaces = _check_targets(target, order, overwrite=overwrite)
+    with new_folder(target, replaces=replaces, option="--output") as folder:
         _copy(target, folder, order)
         _write_ordered(model, info, folder, order)
     return target
@@ -472,8 +477,8 @@ def add_files(model: str | Path, order: Order, *, overwrite: bool) -> Path:
     """
     info = find_model(model)
     target = info.folder
-    _check_targets(target, order, overwrite=overwrite)
-    with new_folder(target) as folder:
+    replaces = _check_targets(target, order, overwrite=overwrite)
+    with new_folder(target, replaces=replaces) as folder:
         _copy(target, folder, order)
         metadata: dict[str, Any] = dict(info.metadata)
         enter_files(metadata, _write_ordered(model, info, folder, order))
@@ -504,9 +509,10 @@ def _write_ordered(
     return write_files(load_model(model), recipe, info.metadata, folder, order)
 
 
-def _check_targets(folder: Path, order: Order, *, overwrite: bool) -> None:
+def _check_targets(folder: Path, order: Order, *, overwrite: bool) -> Identity | None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(folder, "is a file, not a folder", "give another --output")
     targets = [folder / variant.file for variant in order.variants]
     remedy = "give another --output, or --overwrite to replace it"
     refuse_existing(targets, overwrite=overwrite, remedy=remedy)
+    return file_identity(folder)

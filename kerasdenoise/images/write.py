@@ -64,7 +64,7 @@ def write_image(
     quality: Quality = None,
     metadata: MetadataPolicy = "keep",
     bit_depth: int | None = None,
-    replaces: Identity | None = ANY,
+    replaces: Identity | None = None,
     like: Path | None = None,
 ) -> None:
     """Writes a picture to a file, all of it or nothing.
@@ -75,11 +75,11 @@ def write_image(
     Args:
         image: The picture.
         target: Where to write it.
-        overwrite: Whether an existing file may be replaced.
+        overwrite: Whether any existing file may be replaced.
         quality: See `encode_image`.
         metadata: See `encode_image`.
         bit_depth: See `encode_image`.
-        replaces: What alone may be replaced; see `files.write_file`.
+        replaces: Without `overwrite`, what alone may be replaced; see `files.write_file`.
         like: The file whose permissions, time and owner it gets.
 
     Raises:
@@ -91,7 +91,7 @@ def write_image(
     if row is not None and row.name != image.format:
         image = replace(image, format=row.name, coding={})
     content = _encode(image, str(target), quality, metadata, bit_depth)
-    write_file(target, content, overwrite=overwrite, replaces=replaces, like=like)
+    write_file(target, content, replaces=ANY if overwrite else replaces, like=like)
 
 
 def check_writable(image: Image, target: Path, *, bit_depth: int | None = None) -> None:

@@ -59,13 +59,7 @@ def denoise_any(
     if isinstance(noisy, str | os.PathLike):
         (job,) = plan_jobs([Path(noisy)], output, overwrite=overwrite).jobs
         denoised = denoise_image(read_image(job.source, exact=True), denoise, job.source)
-        write_image(
-            denoised,
-            job.target,
-            overwrite=overwrite,
-            replaces=job.replaces,
-            like=job.source,
-        )
+        write_image(denoised, job.target, replaces=job.replaces, like=job.source)
         return str(job.target) if isinstance(noisy, str) else job.target
     if output is not None:
         raise UsageError(f"output {output}", "needs an image given as a path", "leave it out")

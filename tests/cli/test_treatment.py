@@ -33,7 +33,7 @@ def test_more_bits_are_not_those_of_rounded_results(write_photo: Write, tmp_path
     denoiser = Denoiser()
     treatment = Treatment(denoiser, denoiser.prepare(), bit_depth=16)
     denoised = treatment.denoise(treatment.read(write_photo("a.png"), to_write=True))
-    treatment.write(denoised, tmp_path / "b.png")
+    treatment.write(denoised, tmp_path / "b.png", None)
     samples = read_image(tmp_path / "b.png", exact=True).pixels
     assert samples.dtype == np.uint16
     assert (samples % 257 != 0).any()
