@@ -16,7 +16,11 @@ _FILE_HEADER = 14
 # The fifth version of the header: the first with room for a profile.
 _HEADER = 124
 _MASKS, _PLAIN = 3, 0
-_SRGB, _PROFILE = b"BGRs", b"DEBM"
+_SRGB, _PROFILE, _LINK = b"BGRs", b"DEBM", b"KNIL"
+# Where the header says where the profile is, and its size.
+_PLACE = _FILE_HEADER + 112
+# The fourth version: the first with colors of its own.
+_COLORS = 108
 
 
 def read_bmp(data: bytes, reading: Reading) -> Image:
@@ -35,11 +39,15 @@ def read_bmp(data: bytes, reading: Reading) -> Image:
             reading.notes.append(
                 "has a fourth byte beside each color, which BMP does not call alpha: it is left out"
             )
+        end = max(start + area, _profile_end(data) if size >= _HEADER else 0)
+        reading.note_behind(memoryview(data)[end:])
     if picture is None:
         pixels, alpha = _decode_masks(data, start, (abs(width), height), bits, size, reading)
     else:
         pixels, alpha = decode(picture, reading)
-    profile = _profile(data) if size >= _HEADER else None
+    profile = _profile(data, reading) if size >= _HEADER else None
+    if size >= _COLORS and data[70:74] == bytes(4) and any(data[74:122]):
+        reading.notes.append("has primaries and tone curves of its own: they are left out")
     across, down = struct.unpack_from("<ll", data, 38) if size >= 40 else (0, 0)
     dpi = (across * _INCH, down * _INCH) if across > 0 and down > 0 else None
     metadata = Metadata(icc=profile, dpi=dpi)
@@ -79,15 +87,22 @@ def _fourth_bytes_differ(data: bytes, start: int, size: int) -> bool:
     return bool((spare != spare[0]).any())
 
 
-def _profile(data: bytes) -> bytes | None:
+def _profile(data: bytes, reading: Reading) -> bytes | None:
     kind = data[_FILE_HEADER + 56 : _FILE_HEADER + 60]
-    at, size = struct.unpack_from("<LL", data, _FILE_HEADER + 112)
+    at, size = struct.unpack_from("<LL", data, _PLACE)
     profile = data[_FILE_HEADER + at : _FILE_HEADER + at + size]
+    if kind == _LINK:
+        reading.notes.append("has a color profile in another file: it is left out")
     if kind != _PROFILE or not size:
         return None
     if len(profile) < size:
         raise RefusedError("is truncated", COPY_AGAIN)
     return profile
+
+
+def _profile_end(data: bytes) -> int:
+    """Returns where the profile ends, which stands behind the pixels."""
+    return _FILE_HEADER + sum(struct.unpack_from("<LL", data, _PLACE))
 
 
 def encode_bmp(samples: np.ndarray, image: Image) -> bytes:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from PIL import Image as PillowImage
@@ -14,6 +14,9 @@ from PIL import Image as PillowImage
 from kerasdenoise.images.image import Metadata
 from kerasdenoise.images.refusal import Reading, RefusedError
 from kerasdenoise.pixels import BAND_PIXELS, to_pixels
+
+# What blocks of metadata are called that any format may have.
+BLOCKS = {"exif": "EXIF", "icc": "color profile", "xmp": "XMP"}
 
 _EXIF_MARKER = b"Exif\x00\x00"
 _PILLOW_LIMIT = threading.Lock()
@@ -111,6 +114,19 @@ def metadata_of(picture: PillowImage.Image) -> Metadata:
         xmp=block("xmp"),
         dpi=(float(dpi[0]), float(dpi[1])) if isinstance(dpi, tuple) else None,
     )
+
+
+def note_unread(present: Iterable[str], metadata: Metadata, reading: Reading) -> None:
+    """Names blocks of metadata that are in a file, but damaged, so that no reader gets them.
+
+    Args:
+        present: Fields of `Metadata`: the blocks that the file has.
+        metadata: What was read.
+        reading: What gets the notes.
+    """
+    for name in sorted(set(present)):
+        if not getattr(metadata, name):
+            reading.notes.append(f"has a damaged {BLOCKS[name]}: it is left out")
 
 
 def bare_exif(exif: bytes | None) -> bytes | None:

@@ -17,6 +17,7 @@ from kerasdenoise.images.decoding import (
     bare_exif,
     decode,
     metadata_of,
+    note_unread,
     open_picture,
     take_array,
 )
@@ -56,7 +57,9 @@ def read_avif(data: bytes, reading: Reading) -> Image:
     note_others(boxes, reading)
     picture = open_picture(data, "AVIF", reading)
     pixels, alpha = decode(picture, reading)
-    return Image(pixels, alpha, format="AVIF", metadata=metadata_of(picture))
+    metadata = metadata_of(picture)
+    note_unread(_blocks(boxes), metadata, reading)
+    return Image(pixels, alpha, format="AVIF", metadata=metadata)
 
 
 def read_heif(data: bytes, reading: Reading) -> Image:
@@ -91,6 +94,7 @@ def read_heif(data: bytes, reading: Reading) -> Image:
         exif=_upright(bare_exif(info.get("exif") or None)),
         xmp=info.get("xmp") or None,
     )
+    note_unread(_blocks(boxes), metadata, reading)
     return Image(pixels, alpha, format="HEIF", metadata=metadata)
 
 
@@ -156,7 +160,7 @@ def _boxes(view: memoryview, parent: bytes = b"") -> Iterator[Box]:
         elif kind != b"mdat":
             yield Box(kind, bytes(view[at + head : at + size]), parent)
         at += size
-    if not parent and any(view[at:]):
+    if not parent and at < len(view):
         yield Box(b"", bytes(view[at:]), parent)
 
 
@@ -201,8 +205,7 @@ def note_others(boxes: list[Box], reading: Reading, *, cuts: bool = False) -> No
     reading.note_lost("boxes", [kind for kind in kinds if kind not in _KNOWN_BOXES])
     for box in top:
         if not box.kind:
-            size = len(box.body)
-            reading.notes.append(f"has {size} bytes behind the picture: they are left out")
+            reading.note_behind(box.body)
     known = (*_KNOWN_PROPERTIES, b"clap") if cuts else _KNOWN_PROPERTIES
     properties = [box.kind for box in _of_picture(boxes) if box.parent == b"ipco"]
     reading.note_lost("properties", [kind for kind in properties if kind not in known])
@@ -220,6 +223,25 @@ def note_others(boxes: list[Box], reading: Reading, *, cuts: bool = False) -> No
             f"holds {1 + len(pictures)} pictures, of which only the first would be left",
             "save the picture you want as a file of its own",
         )
+
+
+def _blocks(boxes: list[Box]) -> Iterator[str]:
+    """Yields the blocks of metadata of the main picture, by their names in `Metadata`."""
+    for box in _of_picture(boxes):
+        if box.kind == b"colr" and box.body[:4] in (b"prof", b"rICC"):
+            yield "icc"
+    bodies = _bodies(boxes)
+    try:
+        items = {item.number: item.kind for item in _items(bodies[b"iinf"])}
+        main = _main_item(bodies)
+        references = list(_references(bodies.get(b"iref", b"\0\0\0\0")))
+    except (KeyError, struct.error, IndexError):
+        return
+    names = {b"Exif": "exif", b"application/rdf+xml": "xmp"}
+    for kind, source, targets in references:
+        name = names.get(items.get(source, b""))
+        if kind == b"cdsc" and main in targets and name:
+            yield name
 
 
 class _Item(NamedTuple):

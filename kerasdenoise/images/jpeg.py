@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from PIL import JpegImagePlugin
 
-from kerasdenoise.images.decoding import decode, metadata_of, open_picture
+from kerasdenoise.images.decoding import decode, metadata_of, note_unread, open_picture
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 
@@ -31,6 +31,11 @@ _WRITTEN = (
 )
 _VIDEO = re.compile(rb"\0\0\0.ftyp(?:mp4|isom|qt|avc|hvc)", re.DOTALL)
 _JUMBF = 0xEB
+# In and between scans, what begins a segment or ends the picture: there, coded data has 0xFF only
+# before zeros and restarts.
+_BETWEEN = re.compile(rb"\xff[\xc4\xcc\xd9-\xdd\xe0-\xef\xfe]")
+# Segments of the blocks of metadata that Pillow hands over.
+_BLOCKS = {_EXIF: "exif", _XMP: "xmp", b"ICC_PROFILE\x00": "icc"}
 _SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
 
@@ -42,8 +47,10 @@ class _Segments:
     photoshop: list[bytes] = field(default_factory=list)
     xmp_extension: list[bytes] = field(default_factory=list)
     others: list[tuple[int, bytes]] = field(default_factory=list)
+    blocks: list[str] = field(default_factory=list)
+    previews: int = 0
     more_pictures: bool = False
-    behind: int = 0
+    behind: memoryview = memoryview(b"")  # noqa: RUF009 (never changed)
     has_video: bool = False
 
 
@@ -65,6 +72,11 @@ def read_jpeg(data: bytes, reading: Reading) -> Image:
     across, down = picture.info.get("jfif_density", (1, 1))
     if picture.info.get("jfif_unit") == 0 and across > 0 and down > 0 and (across, down) != (1, 1):
         metadata = replace(metadata, density=(float(across), float(down)))
+    note_unread(segments.blocks, metadata, reading)
+    if (packets := segments.blocks.count("xmp")) > 1:
+        reading.notes.append(f"has {packets} packets of XMP: all but the last are left out")
+    if segments.previews:
+        reading.notes.append("has previews beside its EXIF: they are left out")
     if segments.more_pictures and _GAIN_MAP in (metadata.xmp or b""):
         reading.leave_out(
             "holds a gain map (Ultra HDR), which would be lost",
@@ -73,8 +85,8 @@ def read_jpeg(data: bytes, reading: Reading) -> Image:
     mentioned = re.search(rb"MotionPhoto|MicroVideo", metadata.xmp or b"")
     if mentioned or segments.has_video:
         reading.notes.append("has a video behind the picture, which is left out")
-    elif segments.behind:
-        reading.notes.append(f"has {segments.behind} bytes behind the picture: they are left out")
+    else:
+        reading.note_behind(segments.behind)
     return Image(pixels, alpha, format="JPEG", metadata=metadata, coding=_coding(picture))
 
 
@@ -112,21 +124,34 @@ def _coding(picture: object) -> dict[str, object]:
 def _inspect(data: bytes, reading: Reading) -> _Segments:
     """Refuses what Pillow would read only in part: no end, several pictures, CMYK, 12 bits."""
     found = _Segments()
-    indexed = False
+    indexed = 0
+    scans = 0
     at = 2
-    while at >= 0:
+    while True:
         # Like every decoder, pass over fill bytes and what else is no marker.
-        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
+        if scans:
+            match = _BETWEEN.search(data, at)
+            at = match.start() if match else -1
+        elif data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
             at = data.find(b"\xff", at + 1)
-            continue
-        marker, length = struct.unpack_from(">HH", data, at)
-        if marker == 0xFFDA:
+            if at >= 0:
+                continue
+        if at < 0:
+            raise RefusedError("is truncated", COPY_AGAIN)
+        if scans and data[at + 1] == 0xD9:
             break
+        marker, length = struct.unpack_from(">HH", data, at)
+        scans += marker == 0xFFDA
+        # Of its bytes 0xFF, entropy coding marks those that begin nothing.
+        if scans > _MOST_SCANS:
+            raise RefusedError(
+                f"is drawn in more than {_MOST_SCANS} scans, as no photo is", COPY_AGAIN
+            )
         segment = data[at + 4 : at + 2 + length]
         if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
             _check_frame(segment)
         elif marker == 0xFFE2 and segment.startswith(b"MPF\x00"):
-            indexed = _check_pictures(segment[4:], reading)
+            indexed = _check_pictures(segment[4:], at + 8, reading)
         elif marker == 0xFFFE:
             found.comments.append(segment)
         elif marker == 0xFFED and segment.startswith(_PHOTOSHOP):
@@ -135,18 +160,15 @@ def _inspect(data: bytes, reading: Reading) -> _Segments:
             found.xmp_extension.append(segment[len(_XMP_EXTENSION) :])
         elif 0xFFE0 <= marker <= 0xFFEF and not segment.startswith(_WRITTEN):
             found.others.append((marker & 0xFF, segment))
+        found.previews += segment.startswith(b"JFXX\x00") or (
+            segment.startswith(b"JFIF\x00") and segment[12:14] > b"\0\0" and any(segment[14:])
+        )
+        found.blocks += [name for label, name in _BLOCKS.items() if segment.startswith(label)]
         at += 2 + length
-    # In scan data a 0xFF byte is never followed by 0xD9 unless the picture ends there.
-    end = data.find(b"\xff\xd9", at) if at >= 0 else -1
-    if end < 0:
-        raise RefusedError("is truncated", COPY_AGAIN)
-    # Of its bytes 0xFF, entropy coding marks those that begin nothing.
-    if data.count(b"\xff\xda", at, end) > _MOST_SCANS:
-        raise RefusedError(f"is drawn in more than {_MOST_SCANS} scans, as no photo is", COPY_AGAIN)
-    behind = data[end + 2 :]
-    if not indexed:
-        found.behind = len(behind) if any(behind) else 0
-    found.has_video = _VIDEO.search(behind) is not None
+    end = at + 2
+    found.behind = memoryview(data)[max(end, indexed) :]
+    found.previews += bool(indexed)
+    found.has_video = _VIDEO.search(data, end) is not None
     found.more_pictures = not indexed and data.find(b"\xff\xd8\xff", end) >= 0
     return found
 
@@ -161,28 +183,33 @@ def _check_frame(segment: bytes) -> None:
         raise RefusedError("is a CMYK JPEG, which cannot be kept yet", "convert it to RGB first")
 
 
-def _check_pictures(index: bytes, reading: Reading) -> bool:
+def _check_pictures(index: bytes, start: int, reading: Reading) -> int:
     """Refuses files whose further pictures are more than previews of the first.
 
+    Args:
+        index: The multi-picture index (MPF).
+        start: Where it stands in the file.
+        reading: What decides, or gets a note.
+
     Returns:
-        Whether it is known of further pictures what they are.
+        Where the last of the further pictures ends; 0 if it is not known what they are.
     """
     try:
-        kinds = _picture_kinds(index)
+        pictures = _pictures(index)
     except struct.error:  # an index that nobody can follow leads to no further picture
-        return False
+        return 0
     preview = 0x01
-    if any((kind >> 16) & 0xFF != preview for kind in kinds):
+    if any((kind >> 16) & 0xFF != preview for kind, _, _ in pictures):
         reading.leave_out(
-            f"holds {len(kinds) + 1} pictures (a gain map, a stereo pair or a panorama), "
+            f"holds {len(pictures) + 1} pictures (a gain map, a stereo pair or a panorama), "
             "of which only the first would be left",
             "save the picture as an ordinary JPEG first",
         )
-    return bool(kinds)
+    return max((start + place + size for _, size, place in pictures), default=0)
 
 
-def _picture_kinds(index: bytes) -> list[int]:
-    """Returns the attributes of all pictures but the first in a multi-picture index (MPF)."""
+def _pictures(index: bytes) -> list[tuple[int, int, int]]:
+    """Returns of all pictures but the first in an index the attributes, the size and the place."""
     order = "<" if index.startswith(b"II") else ">"
     (directory,) = struct.unpack_from(f"{order}4xL", index)
     (count,) = struct.unpack_from(f"{order}H", index, directory)
@@ -190,7 +217,7 @@ def _picture_kinds(index: bytes) -> list[int]:
         tag, _, length, start = struct.unpack_from(f"{order}HHLL", index, at)
         if tag == 0xB002:
             entries = range(start + 16, start + length, 16)
-            return [struct.unpack_from(f"{order}L", index, entry)[0] for entry in entries]
+            return [struct.unpack_from(f"{order}LLL", index, entry) for entry in entries]
     return []
 
 

@@ -62,6 +62,9 @@ def read_png(data: bytes, reading: Reading) -> Image:
             "is an animation, of which only the first picture would be left",
             "save the picture you want as a file of its own",
         )
+    reading.note_behind(memoryview(data)[8 + sum(12 + len(body) for _, body in chunks) :])
+    if color != 3:  # then a palette only proposes colors for old displays
+        reading.note_lost("chunks", [kind for kind, _ in chunks if kind == b"PLTE"])
     transparent = _transparent(chunks, color, samples, bits)
     # Decoders get pixels alone: they would apply some other chunks, and stumble over others.
     wanted = _PIXELS + (_PALETTE if color == 3 else ())
@@ -196,7 +199,7 @@ def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
         elif kind not in _ANIMATION:
             lost.append(kind)
     reading.note_lost("chunks", lost)
-    dpi, density = _resolution(first.get(b"pHYs", b""))
+    dpi, density = _resolution(first.get(b"pHYs"), reading)
     blocks = _sort_texts(texts, reading.inflate)
     return Metadata(
         icc=_profile(first.get(b"iCCP"), reading),
@@ -209,12 +212,15 @@ def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
     )
 
 
-def _resolution(body: bytes) -> tuple[Resolution, Resolution]:
+def _resolution(body: bytes | None, reading: Reading) -> tuple[Resolution, Resolution]:
     """Returns dots per inch, and the density where the unit is not known."""
-    if len(body) != 9:
+    if body is None:
         return None, None
-    across, down, unit = struct.unpack(">IIB", body)
-    if not across or not down or (unit != 1 and across == down == 1):
+    across, down, unit = struct.unpack(">IIB", body) if len(body) == 9 else (0, 0, 0)
+    if not across or not down:
+        reading.notes.append("has a damaged resolution: it is left out")
+        return None, None
+    if unit != 1 and across == down == 1:
         return None, None
     if unit == 1:
         return (across * _INCH, down * _INCH), None

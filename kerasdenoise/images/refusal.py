@@ -67,6 +67,11 @@ class Reading:
             named = ", ".join(dict.fromkeys(listed))
             self.notes.append(f"has {what} of {named}: they are left out")
 
+    def note_behind(self, rest: bytes | memoryview) -> None:
+        """Notes bytes behind the end of a picture, unless they only fill a block."""
+        if any(rest):
+            self.notes.append(f"has {len(rest)} bytes behind the picture: they are left out")
+
     def check_size(self, width: int, height: int, size: int, bytes_per_pixel: int) -> None:
         """Refuses pictures that are too large, or too large for what their file has in it.
 

@@ -88,6 +88,12 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
     tags = full[0]
     if any(kind & _MASK for kind in kinds):
         reading.notes.append("has a mask of what is transparent: it is left out")
+    if any(kind & _REDUCED and not kind & _MASK for kind in kinds) or SUB_DIRECTORIES in tags:
+        reading.notes.append("has previews or other pages below its own: they are left out")
+    reading.note_lost(
+        "tags",
+        [b"%d" % number for number, tag in tags.items() if _is_lost(number, tag)],
+    )
     if _LAYERS in tags:
         reading.notes.append("has Photoshop's layers: they are left out")
     page = read_page(tags, order)
@@ -110,7 +116,7 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
         alpha,
         bit_depth=decoded.dtype.itemsize * 8,
         format="TIFF",
-        metadata=_metadata_of_tags(tags, order),
+        metadata=_metadata_of_tags(tags, order, reading),
         lossless=True,
         coding={
             "compression": COMPRESSIONS[page.compression],
@@ -173,6 +179,10 @@ def _divide_by_alpha(pixels: np.ndarray, alpha: np.ndarray) -> None:
         np.divide(row, share, out=row, where=share > 0)
 
 
+def _is_lost(number: int, tag: Tag) -> bool:
+    return number not in _STRUCTURE and not _classic({number: tag})
+
+
 def exif_of_tags(tags: Directory, order: ByteOrder, *, upright: bool = False) -> bytes | None:
     """Makes an EXIF block of the tags of a page, but for those of its layout.
 
@@ -203,18 +213,19 @@ def _classic(tags: Directory) -> Directory:
     }
 
 
-def _metadata_of_tags(tags: Directory, order: ByteOrder) -> Metadata:
+def _metadata_of_tags(tags: Directory, order: ByteOrder, reading: Reading) -> Metadata:
     """Returns what travels untouched of a page's directory.
 
     Args:
         tags: The page's directory.
         order: The file's order of bytes.
+        reading: What gets a note if the resolution is damaged.
     """
 
     def block(number: int) -> bytes | None:
         return tags[number].value if number in tags else None
 
-    dpi, density = _resolution(tags, order)
+    dpi, density = _resolution(tags, order, reading)
     photoshop = block(_PHOTOSHOP)
     iptc = block(_IPTC)
     if iptc and not iptc_of(photoshop or b""):
@@ -229,12 +240,13 @@ def _metadata_of_tags(tags: Directory, order: ByteOrder) -> Metadata:
     )
 
 
-def _resolution(tags: Directory, order: str) -> tuple[Resolution, Resolution]:
+def _resolution(tags: Directory, order: str, reading: Reading) -> tuple[Resolution, Resolution]:
     """Returns dots per inch, and the density where there is no unit."""
     values = [tags[number].numbers(order) for number in (_ACROSS, _DOWN) if number in tags]
-    if [len(value) for value in values] != [2, 2]:
+    if not values:
         return None, None
-    if any(part == 0 for value in values for part in value):
+    if [len(value) for value in values] != [2, 2] or not all(map(all, values)):
+        reading.notes.append("has a damaged resolution: it is left out")
         return None, None
     across, down = (value[0] / value[1] for value in values)
     unit = _UNITS.get(first_number(tags, _UNIT, order, 2))

@@ -9,12 +9,15 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from PIL.ImageCms import ImageCmsProfile, createProfile
 
 from kerasdenoise.errors import InputError, OutputError
+from kerasdenoise.images import heif
 from kerasdenoise.images.image import Image, Metadata
 from kerasdenoise.images.metadata import lost_metadata
 from kerasdenoise.images.read import read_image
@@ -190,3 +193,124 @@ def test_chunks_of_webp_that_nobody_knows_are_named(encoded: Encoded) -> None:
     assert image.notes == ("has chunks of abcd: they are left out",)
     assert b"abcd" not in encode_image(image)
     assert read_image(data).notes == ()
+
+
+def with_bytes(data: bytes, at: int, body: bytes) -> bytes:
+    return data[:at] + body + data[at + len(body) :]
+
+
+PROFILE = ImageCmsProfile(createProfile("sRGB")).tobytes()
+BLOCKS: dict[str, Any] = {
+    "exif": b"MM\0*\0\0\0\x08" + bytes(6),
+    "icc_profile": PROFILE,
+    "xmp": b"<x/>",
+}
+
+
+@pytest.mark.parametrize("body", [b"\x01\x02" + PROFILE[:99], b"\x02\x02" + PROFILE])
+def test_a_profile_of_which_a_part_is_missing_is_named(encoded: Encoded, body: bytes) -> None:
+    image = read_image(with_segment(encoded("RGB", "JPEG"), 0xE2, b"ICC_PROFILE\0" + body))
+    assert image.metadata.icc is None
+    assert image.notes == ("has a damaged color profile: it is left out",)
+
+
+@pytest.mark.parametrize("body", [b"JFXX\0\x10" + bytes(50), b"JFIF\0\1\1\0\0\1\0\1\1\1abc"])
+def test_previews_of_a_jpeg_are_named(encoded: Encoded, body: bytes) -> None:
+    image = read_image(with_segment(encoded("RGB", "JPEG"), 0xE0, body))
+    assert image.notes == ("has previews beside its EXIF: they are left out",)
+
+
+def test_a_second_packet_of_xmp_is_named(encoded: Encoded) -> None:
+    data = encoded("RGB", "JPEG")
+    for packet in (b"<b/>", b"<a/>"):
+        data = with_segment(data, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet)
+    image = read_image(data)
+    assert image.metadata.xmp == b"<b/>"
+    assert image.notes == ("has 2 packets of XMP: all but the last are left out",)
+
+
+def test_segments_between_scans_are_kept_or_named(encoded: Encoded) -> None:
+    data = encoded("RGB", "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xc4")
+    # What looks like an end within a segment is none.
+    own = b"\xff\xe5" + struct.pack(">H", 2 + 8) + b"GE\0a\xff\xd9bc"
+    image = read_image(data[:last] + own + data[last:])
+    assert own in encode_image(image)
+    np.testing.assert_array_equal(image.pixels, read_image(data).pixels)
+    profile = b"\xff\xe2" + struct.pack(">H", 16 + len(PROFILE)) + b"ICC_PROFILE\0\1\1" + PROFILE
+    image = read_image(data[:last] + profile + data[last:])
+    assert image.notes == ("has a damaged color profile: it is left out",)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "AVIF", "BMP", "JPEG"])
+def test_what_lies_behind_any_picture_is_named(encoded: Encoded, file_format: str) -> None:
+    data = encoded("RGB", file_format)
+    assert read_image(data + bytes(5)).notes == read_image(data).notes == ()
+    image = read_image(data + b"\xff\xff\xff\xff.video.")
+    assert image.notes == ("has 11 bytes behind the picture: they are left out",)
+
+
+@pytest.mark.parametrize("name", ["icc", "exif", "xmp"])
+def test_blocks_that_webp_does_not_announce_are_named(encoded: Encoded, name: str) -> None:
+    data = encoded("RGB", "WEBP", lossless=True, **BLOCKS)
+    flag = {"icc": 0x20, "exif": 0x08, "xmp": 0x04}[name]
+    image = read_image(with_bytes(data, 20, bytes((data[20] & ~flag,))))
+    assert not getattr(image.metadata, name)
+    assert [note.endswith("it is left out") for note in image.notes] == [True]
+    assert read_image(data).notes == ()
+
+
+@pytest.mark.parametrize("file_format", ["AVIF", "HEIF"])
+def test_blocks_that_a_reader_does_not_find_are_named(
+    encoded: Encoded, monkeypatch: pytest.MonkeyPatch, file_format: str
+) -> None:
+    if file_format == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    data = encoded("RGB", file_format, **BLOCKS)
+    assert read_image(data).notes == ()
+    monkeypatch.setattr(heif, "metadata_of", lambda picture: Metadata())
+    monkeypatch.setattr(heif, "bare_exif", lambda exif: None)
+    damaged = data.replace(PROFILE[-200:], bytes(200))
+    assert len(read_image(damaged).notes) == (3 if file_format == "AVIF" else 1)
+
+
+@pytest.mark.parametrize("body", [bytes(9), b"short"])
+def test_a_damaged_resolution_is_named(encoded: Encoded, body: bytes) -> None:
+    image = read_image(with_chunk(encoded("RGB", "PNG"), b"pHYs", body))
+    assert image.notes == ("has a damaged resolution: it is left out",)
+
+
+def test_a_palette_that_only_proposes_colors_is_named(encoded: Encoded) -> None:
+    image = read_image(with_chunk(encoded("RGB", "PNG"), b"PLTE", bytes(9)))
+    assert image.notes == ("has chunks of PLTE: they are left out",)
+
+
+def test_colors_of_a_bmp_that_are_not_in_it_are_named() -> None:
+    image = Image(np.zeros((3, 4, 3), np.float32), format="BMP", metadata=Metadata(icc=PROFILE))
+    data = encode_image(image)
+    assert read_image(data).notes == ()
+    assert "profile in another file" in read_image(with_bytes(data, 70, b"KNIL")).notes[0]
+    primaries = with_bytes(data, 70, bytes(4) + b"\1" * 48)
+    assert "primaries" in read_image(primaries).notes[0]
+    assert read_image(with_bytes(data, 70, bytes(52))).notes == ()
+
+
+def test_what_a_tiff_has_below_its_page_is_named() -> None:
+    pixels = np.zeros((32, 32, 3), np.uint8)
+
+    def notes(*, big: bool = False, preview: bool = False, **options: Any) -> tuple[str, ...]:
+        stream = io.BytesIO()
+        with tifffile.TiffWriter(stream, bigtiff=big) as file:
+            file.write(pixels, metadata=None, photometric="rgb", **options)
+            if preview:
+                file.write(pixels[::2, ::2], metadata=None, photometric="rgb", subfiletype=1)
+        return read_image(stream.getvalue()).notes
+
+    below = "has previews or other pages below its own: they are left out"
+    assert notes() == ()
+    assert notes(preview=True) == (below,)
+    assert notes(subifds=1, preview=True) == (below,)
+    assert notes(resolution=((0, 1), (1, 1))) == ("has a damaged resolution: it is left out",)
+    # Of 64-bit values, EXIF knows none.
+    long = notes(big=True, extratags=[(65000, 16, 2, (1, 2), True)])
+    assert long == ("has tags of 65000: they are left out",)
