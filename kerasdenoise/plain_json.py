@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any
 
 from kerasdenoise.errors import InputError, KerasDenoiseError
 from kerasdenoise.files import write_file
+
+# Nothing that people write is nested so often, and Python cannot write what is much deeper.
+_DEEPEST = 100
+_NESTED = (dict, list)
 
 
 def to_json(content: Any, *, indent: int | None = None) -> str:
@@ -38,7 +43,10 @@ def read_json(file: Path, error: type[KerasDenoiseError] = InputError) -> Any:
         error: What is raised if that fails.
     """
     try:
-        return json.loads(file.read_text("utf-8"))
+        content = json.loads(file.read_text("utf-8"))
+        if _depth(content) > _DEEPEST:
+            raise ValueError(f"nested more than {_DEEPEST} times")
+        return content
     except OSError as cause:
         raise error(file, f"cannot be read ({cause.strerror})", "check the path") from cause
     except (ValueError, RecursionError) as cause:
@@ -51,6 +59,16 @@ def read_object(file: Path, error: type[KerasDenoiseError] = InputError) -> dict
     if not isinstance(content, dict):
         raise error(file, "is not a JSON object", "restore the file")
     return content
+
+
+def _depth(value: Any) -> int:
+    """Returns how many lists and dicts are in each other, at most one more than is allowed."""
+    depth, values = 0, [value]
+    while depth <= _DEEPEST and (values := [each for each in values if isinstance(each, _NESTED)]):
+        depth += 1
+        inner = (each.values() if isinstance(each, dict) else each for each in values)
+        values = [*itertools.chain.from_iterable(inner)]
+    return depth
 
 
 def _finite(value: Any) -> Any:

@@ -15,10 +15,11 @@ import contextlib
 import difflib
 import hashlib
 import os
+import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.foreign import fault_of_name
@@ -26,8 +27,13 @@ from kerasdenoise.plain_json import read_object
 
 METADATA = "metadata.json"
 
+T = TypeVar("T")
+
 # No model has a radius this large, or uses this much memory.
 _LARGEST = 2**24
+
+_KINDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table"}
+_REMEDY = "export the model again"
 
 # A model's file that computes with 8-bit integers only.
 INT8 = "model_int8.tflite"
@@ -150,39 +156,52 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
         ModelError: The metadata is missing or does not describe a denoiser.
     """
     path = folder / METADATA
-    try:
-        metadata = read_object(path, ModelError)
-        info = ModelInfo(
-            name=str(metadata["name"]),
-            folder=folder,
-            architecture=str(metadata["architecture"]),
-            summary=str(metadata["summary"]),
-            channels=metadata["channels"],
-            stride=metadata["stride"],
-            radius=metadata["radius"],
-            has_context=bool(metadata.get("global_context", False)),
-            takes_noise_level=bool(metadata.get("noise_level", False)),
-            estimates_level=bool(metadata.get("estimates_level", False)),
-            keeps_tone=bool(metadata.get("keeps_tone", False)),
-            part=metadata.get("part", 1024),
-            bytes_per_pixel=metadata.get("bytes_per_pixel", 1),
-            files=files,
-            metadata=metadata,
-        )
-    except KeyError as error:
-        raise ModelError(path, f"has no {error}", "export the model again") from error
-    if fault := fault_of_name(metadata["name"]):
-        raise ModelError(path, f"its name {fault}", "export the model again")
-    least = ((info.stride, 1), (info.radius, 0), (info.part, 1), (info.bytes_per_pixel, 1))
-    if info.channels not in (1, 3) or not all(
-        type(n) is int and low <= n <= _LARGEST for n, low in least
-    ):
-        raise ModelError(
-            path,
-            "channels, stride, radius, part or bytes_per_pixel is out of range",
-            "export the model again",
-        )
+    metadata = read_object(path, ModelError)
+
+    def get(name: str, kind: type[T], default: T | None = None) -> T:
+        value = metadata.get(name, default)
+        if value is None:
+            raise ModelError(path, f"has no {name!r}", _REMEDY)
+        if type(value) is not kind:  # true is no number
+            raise ModelError(path, f"{_quote(name, value)} is not {_KINDS[kind]}", _REMEDY)
+        return value
+
+    def number(name: str, least: int, default: int | None = None) -> int:
+        value = get(name, int, default)
+        if not least <= value <= _LARGEST:
+            cause = f"{_quote(name, value)} is not between {least} and {_LARGEST:,}"
+            raise ModelError(path, cause, _REMEDY)
+        return value
+
+    info = ModelInfo(
+        name=get("name", str),
+        folder=folder,
+        architecture=get("architecture", str),
+        summary=get("summary", str),
+        channels=number("channels", 1),
+        stride=number("stride", 1),
+        radius=number("radius", 0),
+        has_context=get("global_context", bool, False),
+        takes_noise_level=get("noise_level", bool, False),
+        estimates_level=get("estimates_level", bool, False),
+        keeps_tone=get("keeps_tone", bool, False),
+        part=number("part", 1, 1024),
+        bytes_per_pixel=number("bytes_per_pixel", 1, 1),
+        files=files,
+        metadata=metadata,
+    )
+    for name, kind in (("license", str), ("training", dict), ("files", dict), ("int8", dict)):
+        get(name, kind, kind())
+    if fault := fault_of_name(info.name):
+        raise ModelError(path, f"its name {fault}", _REMEDY)
+    if info.channels not in (1, 3):
+        cause = f"{_quote('channels', info.channels)} is neither 1 for gray nor 3 for RGB"
+        raise ModelError(path, cause, _REMEDY)
     return info
+
+
+def _quote(name: str, value: object) -> str:
+    return f"{name} = {textwrap.shorten(repr(value), 40, placeholder='...')}"
 
 
 def model_folders() -> list[Path]:

@@ -147,19 +147,31 @@ def test_the_first_folder_wins(copied: Path, tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     "change",
-    [{"channels": 4}, {"stride": 0}, {"stride": "8"}, {"radius": -1}, {"radius": 2.5}],
+    [
+        *({"channels": 4}, {"stride": 0}, {"stride": "8"}, {"radius": -1}, {"radius": 2.5}),
+        *({"radius": 2**70}, {"channels": True}, {"part": 10**9}, {"bytes_per_pixel": None}),
+        *({"name": 7}, {"summary": ["a"]}, {"architecture": {}}, {"license": 1}, {"training": []}),
+        *({"keeps_tone": "false"}, {"noise_level": 1}, {"files": "none"}, {"int8": True}),
+    ],
     ids=str,
 )
 def test_metadata_that_describe_no_denoiser_are_refused(copied: Path, change: dict[str, object]):
     path = copied / "tiny" / "metadata.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(ModelError, match=r"metadata\.json: channels, stride, radius"):
+    with pytest.raises(ModelError, match=rf"metadata\.json: .*\b{next(iter(change))}\b") as refused:
         find_model("tiny")
+    assert refused.value.remedy
+    assert len(str(refused.value)) < 300
 
 
 @pytest.mark.parametrize(
     ("content", "cause"),
-    [("{", "not valid JSON"), ("[]", "not a JSON object"), ("{}", "has no 'name'")],
+    [
+        *(("{", "not valid JSON"), ("[]", "not a JSON object"), ("{}", "has no 'name'")),
+        ('{"a": ' * 200 + "1" + "}" * 200, "nested more than 100 times"),
+        ("[" * 10**6, "not valid JSON"),
+        ('{"name": 1' + "0" * 5000 + "}", "not valid JSON"),
+    ],
 )
 def test_damaged_metadata_are_refused(copied: Path, content: str, cause: str):
     (copied / "tiny" / "metadata.json").write_text(content)
