@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image as PillowImage
 
-from kerasdenoise.images.decoding import bare_exif, decode, open_picture, take_array
+from kerasdenoise.images.decoding import bare_exif, decode, note_unread, open_picture, take_array
 from kerasdenoise.images.image import Image, Metadata, Resolution
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.runtime import sift_stderr
@@ -201,7 +201,7 @@ def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
     reading.note_lost("chunks", lost)
     dpi, density = _resolution(first.get(b"pHYs"), reading)
     blocks = _sort_texts(texts, reading.inflate)
-    return Metadata(
+    metadata = Metadata(
         icc=_profile(first.get(b"iCCP"), reading),
         exif=bare_exif(first.get(b"eXIf")) or blocks.exif,
         xmp=blocks.xmp,
@@ -210,6 +210,9 @@ def _metadata(chunks: list[_Chunk], reading: Reading) -> Metadata:
         density=density,
         dpi=dpi,
     )
+    is_xmp = [body.startswith(_XMP_KEYWORD + b"\0") for _, body in texts]
+    note_unread(["xmp"] if any(is_xmp) else [], metadata, reading)
+    return metadata
 
 
 def _resolution(body: bytes | None, reading: Reading) -> tuple[Resolution, Resolution]:

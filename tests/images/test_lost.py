@@ -280,6 +280,13 @@ def test_a_damaged_resolution_is_named(encoded: Encoded, body: bytes) -> None:
     assert image.notes == ("has a damaged resolution: it is left out",)
 
 
+def test_xmp_of_a_png_that_cannot_be_inflated_is_named(encoded: Encoded) -> None:
+    packed = zlib.compress(b"<x:xmpmeta/>")
+    for end, notes in ((None, ()), (-3, ("has a damaged XMP: it is left out",))):
+        body = b"XML:com.adobe.xmp\0\1\0\0\0" + packed[:end]
+        assert read_image(with_chunk(encoded("RGB", "PNG"), b"iTXt", body)).notes == notes
+
+
 def test_a_palette_that_only_proposes_colors_is_named(encoded: Encoded) -> None:
     image = read_image(with_chunk(encoded("RGB", "PNG"), b"PLTE", bytes(9)))
     assert image.notes == ("has chunks of PLTE: they are left out",)
