@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerasdenoise.cli.options import SIZE
+from kerasdenoise.cli.options import SIZE, threads_option
 from kerasdenoise.cli.report import Report, is_terminal, say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.files import check_target, write_file
@@ -58,12 +58,7 @@ _SAMPLE = Path(__file__).parents[2] / "docs" / "images" / "sample_clean.png"
     metavar="N",
     help="Number of timings of each file.",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Number of threads.  [default: all cores]",
-)
+@threads_option
 @click.option(
     "--no-peers", is_flag=True, help="Measure only the model's own files, without TensorFlow."
 )

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kerasdenoise.cli.options import BYTES, CODING, POINT, SIGMA, TILE, SectionedCommand, section
+from kerasdenoise.cli.options import (
+    BYTES,
+    CODING,
+    POINT,
+    SIGMA,
+    TILE,
+    SectionedCommand,
+    section,
+    threads_option,
+)
 from kerasdenoise.cli.report import Report, verbose_option
 from kerasdenoise.errors import UsageError
 
@@ -159,12 +168,7 @@ def _complete_model(
     metavar="SIZE",
     help="Limit for a tile [640M to 1.6G] and a photo [half of free RAM].",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Number of threads.  [default: all cores]",
-)
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo.")
 @click.option("--quiet", is_flag=True, help="Print only errors.")
 @verbose_option

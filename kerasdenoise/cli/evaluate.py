@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kerasdenoise.cli.options import SectionedCommand, section
+from kerasdenoise.cli.options import SectionedCommand, section, threads_option
 from kerasdenoise.cli.report import Report, is_terminal, print_error, say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.files import check_target, write_file
@@ -66,12 +66,7 @@ results = section("Results")
     help="Write all figures as JSON; - is standard output.",
 )
 @results("--overwrite", is_flag=True, help="Overwrite an existing JSON file.")
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Number of threads.  [default: all cores]",
-)
+@threads_option
 @verbose_option
 @click.pass_context
 @needs_training

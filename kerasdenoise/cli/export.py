@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from kerasdenoise.cli.options import EDGE, SectionedCommand, section
+from kerasdenoise.cli.options import EDGE, SectionedCommand, data_option, section
 from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
@@ -67,11 +67,7 @@ def _kind_options(command: Any) -> Any:
     multiple=True,
     help="Image height and width, or dynamic; may be repeated.  [default: dynamic; 256 for mobile]",
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="Parent of the recipe's data folders.  [default: root in the recipe]",
-)
+@data_option
 @click.option(
     "--photos",
     type=click.Path(path_type=Path),

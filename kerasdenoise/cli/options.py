@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 _REST = "Other"
 
+# Hours, minutes and seconds as people write them.
+_TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -123,6 +127,16 @@ def _parse_size(text: str) -> tuple[int, int]:
     return width, height
 
 
+def _parse_time(text: str) -> float:
+    found = _TIME.fullmatch(text.strip().lower())
+    if found is None or not any(found.groups()):
+        raise ValueError(text)
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    if not (total := 3600 * hours + 60 * minutes + seconds):
+        raise ValueError(text)
+    return total
+
+
 TILE = Parsed("tile", _parse_tile, "is neither auto nor a number of pixels")
 EDGE = Parsed("size", _parse_edge, "is neither dynamic nor a number of pixels")
 SIGMA = Parsed("sigma", _parse_sigma, "is neither auto nor a number")
@@ -130,3 +144,16 @@ BYTES = Parsed("bytes", _parse_bytes, "is not an amount of memory, such as 800M 
 CODING = Parsed("coding", _parse_coding, "is neither keep nor a number from 1 to 100")
 POINT = Parsed("point", _parse_point, "is neither X,Y nor middle; put the photo before --preview")
 SIZE = Parsed("size", _parse_size, "is not a size in pixels, such as 4000x3000")
+TIME = Parsed("time", _parse_time, "is not a time, such as 2h, 90m or 1h30m")
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of threads.  [default: all cores]",
+)
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Parent of the recipe's data folders.  [default: root in the recipe]",
+)

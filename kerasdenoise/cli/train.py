@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerasdenoise.cli.options import data_option
 from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
 
@@ -25,11 +26,7 @@ _MANY_DEAD = 0.1
     type=click.Path(path_type=Path),
     help="Run folder; an existing run resumes.  [default: runs/ + the recipe's name]",
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="Parent of the recipe's data folders.  [default: root in the recipe]",
-)
+@data_option
 @click.option(
     "--stop-at",
     type=click.IntRange(min=1),

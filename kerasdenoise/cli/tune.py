@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerasdenoise.cli.options import SectionedCommand, section
+from kerasdenoise.cli.options import TIME, SectionedCommand, section
 from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.errors import UsageError
@@ -26,31 +25,6 @@ _TRIALS = 20
 _SEED = 20261124
 # Seconds that suffice to train the smallest network a little.
 _SHORTEST = 60
-
-# Times as people write them.
-_UNITS = {"h": 3600, "m": 60, "s": 1}
-_TEXT = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-
-
-class DurationType(click.ParamType):
-    """A time, such as `2h`, `90m` or `1h30m`, in seconds."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Reads the option's text."""
-        if isinstance(value, float):
-            return value
-        found = _TEXT.fullmatch(str(value).strip().lower())
-        parts = found.groups() if found else ()
-        seconds = sum(
-            float(part) * unit for part, unit in zip(parts, _UNITS.values(), strict=False) if part
-        )
-        if seconds <= 0:
-            self.fail(f"{value!r} is not a time, such as 2h, 90m or 1h30m", param, ctx)
-        return seconds
 
 
 class _Architectures(click.Group):
@@ -136,7 +110,7 @@ _goal, _search, _study = (section(title) for title in ("Goal", "Search", "Study"
 )
 @_search(
     "--budget",
-    type=DurationType(),
+    type=TIME,
     metavar="TIME",
     help="Time limit, such as 2h or 90m; no trial starts that would exceed it.",
 )

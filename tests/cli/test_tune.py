@@ -12,7 +12,7 @@ import click
 import numpy as np
 import pytest
 
-from kerasdenoise.cli.tune import DurationType
+from kerasdenoise.cli.options import TIME
 from kerasdenoise.models import list_architectures
 from kerasdenoise.tuning import workers as workers_module
 from kerasdenoise.tuning.study import Study, open_study
@@ -182,10 +182,10 @@ def test_help_lists_the_architectures(command: Callable[..., Any]):
     ("text", "seconds"), [("2h", 7200), ("90m", 5400), ("1h30m", 5400), ("1.5h", 5400), ("45s", 45)]
 )
 def test_a_time(text: str, seconds: float):
-    assert DurationType().convert(text, None, None) == seconds
+    assert TIME.convert(text, None, None) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "h", "2", "2d", "m30", "0s", "nan"])
 def test_no_time(text: str):
     with pytest.raises(click.BadParameter, match="is not a time"):
-        DurationType().convert(text, None, None)
+        TIME.convert(text, None, None)
