@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kerasdenoise.evaluation.quality import Failure, Figures, Result
     from kerasdenoise.inference.denoiser import Denoiser
 
-
 images = section("Images")
 results = section("Results")
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-
 WIDTH = 100
 
 Line = tuple[Sequence[float], Sequence[float]]

@@ -29,7 +29,6 @@ from kerasdenoise.zoo import ModelInfo, read_info
 if TYPE_CHECKING:
     import keras
 
-
 Run = Callable[[], object]
 # Gets ready, untimed, and returns what is timed.
 Prepare = Callable[[], Run]

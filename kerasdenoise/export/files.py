@@ -42,7 +42,6 @@ from kerasdenoise.plain_json import write_json
 if TYPE_CHECKING:
     from kerasdenoise.training.recipe import Recipe
 
-
 # Largest difference between the graph for phones and that for CPUs, on the [0, 1] scale.
 _MOBILE_TOLERANCE = 1e-5
 

@@ -23,7 +23,6 @@ from kerasdenoise.training.fake_quantization import Rounded, RoundingPrimitives
 if TYPE_CHECKING:
     from kerasdenoise.training.recipe import Recipe
 
-
 Kind = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 Target = Literal["cpu", "mobile", "onnx"]
 

@@ -15,7 +15,6 @@ import numpy as np
 if TYPE_CHECKING:
     from kerasdenoise.metrics.tensors import PSNR, SSIM
 
-
 __all__ = ["PSNR", "SSIM", "WINDOW", "psnr", "ssim", "warn_if_worse"]
 
 # Side of the window of SSIM, the smallest side that it can measure.

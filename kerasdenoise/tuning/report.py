@@ -28,7 +28,6 @@ from kerasdenoise.tuning.study import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
 REPORT, TUNED = "report.md", "tuned.toml"
 PARALLEL, FRONT = "parallel.png", "front.png"
 

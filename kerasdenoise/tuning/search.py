@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from kerasdenoise.training.run import Progress
     from kerasdenoise.tuning.oracle import Limits
 
-
 RESULT, RECIPE, RUN = "result.json", "recipe.toml", "run"
 
 # The picture whose time is taken, as often as needed for its median.

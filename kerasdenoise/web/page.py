@@ -20,7 +20,6 @@ from kerasdenoise.plain_json import to_json
 if TYPE_CHECKING:
     from kerasdenoise.zoo import ModelInfo
 
-
 # Tile size, halo included. With a halo of 120 pixels, half of the work is halo; larger tiles would
 # take more memory.
 TILE = 768
