@@ -267,7 +267,7 @@ def test_gates_open_with_the_noise_and_in_order():
     assert gates[-1].sum() == pytest.approx(10, abs=0.2)
 
 
-def test_the_number_of_steps_is_the_formula_in_its_range():
+def test_the_number_of_steps_is_the_formula_in_its_range_of_iteration_gates():
     layer = IterationGates(40, tau=0.2, epsilon=0.01)
     layer(_levels(0))
     for sigma in (0.05, 0.08, 0.12):
@@ -278,7 +278,7 @@ def test_the_number_of_steps_is_the_formula_in_its_range():
     assert _numpy(layer.count(_levels(100))).item() == pytest.approx(40, abs=1e-3)
 
 
-def test_that_many_linear_steps_leave_about_epsilon():
+def test_that_many_linear_steps_leave_about_epsilon_of_iteration_gates():
     sigma, epsilon = 0.1, 0.02
     steps = round(sigma**2 / (8 * math.pi * epsilon**2 * 0.2))
     u = np.random.default_rng(0).normal(0, sigma, (1, 128, 128, 1)).astype(np.float32)
@@ -287,7 +287,7 @@ def test_that_many_linear_steps_leave_about_epsilon():
     assert _numpy(u).std() == pytest.approx(epsilon, rel=0.1)
 
 
-def test_each_pixel_can_have_its_own():
+def test_each_pixel_can_have_its_own_of_iteration_gates():
     level = np.random.default_rng(0).random((2, 3, 5, 1), np.float32) / 5
     layer = IterationGates(4)
     gates = _numpy(layer(level))
@@ -296,7 +296,7 @@ def test_each_pixel_can_have_its_own():
     np.testing.assert_allclose(gates[:, 1:2, 2:3], alone, atol=1e-6)
 
 
-def test_epsilon_and_kappa_are_trained():
+def test_epsilon_and_kappa_are_trained_of_iteration_gates():
     layer = IterationGates(10)
     with tf.GradientTape() as tape:
         total = tf.reduce_sum(layer(_levels(0.07)))
@@ -313,7 +313,7 @@ def test_impossible_gates_are_refused(options: dict):
         IterationGates(**{"steps": 10, **options})
 
 
-def test_a_config_makes_an_equal_layer():
+def test_a_config_makes_an_equal_layer_of_iteration_gates():
     layer = IterationGates(7, 0.1, 0.02, 3.0, name="gates")
     again = IterationGates.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
@@ -330,14 +330,14 @@ def _mix(layer: BorderMix, training: bool) -> np.ndarray:
     return keras.ops.convert_to_numpy(mixed).ravel()
 
 
-def test_it_is_soft_in_training_and_hard_afterwards():
+def test_border_mix_is_soft_in_training_and_hard_afterwards():
     soft = [0.6, 0.45, 0.35, 0.25, 0.1]
     np.testing.assert_allclose(_mix(BorderMix(), training=True), soft, atol=1e-6)
     hard = [0.6, 0.6, 0.6, 0.1, 0.1]
     np.testing.assert_allclose(_mix(BorderMix(), training=False), hard, atol=1e-6)
 
 
-def test_it_can_be_soft_always():
+def test_border_mix_can_be_soft_always():
     layer = BorderMix(hard=False)
     np.testing.assert_array_equal(_mix(layer, training=False), _mix(layer, training=True))
 
@@ -351,8 +351,3 @@ def test_gradients_reach_the_values_and_not_the_border():
     assert border is None
     assert float(tf.squeeze(at_border)) == float(BORDER.sum())
     assert float(tf.squeeze(elsewhere)) == float((1 - BORDER).sum())
-
-
-def test_a_config_makes_an_equal_layer_of_border_mix():
-    layer = BorderMix(hard=False, name="mix")
-    assert BorderMix.from_config(layer.get_config()).get_config() == layer.get_config()

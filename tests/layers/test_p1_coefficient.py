@@ -145,11 +145,6 @@ def test_an_impossible_function_is_refused(options: dict):
         P1Coefficient(**options)
 
 
-def test_a_config_makes_an_equal_layer():
-    layer = P1Coefficient(5, True, False, 0.2, 0.01, name="coefficient")
-    assert P1Coefficient.from_config(layer.get_config()).get_config() == layer.get_config()
-
-
 def _indicate(layer: EdgeIndicator, image: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(layer(image))
 
@@ -160,7 +155,7 @@ def _edge(channels: int = 3) -> np.ndarray:
     return image
 
 
-def test_without_convolutions_it_is_the_norm_of_the_gradient():
+def test_without_convolutions_it_is_the_norm_of_the_gradient_of_edge_indicator():
     image = np.random.default_rng(0).random((2, 9, 7, 3), np.float32)
     square = np.zeros((2, 9, 7))
     square[:, :, :-1] += (np.diff(image, axis=2) ** 2).sum(-1)
@@ -170,7 +165,7 @@ def test_without_convolutions_it_is_the_norm_of_the_gradient():
 
 
 @pytest.mark.parametrize("convolutions", [0, 1, 2, 3])
-def test_at_first_it_rises_with_the_edge_and_is_low_elsewhere(convolutions: int):
+def test_at_first_it_rises_with_the_edge_and_is_low_elsewhere_of_edge_indicator(convolutions: int):
     keras.utils.set_random_seed(0)
     layer = EdgeIndicator(convolutions)
     strong = _indicate(layer, _edge())
@@ -181,7 +176,7 @@ def test_at_first_it_rises_with_the_edge_and_is_low_elsewhere(convolutions: int)
 
 
 @pytest.mark.parametrize("convolutions", [0, 1, 2, 3])
-def test_brightness_does_not_count(convolutions: int):
+def test_brightness_does_not_count_of_edge_indicator(convolutions: int):
     layer = EdgeIndicator(convolutions)
     image = np.random.default_rng(0).random((1, 8, 8, 3), np.float32)
     np.testing.assert_allclose(_indicate(layer, image + 0.5), _indicate(layer, image), atol=1e-4)
@@ -194,7 +189,7 @@ def test_any_size_of_edge_indicator(convolutions: int, size: tuple[int, int]):
     assert _indicate(EdgeIndicator(convolutions), image).shape == (1, *size, 1)
 
 
-def test_a_flat_image_has_a_gradient():
+def test_a_flat_image_has_a_gradient_of_edge_indicator():
     image = tf.fill((1, 4, 4, 3), 0.5)
     with tf.GradientTape() as tape:
         tape.watch(image)
@@ -202,7 +197,7 @@ def test_a_flat_image_has_a_gradient():
     assert np.isfinite(tape.gradient(total, image)).all()
 
 
-def test_the_weights_are_as_many_as_counted():
+def test_the_weights_are_as_many_as_counted_of_edge_indicator():
     layer = EdgeIndicator(3, width=8)
     layer(_edge())
     # From 2 directions, 2 signs and 3 channels.
@@ -214,11 +209,6 @@ def test_the_weights_are_as_many_as_counted():
 def test_an_impossible_indicator_is_refused(options: dict):
     with pytest.raises(ModelError):
         EdgeIndicator(**options)
-
-
-def test_a_config_makes_an_equal_layer_of_edge_indicator():
-    layer = EdgeIndicator(2, width=5, name="indicator")
-    assert EdgeIndicator.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
 def _numpy(tensor) -> np.ndarray:
@@ -235,7 +225,7 @@ def test_it_is_the_maximum_of_each_image_and_channel(size: tuple[int, int]):
     np.testing.assert_array_equal(_numpy(GlobalMaximum()(_image(*size))), expected)
 
 
-def test_it_is_no_less_than_the_floor():
+def test_global_maximum_is_no_less_than_the_floor():
     layer = GlobalMaximum(floor=0.5)
     assert (_numpy(layer(0 * _image())) == 0.5).all()
     value, _ = layer(0 * _image(), summarize=True)
@@ -244,7 +234,7 @@ def test_it_is_no_less_than_the_floor():
 
 
 @pytest.mark.parametrize("cut", [1, 12, 16])
-def test_merged_from_parts_it_is_nearly_that_of_the_whole(cut: int):
+def test_merged_from_parts_it_is_nearly_that_of_the_whole_of_global_maximum(cut: int):
     layer, parts = GlobalMaximum(), []
     for part in (_image()[:, :cut], _image()[:, cut:]):
         value, log_weight = layer(part, summarize=True)
@@ -254,14 +244,9 @@ def test_merged_from_parts_it_is_nearly_that_of_the_whole(cut: int):
     np.testing.assert_allclose(_numpy(merged), expected, atol=np.log(2) / 10_000)
 
 
-def test_no_gradient_flows_back():
+def test_no_gradient_flows_back_of_global_maximum():
     image = tf.constant(_image())
     with tf.GradientTape() as tape:
         tape.watch(image)
         top = GlobalMaximum()(image)
     assert tape.gradient(top, image) is None
-
-
-def test_a_config_makes_an_equal_layer_of_global_maximum():
-    layer = GlobalMaximum(0.25, name="top")
-    assert GlobalMaximum.from_config(layer.get_config()).get_config() == layer.get_config()

@@ -169,7 +169,7 @@ def _random_of_p1_flux(pieces: int, reach: float) -> tuple[P1Flux, np.ndarray]:
 
 
 @pytest.mark.parametrize(("pieces", "reach"), [(1, 2.0), (5, 1.0), (6, 4.5)])
-def test_it_interpolates_its_values_and_is_constant_beyond(pieces: int, reach: float):
+def test_p1_flux_interpolates_its_values_and_is_constant_beyond(pieces: int, reach: float):
     layer, values = _random_of_p1_flux(pieces, reach)
     s = np.linspace(-1.5 * reach, 1.5 * reach, 401)
     knots = np.arange(-pieces, pieces + 1) * (reach / pieces)
@@ -179,27 +179,22 @@ def test_it_interpolates_its_values_and_is_constant_beyond(pieces: int, reach: f
         np.testing.assert_allclose(_evaluate(layer, s)[:, filter_], expected, atol=1e-5)
 
 
-def test_it_starts_as_perona_and_maliks_function_at_the_knots():
+def test_p1_flux_starts_as_perona_and_maliks_function_at_the_knots():
     layer = P1Flux(8, 4.0)
     s = np.arange(-8, 9) / 2
     expected = np.repeat((s / (1 + s**2))[:, np.newaxis], 2, axis=1)
     np.testing.assert_allclose(_evaluate(layer, s), expected, atol=1e-6)
 
 
-def test_the_trained_numbers_are_as_many_as_counted():
+def test_the_trained_numbers_are_as_many_as_counted_of_p1_flux():
     layer, _ = _random_of_p1_flux(6, 4.5)
     assert layer.count_params() == 12 == layer.mac_per_position()
 
 
 @pytest.mark.parametrize("options", [{"pieces": 0}, {"reach": 0.0}, {"reach": float("nan")}])
-def test_an_impossible_flux_is_refused(options: dict):
+def test_an_impossible_flux_is_refused_of_p1_flux(options: dict):
     with pytest.raises(ModelError):
         P1Flux(**options)
-
-
-def test_a_config_makes_an_equal_layer():
-    layer = P1Flux(4, 2.0, name="flux")
-    assert P1Flux.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
 def _responses(filters: int = 3, size: float = 3.0) -> np.ndarray:
@@ -225,7 +220,7 @@ def test_one_filter_starts_as_perona_and_maliks_function(coupled: bool, terms: i
 
 
 @pytest.mark.parametrize("terms", [1, 3])
-def test_filters_alone_are_a_loop_over_filters_and_terms(terms: int):
+def test_filters_alone_are_a_loop_over_filters_and_terms_of_perona_malik_flux(terms: int):
     s, layer = _responses(), PeronaMalikFlux(terms, coupled=False)
     _random_of_perona_malik_flux(layer, s)
     roots, weights = (weight.reshape(terms, 3) for weight in layer.get_weights())
@@ -237,7 +232,7 @@ def test_filters_alone_are_a_loop_over_filters_and_terms(terms: int):
 
 
 @pytest.mark.parametrize("terms", [1, 3])
-def test_coupled_filters_are_a_loop_over_pairs_and_terms(terms: int):
+def test_coupled_filters_are_a_loop_over_pairs_and_terms_of_perona_malik_flux(terms: int):
     s, layer = _responses(), PeronaMalikFlux(terms)
     _random_of_perona_malik_flux(layer, s)
     roots, weights = layer.get_weights()
@@ -250,7 +245,7 @@ def test_coupled_filters_are_a_loop_over_pairs_and_terms(terms: int):
     np.testing.assert_allclose(_evaluate_of_perona_malik_flux(layer, s), expected, atol=1e-5)
 
 
-def test_a_coupled_flux_stops_where_another_filter_sees_structure():
+def test_a_coupled_flux_stops_where_another_filter_sees_structure_of_perona_malik_flux():
     alone = np.zeros((1, 1, 1, 3), np.float32)
     alone[..., 0] = 0.5
     beside = alone.copy()
@@ -267,7 +262,7 @@ def test_a_coupled_flux_stops_where_another_filter_sees_structure():
 
 
 @pytest.mark.parametrize("coupled", [True, False])
-def test_the_flux_is_odd_and_no_larger_than_the_bound(coupled: bool):
+def test_the_flux_is_odd_and_no_larger_than_the_bound_of_perona_malik_flux(coupled: bool):
     s, layer = _responses(size=100.0), PeronaMalikFlux(2, coupled)
     _random_of_perona_malik_flux(layer, s)
     flux = _evaluate_of_perona_malik_flux(layer, s)
@@ -289,11 +284,6 @@ def test_the_trained_numbers_are_as_many_as_counted_of_perona_malik_flux(
     assert layer.count_params() == weights
 
 
-def test_a_flux_of_no_term_is_refused():
+def test_a_flux_of_no_term_is_refused_of_perona_malik_flux():
     with pytest.raises(ModelError):
         PeronaMalikFlux(0)
-
-
-def test_a_config_makes_an_equal_layer_of_perona_malik_flux():
-    layer = PeronaMalikFlux(2, coupled=False, name="flux")
-    assert PeronaMalikFlux.from_config(layer.get_config()).get_config() == layer.get_config()

@@ -46,7 +46,7 @@ def test_afterwards_they_depend_on_the_image():
     assert (first != second).all()
 
 
-def test_they_are_the_same_by_way_of_the_statistic():
+def test_they_are_the_same_by_way_of_the_statistic_of_image_regressor():
     layer = _trained()
     mean, _ = layer(_image(), summarize=True)
     elsewhere = np.zeros((2, 8, 8, 3), np.float32)
@@ -63,19 +63,19 @@ def test_statistics_of_parts_weighted_by_their_positions_make_that_of_the_whole(
     assert _numpy(parts[1][0]).shape == (2, 64)
 
 
-def test_a_model_may_compute_the_statistic_and_use_it_in_two_calls():
+def test_a_model_may_compute_the_statistic_and_use_it_in_two_calls_of_image_regressor():
     noisy = keras.Input((None, None, 3), name="noisy")
     layer = _trained()
     network = keras.Model(noisy, layer(noisy, context=layer(noisy, summarize=True)[0]))
     np.testing.assert_allclose(_numpy(network(_image())), _numpy(layer(_image())), atol=1e-6)
 
 
-def test_training_uses_the_statistics_of_the_batch():
+def test_training_uses_the_statistics_of_the_batch_of_image_regressor():
     layer = _trained()
     assert np.any(_numpy(layer(_image(), training=True)) != _numpy(layer(_image(), training=False)))
 
 
-def test_a_config_makes_an_equal_layer():
+def test_a_config_makes_an_equal_layer_of_image_regressor():
     layer = ImageRegressor(START, (4, 8), name="numbers")
     again = ImageRegressor.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
@@ -114,7 +114,9 @@ def test_it_starts_at_the_given_contrasts():
 
 
 @pytest.mark.parametrize(("channels", "weights"), [(1, 23_473), (3, 23_761)])
-def test_the_trained_weights_are_as_many_as_counted(channels: int, weights: int):
+def test_the_trained_weights_are_as_many_as_counted_of_contrast_regressor(
+    channels: int, weights: int
+):
     layer = ContrastRegressor()
     layer(_image_of_contrast_regressor(channels))
     assert sum(int(np.prod(weight.shape)) for weight in layer.trainable_weights) == weights
@@ -151,7 +153,7 @@ IMAGE = np.zeros((2, 3, 3, 1), np.float32)
 
 
 @pytest.mark.parametrize("learned", [True, False])
-def test_the_numbers_are_a_weight_that_can_be_assigned(learned: bool):
+def test_the_numbers_are_a_weight_that_can_be_assigned_of_shared_values(learned: bool):
     layer = SharedValues((0.5, -1.0), learned)
     assert keras.ops.convert_to_numpy(layer(IMAGE)).tolist() == [[[[0.5, -1.0]]]]
     assert len(layer.trainable_weights) == learned

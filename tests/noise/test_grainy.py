@@ -17,7 +17,7 @@ def drawn(text: str, seed: int = 0) -> np.ndarray:
     return np.asarray(parse_noise(text)(CLEAN, keras.random.SeedGenerator(seed)))
 
 
-def test_without_noise_little_is_lost():
+def test_without_noise_little_is_lost_of_compressed():
     assert np.abs(drawn("compressed:0") - CLEAN).max() < 0.05
 
 
@@ -30,13 +30,13 @@ def test_noise_goes_through_compression():
     assert (red - green).std() < 0.95 * (red + green).std()
 
 
-def test_pixels_are_those_of_a_file():
+def test_pixels_are_those_of_a_file_of_compressed():
     noisy = drawn("compressed:55", seed=3)
     assert noisy.min() >= 0
     assert noisy.max() <= 1
 
 
-def test_the_level_is_read():
+def test_the_level_is_read_of_compressed():
     assert parse_noise("compressed:10-20") == Compressed(10 / 255, 20 / 255)
     with pytest.raises(UsageError, match="compressed:x"):
         parse_noise("compressed:x")
@@ -61,7 +61,7 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("size", [1.5, 2.5, 4.0])
-def test_a_grain_is_as_wide_as_it_is_said_to_be(size: float):
+def test_a_grain_is_as_wide_as_it_is_said_to_be_of_film(size: float):
     added = grain(Film(0.04, 0.04, size=(size, size), color=(0, 0)))[..., 0]
     assert added.std() == pytest.approx(0.04, rel=0.05)
     # A window of deviation w correlates pixels d apart by exp(-d^2 / 4 w^2).
@@ -73,7 +73,7 @@ def test_a_grain_is_as_wide_as_it_is_said_to_be(size: float):
             assert found == pytest.approx(expected, abs=0.05)
 
 
-def test_it_is_strongest_between_black_and_white():
+def test_film_is_strongest_between_black_and_white():
     deviations = [grain(PLAIN, value).std() for value in (0.06, 0.25, 0.5, 0.75, 0.94)]
     assert deviations[2] == pytest.approx(10 / 255, rel=0.05)
     assert deviations[0] < deviations[1] < deviations[2] > deviations[3] > deviations[4]
@@ -82,12 +82,12 @@ def test_it_is_strongest_between_black_and_white():
 
 
 @pytest.mark.parametrize("color", [0.0, 0.2])
-def test_it_is_gray_but_for_a_share(color: float):
+def test_film_is_gray_but_for_a_share(color: float):
     added = grain(Film(0.04, 0.04, size=(1, 1), color=(color, color)))
     assert correlation(added[..., 0], added[..., 2]) == pytest.approx(1 - color, abs=0.02)
 
 
-def test_what_clipping_shifts_is_expected():
+def test_what_clipping_shifts_is_expected_of_film():
     clean = flat(0.01)
     noisy, expected = pair(Film(0.08, 0.08, size=(1, 1), floor=(0.5, 0.5)), clean)
     shift = noisy.mean() - clean.mean()

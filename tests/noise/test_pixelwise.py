@@ -21,7 +21,7 @@ def drawn(noise: Noise, clean: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_one_level_is_that_level_for_every_image(channels: int):
+def test_one_level_is_that_level_for_every_image_of_gaussian(channels: int):
     clean = np.full((8, 128, 128, channels), 0.5, np.float32)
     added = drawn(parse_noise("gaussian:25"), clean) - clean
     deviations = added.std(axis=(1, 2, 3)) * 255
@@ -30,7 +30,7 @@ def test_one_level_is_that_level_for_every_image(channels: int):
     assert abs(added.mean()) < 5 * 25 / 255 / np.sqrt(added.size)
 
 
-def test_levels_are_uniform_in_their_range():
+def test_levels_are_uniform_in_their_range_of_gaussian():
     clean = np.zeros((400, 32, 32, 1), np.float32)
     low, high = 0.1, 0.3
     deviations = np.sort(drawn(Gaussian(low, high), clean).std(axis=(1, 2, 3)))
@@ -41,7 +41,7 @@ def test_levels_are_uniform_in_their_range():
     assert np.abs(deviations - expected).max() < 0.1 * (high - low)
 
 
-def test_it_is_normal_and_white():
+def test_gaussian_is_normal_and_white():
     added = drawn(Gaussian(0.2, 0.2), np.zeros((1, 256, 256, 3), np.float32))[0] / 0.2
     assert (added**4).mean() == pytest.approx(3.0, abs=0.1)
     for shifted in (added[1:] * added[:-1], added[:, 1:] * added[:, :-1], added * added[..., ::-1]):
@@ -50,7 +50,7 @@ def test_it_is_normal_and_white():
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_nothing_is_clipped(value: float):
+def test_nothing_is_clipped_of_gaussian(value: float):
     clean = np.full((1, 128, 128, 3), value, np.float32)
     added = drawn(Gaussian(0.1, 0.1), clean) - clean
     assert added.min() < -0.3
@@ -58,12 +58,12 @@ def test_nothing_is_clipped(value: float):
     assert abs(added.mean()) < 0.003
 
 
-def test_no_noise_changes_nothing():
+def test_no_noise_changes_nothing_of_gaussian():
     clean = np.random.default_rng(0).random((2, 5, 7, 3), np.float32)
     np.testing.assert_array_equal(drawn(Gaussian(0.0, 0.0), clean), clean)
 
 
-def test_the_seed_decides_the_noise():
+def test_the_seed_decides_the_noise_of_gaussian():
     clean = np.zeros((2, 9, 11, 3), np.float32)
     first, again, other = (drawn(Gaussian(0.1, 0.2), clean, seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
@@ -71,21 +71,21 @@ def test_the_seed_decides_the_noise():
     assert np.abs(first[0] - first[1]).min() > 0
 
 
-def test_a_generator_never_repeats_itself():
+def test_a_generator_never_repeats_itself_of_gaussian():
     clean = np.zeros((1, 9, 11, 3), np.float32)
     generator = keras.random.SeedGenerator(0)
     first, second = (keras.ops.convert_to_numpy(Gaussian()(clean, generator)) for _ in range(2))
     assert np.abs(first - second).min() > 0
 
 
-def test_noise_of_pixels_is_the_same_in_all_channels():
+def test_noise_of_pixels_is_the_same_in_all_channels_of_gaussian():
     clean = np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
     added = drawn(parse_noise("gaussian:pixel:25"), clean) - clean
     np.testing.assert_allclose(added[..., 0], added[..., 2], atol=1e-6)
     assert added[..., 0].std() == pytest.approx(25 / 255, rel=0.1)
 
 
-def test_noise_in_lines_is_the_same_along_rows_or_along_columns():
+def test_noise_in_lines_is_the_same_along_rows_or_along_columns_of_gaussian():
     clean = np.random.default_rng(0).random((40, 24, 32, 3), np.float32)
     added = drawn(parse_noise("gaussian:lines:25"), clean) - clean
     in_rows, in_columns = (np.ptp(added, axis=axis).max(axis=(1, 2)) < 1e-6 for axis in (2, 1))
@@ -108,7 +108,7 @@ def noisy(noise: Poisson, value: float, shape: tuple[int, ...] = (4, 128, 128, 3
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_counts_have_the_moments_of_numpys(rate: float):
+def test_counts_have_the_moments_of_numpys_of_poisson(rate: float):
     ours = counts(rate)
     numpys = np.random.default_rng(0).poisson(rate, DRAWS).astype(np.float64)
     for moment in (
@@ -123,7 +123,7 @@ def test_counts_have_the_moments_of_numpys(rate: float):
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_counts_have_the_probabilities_of_the_formula(rate: float):
+def test_counts_have_the_probabilities_of_the_formula_of_poisson(rate: float):
     drawn = counts(rate)
     np.testing.assert_array_equal(drawn, np.round(drawn))
     assert drawn.min() >= 0
@@ -135,13 +135,13 @@ def test_counts_have_the_probabilities_of_the_formula(rate: float):
 
 
 @pytest.mark.parametrize("rate", [0.0, -0.5])
-def test_no_light_is_no_count(rate: float):
+def test_no_light_is_no_count_of_poisson(rate: float):
     assert (counts(rate) == 0).all()
 
 
 @pytest.mark.parametrize("gain", [0.5, 5.5, 60.0])
 @pytest.mark.parametrize("value", [0.1, 0.9])
-def test_a_gain_keeps_the_mean_and_sets_the_variance(gain: float, value: float):
+def test_a_gain_keeps_the_mean_and_sets_the_variance_of_poisson(gain: float, value: float):
     drawn = noisy(Poisson(gain, gain), value)
     variance = gain * value / 255
     assert drawn.mean() == pytest.approx(value, abs=5 * np.sqrt(variance / drawn.size))
@@ -150,7 +150,7 @@ def test_a_gain_keeps_the_mean_and_sets_the_variance(gain: float, value: float):
     np.testing.assert_allclose(photons, np.round(photons), atol=1e-3)
 
 
-def test_a_peak_is_the_mean_count_of_white():
+def test_a_peak_is_the_mean_count_of_white_of_poisson():
     drawn = noisy(Poisson(255 / 30, 255 / 30), 1.0) * 30
     np.testing.assert_allclose(drawn, np.round(drawn), atol=1e-4)
     assert drawn.mean() == pytest.approx(30, abs=0.1)
@@ -159,27 +159,27 @@ def test_a_peak_is_the_mean_count_of_white():
 
 
 @pytest.mark.parametrize(("form", "scale"), [("additive", 1.0), ("halved", 0.5)])
-def test_the_literal_formula_doubles_the_mean(form: str, scale: float):
+def test_the_literal_formula_doubles_the_mean_of_poisson(form: str, scale: float):
     value = 0.4
     drawn = noisy(parse_noise(f"poisson:{form}"), value)  # pyright: ignore
     assert drawn.mean() == pytest.approx(2 * scale * value, abs=1e-3)
     assert drawn.var() == pytest.approx(scale**2 * value / 255, rel=0.03)
 
 
-def test_halved_has_the_noise_that_was_measured_on_photos():
+def test_halved_has_the_noise_that_was_measured_on_photos_of_poisson():
     """32.68 dB at the mean intensity of 0.55 that the photos had."""
     drawn = noisy(Poisson(1.0, 1.0, "halved"), 0.55)
     assert -10 * np.log10(((drawn - 0.55) ** 2).mean()) == pytest.approx(32.68, abs=0.05)
 
 
-def test_each_image_draws_its_gain():
+def test_each_image_draws_its_gain_of_poisson():
     variances = noisy(Poisson(0.0, 50.0), 0.5, (200, 32, 32, 1)).var(axis=(1, 2, 3))
     gains = np.sort(variances * 255 / 0.5)
     np.testing.assert_allclose(gains, np.linspace(0, 50, 200), atol=6)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
-def test_no_gain_is_no_noise(value: float):
+def test_no_gain_is_no_noise_of_poisson(value: float):
     np.testing.assert_allclose(noisy(Poisson(0.0, 0.0), value), value, atol=1e-3)
 
 
@@ -195,7 +195,7 @@ def test_no_gain_is_no_noise(value: float):
         ("poisson:halved", Poisson(1.0, 1.0, "halved")),
     ],
 )
-def test_a_text_names_it(text: str, noise: Poisson):
+def test_a_text_names_poisson(text: str, noise: Poisson):
     assert parse_noise(text) == noise
 
 
@@ -209,7 +209,7 @@ def test_a_text_names_it(text: str, noise: Poisson):
         ("peak:30", "'peak'"),
     ],
 )
-def test_what_names_none_is_refused(argument: str, message: str):
+def test_what_names_no_poisson_is_refused(argument: str, message: str):
     with pytest.raises(UsageError, match=message):
         parse_noise(f"poisson:{argument}")
 
@@ -223,13 +223,13 @@ def noisy_of_speckle(
 
 @pytest.mark.parametrize("variance", [0.01, 0.04])
 @pytest.mark.parametrize("value", [0.1, 0.4])
-def test_it_grows_with_the_pixel(variance: float, value: float):
+def test_speckle_grows_with_the_pixel(variance: float, value: float):
     drawn = noisy_of_speckle(Speckle(variance, variance), value)
     assert drawn.mean() == pytest.approx(value, rel=0.005)
     assert drawn.std() == pytest.approx(value * np.sqrt(variance), rel=0.02)
 
 
-def test_it_is_clipped():
+def test_speckle_is_clipped():
     drawn = noisy_of_speckle(Speckle(), 0.9)
     assert drawn.max() == 1.0
     # Values above 1 / 0.9 - 1 = 0.111 are lost: 36 % of N(0, 0.1).
@@ -239,11 +239,11 @@ def test_it_is_clipped():
     assert np.median(drawn) == pytest.approx(0.9, abs=0.005)
 
 
-def test_black_has_no_noise():
+def test_black_has_no_noise_of_speckle():
     assert (noisy_of_speckle(Speckle(), 0.0) == 0).all()
 
 
-def test_each_image_draws_its_variance():
+def test_each_image_draws_its_variance_of_speckle():
     drawn = noisy_of_speckle(Speckle(0.0, 0.1), 0.2, (200, 32, 32, 1))
     variances = np.sort((drawn / 0.2).var(axis=(1, 2, 3)))
     np.testing.assert_allclose(variances, np.linspace(0, 0.1, 200), atol=0.012)
@@ -257,12 +257,12 @@ def test_each_image_draws_its_variance():
         ("speckle:0.05-0.2", Speckle(0.05, 0.2)),
     ],
 )
-def test_a_text_names_it_of_speckle(text: str, noise: Speckle):
+def test_a_text_names_speckle(text: str, noise: Speckle):
     assert parse_noise(text) == noise
 
 
 @pytest.mark.parametrize("argument", ["-1", "1.5", "x", "0.2-0.1"])
-def test_what_names_none_is_refused_of_speckle(argument: str):
+def test_what_names_no_speckle_is_refused(argument: str):
     with pytest.raises(UsageError, match=r"number.* range .*0-1"):
         parse_noise(f"speckle:{argument}")
 
@@ -277,7 +277,9 @@ def noisy_of_salt_and_pepper(
 @pytest.mark.parametrize("per_channel", [True, False])
 @pytest.mark.parametrize("salt", [0.0, 0.5, 0.8])
 @pytest.mark.parametrize("amount", [0.05, 0.35, 1.0])
-def test_the_shares_are_those_that_were_asked_for(amount: float, salt: float, per_channel: bool):
+def test_the_shares_are_those_that_were_asked_for_of_salt_and_pepper(
+    amount: float, salt: float, per_channel: bool
+):
     drawn = noisy_of_salt_and_pepper(SaltAndPepper(amount, amount, salt, per_channel))
     assert set(np.unique(drawn)) <= {np.float32(0.0), np.float32(0.5), np.float32(1.0)}
     assert (drawn == 1).mean() == pytest.approx(amount * salt, abs=0.006)
@@ -285,12 +287,12 @@ def test_the_shares_are_those_that_were_asked_for(amount: float, salt: float, pe
 
 
 @pytest.mark.parametrize(("per_channel", "together"), [(True, 0.04), (False, 0.2)])
-def test_channels_are_lost_alone_or_together(per_channel: bool, together: float):
+def test_channels_are_lost_alone_or_together_of_salt_and_pepper(per_channel: bool, together: float):
     lost = noisy_of_salt_and_pepper(SaltAndPepper(0.2, 0.2, per_channel=per_channel)) != 0.5
     assert (lost[..., 0] & lost[..., 1]).mean() == pytest.approx(together, abs=0.008)
 
 
-def test_each_image_draws_its_share():
+def test_each_image_draws_its_share_of_salt_and_pepper():
     lost = noisy_of_salt_and_pepper(SaltAndPepper(0.0, 0.4), (200, 32, 32, 1)) != 0.5
     shares = np.sort(lost.mean(axis=(1, 2, 3)))
     np.testing.assert_allclose(shares, np.linspace(0, 0.4, 200), atol=0.05)
@@ -305,11 +307,11 @@ def test_each_image_draws_its_share():
         ("salt_and_pepper:pixel:0.1", SaltAndPepper(0.1, 0.1, per_channel=False)),
     ],
 )
-def test_a_text_names_it_of_salt_and_pepper(text: str, noise: SaltAndPepper):
+def test_a_text_names_salt_and_pepper(text: str, noise: SaltAndPepper):
     assert parse_noise(text) == noise
 
 
 @pytest.mark.parametrize("argument", ["5", "pixel:", "pixel", "channel:0.1"])
-def test_what_names_none_is_refused_of_salt_and_pepper(argument: str):
+def test_what_names_no_salt_and_pepper_is_refused(argument: str):
     with pytest.raises(UsageError, match=r"number.* range .*0-1"):
         parse_noise(f"salt_and_pepper:{argument}")
