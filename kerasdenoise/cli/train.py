@@ -1,32 +1,57 @@
-"""`kerasdenoise train`: a recipe in, a trained model out."""
+"""`kerasdenoise train`: a recipe or an architecture in, a trained model out."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerasdenoise.cli.options import data_option
 from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.cli.requirements import needs_training
+from kerasdenoise.errors import KerasDenoiseError, UsageError
 
 if TYPE_CHECKING:
+    from kerasdenoise.training.recipe import Recipe
     from kerasdenoise.training.run import Progress
 
 # Share of dead units, of those that can die, from which on it is reported.
 _MANY_DEAD = 0.1
 
 
-@click.command("train", short_help="Train a model from a recipe.")
-@click.argument("recipe", type=click.Path(path_type=Path))
+# Seconds until the first line on speed, and how much longer each of the next takes to come.
+_FIRST_LINE, _LATER = 10, 3
+
+
+@click.command("train", short_help="Train a model from a recipe, or an architecture.")
+@click.argument("recipe", metavar="RECIPE|ARCH")
 @click.option(
     "--run",
     type=click.Path(path_type=Path),
-    help="Run folder; an existing run resumes.  [default: runs/ + the recipe's name]",
+    help="Run folder; an existing run resumes.  [default: runs/ + the name]",
 )
-@data_option
+@click.option(
+    "--data",
+    metavar="IMAGES",
+    help="Of a recipe, the parent of its data folders. Of an architecture, a folder of images, or "
+    "of train/ and validation/; FILE.npz:NAME; tfds:NAME.  [default: root in the recipe; CIFAR-10, "
+    "photos or the sample, whatever is available]",
+)
+@click.option(
+    "--noise",
+    "noises",
+    multiple=True,
+    metavar="KIND",
+    help="Of an architecture: noise to remove, such as gaussian:25; may be repeated.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Of an architecture: training steps.  [default: 5000]",
+)
 @click.option(
     "--stop-at",
     type=click.IntRange(min=1),
@@ -42,15 +67,23 @@ _MANY_DEAD = 0.1
 @verbose_option
 @needs_training
 def command(
-    recipe: Path, run: Path | None, data: Path | None, stop_at: int | None, minutes: float | None
+    recipe: str,
+    run: Path | None,
+    data: str | None,
+    noises: tuple[str, ...],
+    steps: int | None,
+    stop_at: int | None,
+    minutes: float | None,
 ) -> None:
-    """Train a model from a recipe.
+    """Train a model from a recipe, or an architecture with default settings.
 
     \b
         kerasdenoise train recipes/photo_first.toml
+        kerasdenoise train dncnn --data photos
 
-    A stopped run resumes from its last checkpoint and ends at the recipe's last step. Progress
-    is printed at each checkpoint; curves.png in the run folder plots it.
+    An architecture's settings are written to a recipe beside its run folder, to be edited and
+    trained anew. A stopped run resumes from its last checkpoint and ends at the recipe's last
+    step. Progress is printed at each checkpoint; curves.png in the run folder plots it.
     """  # noqa: D301 (\b keeps the lines after it as they are)
     started = time.monotonic()
     from kerasdenoise.metrics import warn_if_worse
@@ -60,16 +93,24 @@ def command(
     from kerasdenoise.training.recipe import read_recipe
     from kerasdenoise.training.run import train
 
-    plan = read_recipe(recipe)
+    if is_recipe := _is_recipe(recipe):
+        for option, given in (("--noise", noises), ("--steps", steps)):
+            if given:
+                raise UsageError(option, "is only for an architecture", f"edit {recipe} instead")
+        file = Path(recipe)
+    else:
+        file, run = _write_recipe(recipe, run, data, noises, steps)
+    plan = read_recipe(file)
     folder = run or Path("runs") / plan.name
     last = train(
         plan,
         folder,
-        data or Path(plan.data.root),
+        Path(data) if data and is_recipe else Path(plan.data.root),
         stop_at=stop_at,
         # Imports take time too.
         seconds=None if minutes is None else 60 * minutes - (time.monotonic() - started),
         report=_print_progress,
+        callbacks=_tell_speed(plan),
     )
     if last is None:
         say(f"{folder}: nothing left to do")
@@ -79,9 +120,81 @@ def command(
             say(line)
     following = f"export {folder}"
     if last.step < last.steps:
-        options = [f" {name} {path}" for name, path in (("--run", run), ("--data", data)) if path]
-        following = f"train {recipe}{''.join(options)}"
+        given = {"--run": run, "--data": data if is_recipe else None}
+        options = [f" {name} {path}" for name, path in given.items() if path]
+        following = f"train {file}{''.join(options)}"
     say(f"{folder}: step {last.step} of {last.steps}; next: kerasdenoise {following}")
+
+
+def _is_recipe(text: str) -> bool:
+    return text.endswith(".toml") or Path(text).is_file()
+
+
+def _write_recipe(
+    name: str, run: Path | None, data: str | None, noises: tuple[str, ...], steps: int | None
+) -> tuple[Path, Path]:
+    """Writes an architecture's recipe beside its run, or finds the one that is there."""
+    from kerasdenoise.files import write_file
+    from kerasdenoise.models import find_architecture
+    from kerasdenoise.tuning.data import choose_data
+    from kerasdenoise.tuning.recipes import make_default_recipe
+
+    architecture = find_architecture(name)
+    folder = run or Path("runs") / architecture
+    file = folder.with_name(f"{folder.name}.toml")
+    if file.exists():
+        for option, given in (("--data", data), ("--noise", noises), ("--steps", steps)):
+            if given:
+                raise UsageError(
+                    option,
+                    f"would change {file}, which this run follows",
+                    "edit that file, or give another --run",
+                )
+        say(f"{file}: exists, resuming by it")
+        return file, folder
+    if folder.exists():
+        raise UsageError(folder, f"exists without {file.name}", "give another --run")
+    try:
+        chosen = choose_data(data, folder)
+        text = make_default_recipe(architecture, chosen, noise=noises, steps=steps)
+        write_file(file, text, overwrite=False, option="--run")
+    except KerasDenoiseError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    say(f"{file}: written; {architecture} on {chosen.description}")
+    return file, folder
+
+
+def _tell_speed(recipe: Recipe) -> list[Any]:
+    """Has speed and time left printed before the first checkpoint, which may be minutes away."""
+    import keras
+
+    # Under JAX a look at each step would make all of them slower.
+    if keras.backend.backend() == "jax":
+        return []
+    interval, steps = recipe.validation.interval, recipe.optimization.steps
+    first = started = time.monotonic()
+    due = _FIRST_LINE
+
+    def begin(batch: int, logs: Any = None) -> None:
+        nonlocal started
+        # The first step compiles.
+        if batch == 1:
+            started = time.monotonic()
+
+    def end(batch: int, logs: dict[str, float]) -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now < first + due or not 1 <= batch < interval - 1:
+            return
+        due *= _LATER
+        pace = (now - started) / batch
+        say(
+            f"step {batch + 1} of this interval's {interval}  loss {logs['loss']:.5f}  "
+            f"{1000 * pace:.0f} ms/step  about {_duration(pace * steps)} for {steps} steps"
+        )
+
+    return [keras.callbacks.LambdaCallback(on_train_batch_begin=begin, on_train_batch_end=end)]
 
 
 def _print_progress(progress: Progress) -> None:

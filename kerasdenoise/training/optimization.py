@@ -96,8 +96,8 @@ class WarmupStableDecaySettings:
     """What a recipe says of `WarmupStableDecay`.
 
     Attributes:
-        warmup_steps: Steps of the rise.
-        decay_fraction: Share of the steps, at the end, over which the rate falls to zero.
+        warmup_steps: Steps in which the rate rises linearly from zero.
+        decay_fraction: Share of the steps, at the end, in which the rate falls to zero.
     """
 
     warmup_steps: CountOrZero = 500
@@ -117,8 +117,9 @@ class ExponentialSettings:
     """A rate that is lowered at intervals, each time by the same factor.
 
     Attributes:
-        decay_steps: Steps after which it is lowered; 0 for a fiftieth of all.
-        decay_rate: What it is then multiplied by.
+        decay_steps: Steps after which the rate is lowered, again and again; 0 for a fiftieth of
+            all steps.
+        decay_rate: Factor by which it is lowered.
     """
 
     decay_steps: CountOrZero = 0
@@ -152,7 +153,7 @@ class AdamSettings:
     """Adam.
 
     Attributes:
-        beta_2: Decay of the second moments.
+        beta_2: Decay of the moving average of squared gradients.
     """
 
     beta_2: BelowOne = 0.99
@@ -167,7 +168,7 @@ class AdamaxSettings:
     """Adam by the infinity norm.
 
     Attributes:
-        beta_2: Decay of the infinity norms.
+        beta_2: Decay of the largest absolute gradient.
     """
 
     beta_2: BelowOne = 0.99
@@ -182,7 +183,7 @@ class MuonSettings:
     """Muon, and Adam for what is no matrix.
 
     Attributes:
-        beta_2: Decay of Adam's second moments.
+        beta_2: The same as with Adam, which updates everything but matrices and kernels.
     """
 
     beta_2: BelowOne = 0.99
@@ -227,17 +228,18 @@ class OptimizationSection:
     """How a network is trained.
 
     Attributes:
-        steps: Length of the run.
-        learning_rate: The highest one.
-        schedule: How the rate goes. A recipe names it, `warmup_stable_decay` or `exponential`, and
-            has its entries beside.
-        optimizer: The same: `adam`, `adamax`, `muon` or `sgd`.
-        weight_decay: Factor of the weights in their gradients, as in PyTorch's optimizers; the
-            reported loss includes the penalty.
-        ema_momentum: Decay of the moving average of the weights, which is what is kept; 0 for none.
-        loss: Name of the loss.
-        objective: Name of the training mode.
-        global_clipnorm: Norm of all gradients above which they are scaled down; 0 for none.
+        steps: Steps of the whole run.
+        learning_rate: The highest learning rate.
+        schedule: How the learning rate changes: `warmup_stable_decay` or `exponential`.
+        optimizer: The optimizer: `adam`, `adamax`, `muon` or `sgd`.
+        weight_decay: Factor of the weights that is added to their gradients, as in PyTorch's
+            optimizers. The reported loss includes the penalty.
+        ema_momentum: Decay of the moving average of the weights, which the finished network has;
+            0 for the weights themselves.
+        loss: The loss, such as `l1`, `l2`, `charbonnier` or `psnr`.
+        objective: The training task, such as `supervised`, `noise2noise` or `exposures`.
+        global_clipnorm: Norm of all gradients together to which larger ones are scaled down; 0 for
+            no limit.
     """
 
     steps: Count

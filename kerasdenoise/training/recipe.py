@@ -61,23 +61,25 @@ class ModelSection:
     """What is trained.
 
     Attributes:
-        architecture: Its name.
-        config: Its shape. A recipe has a table of fields, and `preset` where they start from one.
-        dtype: Keras' dtype policy.
-        initial_weights: What has the weights that this network starts with: the folder of a
-            training run, relative to the working folder, or a saved model; none if empty.
-        initial_share: How much of them is left in the finished network, whose weights are the mean
-            of both (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, who weigh
-            what was learned): fine-tuned for some noise, it then forgets less of the rest.
-        part_weights: The same for networks within this one, by their names: a network of its own,
-            or one with such a part.
-        quantization_aware: Whether it computes as a file of 8-bit integers does; see
-            `build_rounded`.
-        net2wider: Whether that has fewer channels than this network; see `net2wider`.
-        reinitialize_dead_units: Whether silent channels of what it starts with are drawn anew; see
-            `revive`.
-        teacher: The run or saved model of a better network, whose results it learns from.
-        license: Of the weights; they may be used for no more than the photos they learned from.
+        architecture: The network's architecture.
+        config: A table with the architecture's settings: `preset`, single fields, or both.
+        dtype: Keras' dtype policy: `float32`, `mixed_bfloat16` or `mixed_float16`. Weights are
+            float32 in each.
+        initial_weights: A run folder, relative to the working folder, or a saved model, whose
+            weights this network starts with.
+        initial_share: Share of the initial weights in the finished network, from 0 to below 1. A
+            network that is fine-tuned for one kind of noise then forgets less of the others
+            (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, who give the
+            share of the learned weights).
+        part_weights: A table of names of parts, such as `noise_level`, and of the run folders or
+            saved models that these start with.
+        quantization_aware: Whether to train with values rounded as in files of 8-bit integers.
+        net2wider: Whether the initial weights are of a network with fewer channels, which are then
+            widened.
+        reinitialize_dead_units: Whether to give new weights to units of the initial network that
+            respond to nothing.
+        teacher: A run folder or saved model of a better network, to learn from its results.
+        license: License of the weights. The licenses of the photos must permit it.
     """
 
     architecture: Annotated[str, pydantic.AfterValidator(find_architecture)]
@@ -107,19 +109,18 @@ class DataSection:
     """What it is trained on.
 
     Attributes:
-        root: Folder that the others are relative to; itself relative to the working folder.
-        train: Clean images: folders (`train/cid22`), arrays (`cifar10/images.npz:x_train`) or
-            TensorFlow data sets (`tfds:cifar10:test`); see `load_images`.
-        validation: The same, of images that training never sees.
-        license: What the photos' licenses permit; copied to the model's card.
-        scales: Sizes at which each photo is used.
-        exclude: File names that are left out of both, such as pictures shown in the
-            documentation.
-        patch_size: Side in pixels of what the network is given.
-        margin: Extra pixels that are drawn with each patch and cut off at random after the
-            noise is added, so that the grids of sensor and JPEG lie anywhere.
+        root: Parent of the other folders, relative to the working folder.
+        train: List of sources of clean images to train on: folders (`train/cid22`), arrays
+            (`cifar10/images.npz:x_train`) or TensorFlow data sets (`tfds:cifar10:test`).
+        validation: List of sources of other images, to measure progress on.
+        license: License of the photos, which is copied to the model's card.
+        scales: List of scales at which each photo is used.
+        exclude: List of file names to leave out of `train` and `validation`.
+        patch_size: Height and width of a patch, in pixels.
+        margin: Extra pixels of a patch that are cut off at random after the noise is added, so
+            that the grids of sensors and of JPEG start at any pixel.
         batch_size: Patches per step.
-        augment: Whether patches are flipped and turned at random.
+        augment: Whether to flip and turn patches at random.
     """
 
     root: str
@@ -136,7 +137,12 @@ class DataSection:
 
 @dataclass(frozen=True)
 class NoiseSection:
-    """One corruption, and its share of each batch."""
+    """One kind of noise in each batch.
+
+    Attributes:
+        kind: The noise, such as `gaussian:0-55`.
+        share: Its share of each batch, relative to the others.
+    """
 
     kind: NoiseText
     share: Positive = 1.0
@@ -148,9 +154,9 @@ class ValidationSection:
 
     Attributes:
         interval: Steps between checkpoints.
-        images: Validation images, center-cropped, that are denoised at each checkpoint.
-        crop_size: Side of those crops.
-        noises: The corruptions they get, each with a fixed seed.
+        images: Number of validation images that are denoised at each checkpoint.
+        crop_size: Height and width of their middle, which is used, in pixels.
+        noises: List of the kinds of noise to measure with, each with a fixed seed.
     """
 
     interval: Count = 1000
@@ -164,9 +170,9 @@ class BenchmarkSection:
     """A test set that the finished model is measured on, and nothing else.
 
     Attributes:
-        name: What tables call it.
-        folder: Where it is, relative to the data root.
-        noises: The corruptions to remove; none if the folder holds noisy and clean pairs.
+        name: Its name in tables.
+        folder: Its folder, relative to `root`.
+        noises: List of the kinds of noise to add; empty for a folder of noisy and clean pairs.
     """
 
     name: str
@@ -230,9 +236,9 @@ class Recipe:
     """A whole run.
 
     Attributes:
-        name: What the model is called.
-        summary: One line: what it is for.
-        seed: Seed of patches, noise and first weights.
+        name: Name of the model.
+        summary: Its purpose, in one line.
+        seed: Random seed of patches, noise and first weights.
         model: What is trained.
         data: What it is trained on.
         noise: What is removed.

@@ -126,7 +126,9 @@ def _divide_folder(folder: Path, study: Path) -> Data:
     chosen = [files[round(i * len(files) / count)] for i in range(count)]
     target = study / MEASURED_ON
     if target.exists():  # of other images, some of which may be among those to train on
-        raise UsageError(target, "is of an earlier start", "remove it, or name another by --study")
+        raise UsageError(
+            target, "is of an earlier start", "remove it, or give another --study or --run"
+        )
     target.mkdir(parents=True)
     for number, file in enumerate(chosen):
         # Under another name, as names that are left out are left out of measuring as well.

@@ -1,4 +1,4 @@
-"""The recipe that a trial follows, which `train` takes as it is."""
+"""The recipes of trials, and of architectures whose settings are their search space's base."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from kerasdenoise.errors import UsageError
 from kerasdenoise.models import get_architecture, mac_per_pixel
 from kerasdenoise.noise import Noise
 from kerasdenoise.training.recipe import Recipe, parse_recipe
-from kerasdenoise.tuning.space import CONFIG
-from kerasdenoise.tuning.study import Study
+from kerasdenoise.tuning.data import Data
+from kerasdenoise.tuning.space import CONFIG, find_space, read_space
+from kerasdenoise.tuning.study import Settings, Study
 
-# Checkpoints of a trial, and the share of its steps in which the rate rises.
-_CHECKPOINTS = 4
+# Checkpoints of a trial; the most of a whole training, and the least steps between them.
+_CHECKPOINTS, _MORE_CHECKPOINTS, _INTERVAL = 4, 20, 50
+# The share of steps in which the rate rises.
 _WARMUP = 0.1
 # Images from this side on are photos, of which patches are cut.
 _PHOTO = 64
@@ -74,13 +76,61 @@ def find_frame(study: Study) -> Frame:
     return Frame(patch, crop, _IMAGES["photos" if photos else "small"], compute)
 
 
-def make_recipe(study: Study, frame: Frame, values: Values) -> str:
+def make_default_recipe(
+    architecture: str,
+    data: Data,
+    *,
+    noise: Sequence[str] = (),
+    steps: int | None = None,
+    seed: int = 1,
+) -> str:
+    """Writes the recipe of an architecture with the settings that a search starts from.
+
+    Args:
+        architecture: Its name.
+        data: What it is trained on.
+        noise: What is removed; by default what its search space says.
+        steps: Steps of the training; by default what its search space says.
+        seed: Of everything that is random.
+
+    Raises:
+        RecipeError: If the images cannot be read.
+        UsageError: If they are too small, or a noise is unknown.
+    """
+    space = read_space(find_space(architecture), architecture)
+    settings = Settings(
+        architecture=architecture,
+        tuner="random",
+        objective="psnr",
+        equal="steps",
+        steps=steps or space.base.training_steps,
+        noise=tuple(noise),
+        seed=seed,
+        data=data,
+    )
+    study = Study(Path(), settings, space)
+    kinds = ", ".join(settings.noise or _texts(space.base.noise))
+    title = (architecture, f"{architecture} for {kinds}")
+    # Measuring takes as long as some steps.
+    checkpoints = min(_MORE_CHECKPOINTS, -(-settings.steps // _INTERVAL))
+    return make_recipe(study, find_frame(study), {}, title, checkpoints)
+
+
+def make_recipe(
+    study: Study,
+    frame: Frame,
+    values: Values,
+    title: tuple[str, str] | None = None,
+    checkpoints: int = _CHECKPOINTS,
+) -> str:
     """Writes the recipe of a trial.
 
     Args:
         study: The study.
         frame: What its trials share.
         values: What this one has of its own, by section and name.
+        title: Its name and summary; by default those of settings that were searched for.
+        checkpoints: How many it has.
 
     Raises:
         RecipeError: If they describe no network.
@@ -98,9 +148,13 @@ def make_recipe(study: Study, frame: Frame, values: Values) -> str:
     }
     data.setdefault("batch_size", max(1, base.pixels // data["patch_size"] ** 2))
     noise = settings.noise or _texts(base.noise)
+    name, summary = title or (
+        f"{settings.architecture}_tuned",
+        f"{settings.architecture} with settings that were searched for",
+    )
     content: dict[str, Any] = {
-        "name": f"{settings.architecture}_tuned",
-        "summary": f"{settings.architecture} with settings that were searched for",
+        "name": name,
+        "summary": summary,
         "seed": settings.seed,
         "model": {
             "architecture": settings.architecture,
@@ -126,7 +180,7 @@ def make_recipe(study: Study, frame: Frame, values: Values) -> str:
         plan["steps"] = _count_steps(frame, parse_recipe(tomli_w.dumps(content)))
     if plan.get("schedule", "warmup_stable_decay") == "warmup_stable_decay":
         plan.setdefault("warmup_steps", max(1, round(_WARMUP * plan["steps"])))
-    content["validation"]["interval"] = -(-plan["steps"] // _CHECKPOINTS)
+    content["validation"]["interval"] = -(-plan["steps"] // checkpoints)
     return tomli_w.dumps(content)
 
 

@@ -39,6 +39,7 @@ class Base:
         measured: The noise that trials are measured with, if it is another.
         dtype: Keras' dtype policy.
         steps: Steps of a trial.
+        training_steps: Steps of a whole training, by `train ARCH`.
         pixels: Pixels in a step, of patches that are square.
         config: Fields of the architecture's `Config`.
         optimization: Entries of that section of a recipe.
@@ -48,6 +49,7 @@ class Base:
     measured: tuple[NoiseText, ...] = ()
     dtype: Dtype = "float32"
     steps: Count = 300
+    training_steps: Count = 5000
     pixels: Count = 32768
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
     optimization: dict[str, Any] = dataclasses.field(default_factory=dict)

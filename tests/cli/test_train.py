@@ -7,13 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
 
 from kerasdenoise.training import run as run_module  # noqa: E402
+from kerasdenoise.training.recipe import read_recipe  # noqa: E402
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo_large_gpu.toml"
 
@@ -50,6 +53,57 @@ def test_a_stopped_run_says_how_to_go_on(command: Callable[..., Any], limits: di
     outcome = command("train", RECIPE, "--data", "photos", "--run", "large", "--minutes", 1)
     command_line = f"kerasdenoise train {RECIPE} --run large --data photos"
     assert re.search(f"large: step 1 of 2.*{re.escape(command_line)}$", outcome.only_error)
+
+
+def test_an_architecture_gets_a_recipe_and_a_run(
+    command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    for name in ("a", "b", "c"):
+        Image.fromarray(pixels).resize((64, 64)).save(_folder(tmp_path / "photos") / f"{name}.png")
+    options = ("--data", "photos", "--noise", "gaussian:30")
+    outcome = command("train", "perona", *options, "--steps", 2)
+    assert outcome.code == 0, outcome.err
+    recipe = read_recipe(tmp_path / "runs/perona_malik.toml")
+    assert (recipe.name, recipe.optimization.steps) == ("perona_malik", 2)
+    assert [each.kind.text for each in recipe.noise] == ["gaussian:30"]
+    assert (tmp_path / "runs/perona_malik/model.keras").is_file()
+    assert "next: kerasdenoise export runs/perona_malik" in outcome.err
+
+    again = command("train", "perona_malik")
+    assert "nothing left to do" in again.err
+    assert "edit that file" in command("train", "perona", *options).only_error
+
+
+def test_nothing_is_left_of_a_recipe_that_cannot_be_written(
+    command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        Image.new("RGB", (2, 2)).save(_folder(tmp_path / "photos") / f"{name}.png")
+    outcome = command("train", "unet", "--data", "photos")
+    assert outcome.code == 2
+    assert not [*tmp_path.glob("runs/*")]
+
+
+@pytest.mark.parametrize("option", [("--noise", "gaussian:25"), ("--steps", 3)])
+def test_a_recipe_says_noise_and_steps_itself(
+    command: Callable[..., Any], limits: dict[str, Any], option: tuple[str, Any]
+):
+    outcome = command("train", RECIPE, *option)
+    assert outcome.only_error.startswith(f"kerasdenoise: {option[0]}: is only for an architecture")
+    assert not limits
+
+
+def test_an_unknown_architecture_is_named(command: Callable[..., Any]):
+    assert "did you mean 'dncnn'?" in command("train", "dncn").only_error
+    assert "no_such.toml" in command("train", "no_such.toml").only_error
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(exist_ok=True)
+    return path
 
 
 def test_a_finished_run_says_what_comes_next(command: Callable[..., Any], limits: dict[str, Any]):

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from kerasdenoise.models import get_architecture, make_config
+from kerasdenoise.models import get_architecture, list_architectures, make_config
 from kerasdenoise.training.optimization import (
     SgdSettings,
     WarmupStableDecaySettings,
     make_optimizer,
 )
 from kerasdenoise.training.recipe import parse_recipe
-from kerasdenoise.tuning.recipes import Frame, make_recipe
+from kerasdenoise.tuning.data import Data
+from kerasdenoise.tuning.recipes import Frame, make_default_recipe, make_recipe
 from kerasdenoise.tuning.study import Study
 
 FRAME = Frame(patch=32, crop=32, images=4, compute=8 * 2048 * 3e4)
@@ -58,3 +61,16 @@ def test_at_equal_compute_what_computes_more_gets_fewer_steps(make_study: Callab
         mac = mac_per_pixel(module.build(module.Config(depth=4, width=width)), 1)
         products.append(recipe.optimization.steps * mac * batch * 32**2)
     assert products == pytest.approx([FRAME.compute] * 3, rel=0.02)
+
+
+@pytest.mark.parametrize("architecture", list_architectures())
+def test_each_architecture_has_a_recipe_of_its_own(architecture: str, tmp_path: Path):
+    np.savez(tmp_path / "images.npz", all=np.zeros((2, 32, 32, 3), np.uint8))
+    source = f"{tmp_path.as_posix()}/images.npz:all"
+    data = Data((source,), (source,), (), "none", "made up")
+    text = make_default_recipe(architecture, data, noise=["gaussian:20"], steps=100)
+    recipe = parse_recipe(text)
+    assert (recipe.name, recipe.model.architecture) == (architecture, architecture)
+    assert (recipe.optimization.steps, recipe.validation.interval) == (100, 50)
+    assert [each.text for each in recipe.mixture.noises] == ["gaussian:20"]
+    assert recipe.data.patch_size == 32
