@@ -24,6 +24,7 @@ from kerasdenoise.training.optimization import (  # noqa: E402
 from kerasdenoise.training.recipe import (  # noqa: E402
     BenchmarkSection,
     DataSection,
+    DiscriminatorSection,
     ModelSection,
     NoiseSection,
     Recipe,
@@ -39,6 +40,7 @@ _SECTIONS = {
     "data": ("[data]", DataSection),
     "noise": ("[[noise]]", NoiseSection),
     "optimization": ("[optimization]", OptimizationSection),
+    "discriminator": ("[discriminator]", DiscriminatorSection),
     "validation": ("[validation]", ValidationSection),
     "benchmark": ("[[benchmark]]", BenchmarkSection),
 }

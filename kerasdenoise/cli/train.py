@@ -157,7 +157,7 @@ def _write_recipe(
     try:
         chosen = choose_data(data, folder)
         text = make_default_recipe(architecture, chosen, noise=noises, steps=steps)
-        write_file(file, text, overwrite=False, option="--run")
+        write_file(file, text, replaces=None, option="--run")
     except KerasDenoiseError:
         shutil.rmtree(folder, ignore_errors=True)
         raise

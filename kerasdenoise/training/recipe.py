@@ -185,15 +185,14 @@ class DiscriminatorSection:
     """A network that learns to tell denoised patches from clean ones, for tasks that have one.
 
     Attributes:
-        weight: What its distance between denoised and clean patches, 0 to 4, counts beside the
-            image's loss.
+        weight: Weight of its distance between denoised and clean patches, which is 0 to 4, beside
+            the image's loss.
         warmup_steps: Steps in which that weight rises from zero.
-        margin: How much farther than a clean patch, mirrored, a denoised one is to be from the
-            same clean patch, for the discriminator to be content.
-        widths: Channels of its convolutions, each of which halves height and width.
-        embedding: How many numbers it makes of a patch.
-        resnet50: File of the weights of a pretrained ResNet50 to use in place of those
-            convolutions; none if empty.
+        margin: By how much more a denoised patch should differ from its clean patch than a
+            mirrored clean patch does. The discriminator's loss is zero from there on.
+        widths: List of the channels of its convolutions, each of which halves height and width.
+        embedding: Length of the vector that it computes from a patch.
+        resnet50: Weights file of a pretrained ResNet50, to use instead of those convolutions.
     """
 
     weight: PositiveOrZero = 0.003
