@@ -15,8 +15,7 @@ import numpy as np
 from common.paper import Paper, Study
 from common.records import ROOT
 from common.trials import Context, Length, Trial
-from lambda_net.lambda_net_page import write_sections
-from lambda_net.published_table import CHANNELS, MODELS, NOISES, QUICK
+from lambda_net.lambda_net_page import CHANNELS, MODELS, NOISES, QUICK, write_sections
 
 from kerasdenoise.evaluation.figures import add_noise, denoise, figures_of
 from kerasdenoise.evaluation.pages import draw_images

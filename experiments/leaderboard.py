@@ -52,7 +52,7 @@ class Board(Paper):
 
 def _cost(name: str, entry: Entry) -> Study:
     def run(context: Context, folder: Path) -> dict[str, Any]:
-        from board.costs import measure_cost
+        from board.leaderboard_figures import measure_cost
 
         return measure_cost(entry.architecture, entry.config)
 
@@ -61,7 +61,7 @@ def _cost(name: str, entry: Entry) -> Study:
 
 def _stabilize(context: Context, folder: Path) -> dict[str, Any]:
     """Removes Poisson noise by networks for Gaussian noise, as it is and stabilized."""
-    from board.anscombe import denoise_photons
+    from board.anchors import denoise_photons
     from board.leaderboard_figures import measure_images
     from common.data import find_cifar10
 

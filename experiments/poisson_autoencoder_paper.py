@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.data import Data
-from common.packed import pack_photos
+from common.data import Data, pack_photos
 from common.paper import Paper, Study
-from common.record_cells import MISSING, cell, picture
-from common.records import ROOT, Record
+from common.records import MISSING, ROOT, Record, cell, picture
 from common.trials import Context, Length, Trial, read_log
 from PIL import Image
 

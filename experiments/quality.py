@@ -14,11 +14,10 @@ from pathlib import Path
 
 from common.data import add_data_option
 from denoisers import published
-from denoisers.cache import Cache, Row
 from denoisers.methods import Method, find_methods
 from denoisers.quality_chart import Line, Point, draw_picture
 from denoisers.quality_page import render_page
-from denoisers.scores import Report, choose_setting, measure_row, time_all
+from denoisers.scores import Cache, Report, Row, choose_setting, measure_row, time_all
 from denoisers.standard_sets import (
     ALL,
     CHOICE,

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.record_cells import MISSING, cell, picture
-from common.records import Record
+from common.records import MISSING, Record, cell, picture
 
 from anisotropic_diffusion.claims import BIG, CLAIMS
 from anisotropic_diffusion.diffusion_charts import (

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.data import Data
-from common.packed import pack_photos
+from common.data import Data, pack_photos
 from common.trials import Context, Length, Trial
 
 from anisotropic_diffusion.maps import (

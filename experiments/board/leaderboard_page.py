@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common.record_cells import MISSING
-from common.records import Record
+from common.records import MISSING, Record
 
-from board.anchors import REFERENCE, TITLES
-from board.anscombe import stabilize
+from board.anchors import REFERENCE, TITLES, stabilize
 from board.leaderboard_charts import draw_across, draw_places, draw_ranking
 from board.leaderboard_figures import compare
 from board.trials import (

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.data import find_cifar10
-from common.record_cells import MISSING, cell, difference, picture
-from common.records import Record
+from common.records import MISSING, Record, cell, difference, picture
 from common.trials import Context
 from kerasdenoise.evaluation.figures import SEED, add_noise, denoise, psnr_of
 from kerasdenoise.evaluation.pages import draw_images, draw_lines, table

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.record_cells import describe_records
-from common.records import ROOT, Record, Results, Watch
+from common.records import ROOT, Record, Results, Watch, describe_records
 from common.trials import FULL, QUICK, Context, Trial, measure_step, read_finished, run_trial
 from kerasdenoise.evaluation.figures import SEED
 from kerasdenoise.evaluation.pages import wrap

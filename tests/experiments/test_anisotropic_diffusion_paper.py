@@ -13,7 +13,7 @@ from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
 
-import common.packed  # noqa: E402
+import common.data  # noqa: E402
 from anisotropic_diffusion.claims import (  # noqa: E402
     CLAIMS,
     bootstrap,
@@ -285,7 +285,7 @@ def test_photos_to_test_with_are_others_than_those_to_train_with(
 
 
 def make_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(common.packed, "FOLDER", tmp_path / "packed")
+    monkeypatch.setattr(common.data, "FOLDER", tmp_path / "packed")
     rng = np.random.default_rng(0)
     for folder in ("train/bsd432", "test/bsd68_gray", "test/kodak24", "test/mcmaster"):
         (tmp_path / "data" / folder).mkdir(parents=True)

@@ -15,7 +15,7 @@ prepare_keras()
 
 import lambda_net_paper  # noqa: E402
 from common.trials import Context  # noqa: E402
-from lambda_net.published_table import (  # noqa: E402
+from lambda_net.lambda_net_page import (  # noqa: E402
     MODELS,
     NOISES,
     PUBLISHED,

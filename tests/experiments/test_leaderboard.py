@@ -20,8 +20,9 @@ from board.anchors import (  # noqa: E402
     filter_median,
     load_validation,
     measure_anchors,
+    stabilize,
+    undo,
 )
-from board.anscombe import stabilize, undo  # noqa: E402
 from board.diffusing import diffuse, diffuse_around, make_diffusion  # noqa: E402
 from board.leaderboard_figures import compare, mark_borders, measure_all, measure_images  # noqa: E402
 from board.leaderboard_page import verdict  # noqa: E402

@@ -12,7 +12,7 @@ from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
 
-import common.packed  # noqa: E402
+import common.data  # noqa: E402
 import poisson_autoencoder_paper  # noqa: E402
 from common.records import Record  # noqa: E402
 from common.trials import Context, write_recipe  # noqa: E402
@@ -32,7 +32,7 @@ from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
 @pytest.fixture
 def faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with 50 pictures, each of which has a brightness of its own."""
-    monkeypatch.setattr(common.packed, "FOLDER", tmp_path / "packed")
+    monkeypatch.setattr(common.data, "FOLDER", tmp_path / "packed")
     folder = tmp_path / "data" / poisson_autoencoder_paper.FACES
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -64,12 +64,12 @@ def test_faces_are_split_without_overlap_and_shuffled(faces: Path):
 
 def test_photos_are_packed_anew_when_the_folder_changes(faces: Path):
     find_faces(faces)
-    made = (common.packed.FOLDER / "faces.npz").stat().st_mtime_ns
+    made = (common.data.FOLDER / "faces.npz").stat().st_mtime_ns
     find_faces(faces)
-    assert (common.packed.FOLDER / "faces.npz").stat().st_mtime_ns == made
+    assert (common.data.FOLDER / "faces.npz").stat().st_mtime_ns == made
     (faces / poisson_autoencoder_paper.FACES / "49.png").unlink()
     find_faces(faces)
-    with np.load(common.packed.FOLDER / "faces.npz") as archive:
+    with np.load(common.data.FOLDER / "faces.npz") as archive:
         assert len(archive["faces"]) == 49
 
 

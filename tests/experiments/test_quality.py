@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import quality
-from denoisers.cache import Cache, Row
 from denoisers.methods import Cost, Method, find_methods, level_of, of_peer
 from denoisers.published import COLOR, GRAY
 from denoisers.quality_page import render_page
-from denoisers.scores import Report, Scores, choose_setting, mean, measure_row, time_all
+from denoisers.scores import Cache, Report, Row, Scores, choose_setting, mean, measure_row, time_all
 from denoisers.standard_sets import ALL, PAIRS, REAL, ImageSet, Source
 from PIL import Image
 

@@ -22,8 +22,7 @@ import common.paper  # noqa: E402
 import common.records  # noqa: E402
 from common.data import find_cifar10  # noqa: E402
 from common.paper import Paper, Places, Study, reproduce  # noqa: E402
-from common.record_cells import cell, describe_records, difference  # noqa: E402
-from common.records import Record, Results, Watch  # noqa: E402
+from common.records import Record, Results, Watch, cell, describe_records, difference  # noqa: E402
 from common.trials import (  # noqa: E402
     Context,
     Length,
@@ -33,7 +32,7 @@ from common.trials import (  # noqa: E402
     write_recipe,
 )
 
-from kerasdenoise.evaluation.figures import (  # noqa: E402  # noqa: E402
+from kerasdenoise.evaluation.figures import (  # noqa: E402
     add_noise,
     denoise,
     figures_of,
