@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -112,6 +114,7 @@ def _complete_model(
 )
 @files("--overwrite", is_flag=True, help="Overwrite existing results.")
 @files("--skip-existing", is_flag=True, help="Skip photos that have a result; resumes a run.")
+@files("--watch", is_flag=True, help="Wait for new photos in a folder, until Ctrl-C.")
 @files(
     "--preview",
     type=POINT,
@@ -181,6 +184,7 @@ def command(
     name: str | None,
     overwrite: bool,
     skip_existing: bool,
+    watch: bool,
     model: str | None,
     strength: float,
     sigma: float | None,
@@ -217,9 +221,15 @@ def command(
     several = {"-r": recursive, "--name": name, "--skip-existing": skip_existing}
     instead = {"--dry-run": dry_run, "--compare": compare, "--json": as_json}
     if _STREAM in (*inputs, output):
-        _refuse("-", {**several, **instead, "--preview": preview})
+        _refuse("-", {**several, **instead, "--preview": preview, "--watch": watch})
     elif preview:
         _refuse("--preview", {**instead, "--name": name, "--skip-existing": skip_existing})
+    if watch:
+        from kerasdenoise.cli.watch import check_watch
+
+        others = {"--overwrite": overwrite, "--dry-run": dry_run, "--compare": compare}
+        _refuse("--watch", {**others, "--preview": preview})
+        check_watch(inputs, output)
     if model and model.endswith(".keras"):
         from kerasdenoise.cli.requirements import check_training
 
@@ -261,24 +271,32 @@ def command(
         from kerasdenoise.cli.batch import Batch
         from kerasdenoise.cli.treatment import check_compare, make_plan
 
-        plan, notes = make_plan(
+        find = functools.partial(
+            make_plan,
             inputs,
-            output,
+            f"{output}{os.sep}" if watch else output,
             treatment,
             name=name,
             recursive=recursive,
-            skip_existing=skip_existing,
+            skip_existing=skip_existing or watch,
         )
-        replaced = check_compare(compare, plan, overwrite=overwrite) if compare else None
-        batch = Batch(
+        make_batch = functools.partial(
+            Batch,
             treatment,
-            compare=(compare, replaced) if compare else None,
-            skip_existing=skip_existing,
+            skip_existing=skip_existing or watch,
             max_memory=max_memory,
             as_json=as_json,
             quiet=quiet,
             report=report,
         )
+        if watch:
+            from kerasdenoise.cli.watch import watch_folder
+
+            silent = quiet or as_json
+            ctx.exit(watch_folder(inputs[0], find, lambda plan: make_batch().run(plan), silent))
+        plan, notes = find()
+        replaced = check_compare(compare, plan, overwrite=overwrite) if compare else None
+        batch = make_batch(compare=(compare, replaced) if compare else None)
         ctx.exit((batch.list if dry_run else batch.run)(plan, notes))
 
 

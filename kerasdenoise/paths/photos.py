@@ -37,6 +37,10 @@ class Found:
     unreadable: int = 0
 
 
+class NoPhotosError(UsageError):
+    """Folders hold no photos."""
+
+
 def find_photos(
     inputs: Sequence[str], *, recursive: bool = False, output: str | None = None
 ) -> Found:
@@ -52,8 +56,8 @@ def find_photos(
             another.
 
     Raises:
-        UsageError: A name is empty, a pattern matches nothing, a folder cannot be read, or nothing
-            at all is found in folders.
+        UsageError: A name is empty, a pattern matches nothing, or a folder cannot be read.
+        NoPhotosError: Folders hold no photos at all.
     """
     found = Found()
     results = os.path.realpath(output) if output and is_folder(output) else None
@@ -70,7 +74,7 @@ def find_photos(
     found.roots = {path: root for path, root in found.roots.items() if locate(path) not in places}
     if folders and not found.photos:
         inside = "add -r for the folders in it" if found.folders else "check the path"
-        raise UsageError(folders[0], "holds no photos", inside)
+        raise NoPhotosError(folders[0], "holds no photos", inside)
     return found
 
 
