@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerasdenoise.cli.options import SIZE, threads_option
+from kerasdenoise.cli.options import SIZE, needs_training, threads_option
 from kerasdenoise.cli.report import Report, is_terminal, say, verbose_option
-from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.files import check_target, write_file
 
 if TYPE_CHECKING:

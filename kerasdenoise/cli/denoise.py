@@ -231,7 +231,7 @@ def command(
         _refuse("--watch", {**others, "--preview": preview})
         check_watch(inputs, output)
     if model and model.endswith(".keras"):
-        from kerasdenoise.cli.requirements import check_training
+        from kerasdenoise.cli.options import check_training
 
         check_training()
     denoiser = Denoiser(

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kerasdenoise.cli.options import SectionedCommand, section, threads_option
+from kerasdenoise.cli.options import SectionedCommand, needs_training, section, threads_option
 from kerasdenoise.cli.report import Report, is_terminal, print_error, say, verbose_option
-from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.files import check_target, write_file
 from kerasdenoise.foreign import printable
 

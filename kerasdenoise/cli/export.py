@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from kerasdenoise.cli.options import EDGE, SectionedCommand, data_option, section
+from kerasdenoise.cli.options import EDGE, SectionedCommand, data_option, needs_training, section
 from kerasdenoise.cli.report import say, verbose_option
-from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
 
 if TYPE_CHECKING:

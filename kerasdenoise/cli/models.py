@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import click
 
+from kerasdenoise.cli.options import check_training
 from kerasdenoise.cli.report import print_error, verbose_option
-from kerasdenoise.cli.requirements import check_training
 from kerasdenoise.foreign import printable
 from kerasdenoise.plain_json import to_json
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from kerasdenoise.cli.options import needs_training
 from kerasdenoise.cli.report import arrow, say, verbose_option
-from kerasdenoise.cli.requirements import needs_training
 
 
 @click.command("noise", short_help="Add noise to an image.")

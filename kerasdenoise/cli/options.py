@@ -1,19 +1,48 @@
-"""Options of commands: in sections of the help by purpose, and with types of their values."""
+"""What commands share: options in sections and of several types, and the packages they need."""
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import click
+
+from kerasdenoise.errors import UsageError
 
 _REST = "Other"
 
 # Hours, minutes and seconds as people write them.
 _TIME = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of threads.  [default: all cores]",
+)
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Parent of the recipe's data folders.  [default: root in the recipe]",
+)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# The packages of the extra `train` that commands import by name.
+_PACKAGES = (
+    "keras",
+    "keras_tuner",
+    "matplotlib",
+    "pydantic",
+    "tensorflow",
+    "tensorflow_datasets",
+    "tomli_w",
+)
 
 
 class SectionOption(click.Option):
@@ -146,14 +175,32 @@ POINT = Parsed("point", _parse_point, "is neither X,Y nor middle; put the photo 
 SIZE = Parsed("size", _parse_size, "is not a size in pixels, such as 4000x3000")
 TIME = Parsed("time", _parse_time, "is not a time, such as 2h, 90m or 1h30m")
 
-threads_option = click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Number of threads.  [default: all cores]",
-)
-data_option = click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="Parent of the recipe's data folders.  [default: root in the recipe]",
-)
+
+def needs_training(command: Command) -> Command:
+    """Rejects a command before any work if packages of the extra `train` are missing.
+
+    Raises:
+        UsageError: One is missing.
+    """
+
+    @functools.wraps(command)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        check_training()
+        return command(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+def check_training() -> None:
+    """Rejects the current command if packages of the extra `train` are missing.
+
+    Raises:
+        UsageError: One is missing.
+    """
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if not missing:
+        return
+    is_checkout = Path(__file__).parents[2].joinpath("Makefile").is_file()
+    remedy = "run make setup" if is_checkout else 'run pip install "kerasdenoise[train]"'
+    command = click.get_current_context().command_path
+    raise UsageError(command, f"needs missing packages: {', '.join(missing)}", remedy)

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from kerasdenoise.cli.options import check_training
 from kerasdenoise.cli.report import say, verbose_option
-from kerasdenoise.cli.requirements import check_training
 from kerasdenoise.errors import UsageError
 
 _ENDING = "_paper"

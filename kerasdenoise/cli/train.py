@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kerasdenoise.cli.options import needs_training
 from kerasdenoise.cli.report import say, verbose_option
-from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.errors import KerasDenoiseError, UsageError
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kerasdenoise.cli.options import TIME, SectionedCommand, section
+from kerasdenoise.cli.options import TIME, SectionedCommand, needs_training, section
 from kerasdenoise.cli.report import say, verbose_option
-from kerasdenoise.cli.requirements import needs_training
 from kerasdenoise.errors import UsageError
 
 if TYPE_CHECKING:
