@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import requests
 import tensorflow_datasets as tfds
+
+# Nothing public finds prepared data of whichever version and default configuration, or tells of
+# each download before it begins.
 from tensorflow_datasets.core import read_only_builder
 from tensorflow_datasets.core.download import downloader
 

@@ -48,6 +48,9 @@ class Limits:
 class Durable:
     """What is changed of each of KerasTuner's oracles.
 
+    Their methods with an underscore are overridden, as nothing public is called when a trial is
+    written, drawn or given up.
+
     - Its files are replaced in one move each, and what a kill between two of them leaves is
       put right: a trial that has ended is never done again, one that has begun is gone on with,
       by the same worker if that takes part, and one that nobody had begun yet is forgotten.

@@ -246,7 +246,8 @@ def search(
     Raises:
         KerasDenoiseError: If the study cannot be searched at all.
     """
-    # It prints the traceback of each trial that fails, of which the reason is kept anyway.
+    # It prints the traceback of each trial that fails, of which the reason is kept anyway, and
+    # has no public setting for that.
     tuner_config.DEBUG = False
     oracle = make_oracle(
         study.settings.tuner,
