@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ from PIL import Image
 # half the size, of which each comes from 3x3 pixels: from 3 pixels before to 4 after.
 RADIUS = 4
 STRIDE = 2
+
+# Each program of JAX runs a few times here: to optimize it takes longer than that saves.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 CLI = Path(__file__).parents[1] / "cli.py"
 
@@ -33,7 +37,7 @@ settings.load_profile("busy")
 def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of saved models: `tiny` (RGB, the default) and `tiny_gray`."""
     folder = tmp_path_factory.mktemp("saved_models")
-    index = {"default": "tiny", "models": {}}
+    index: dict[str, Any] = {"default": "tiny", "models": {}}
     for name, channels in (("tiny", 3), ("tiny_gray", 1)):
         _save_model(folder / name, channels)
         index["models"][name] = {
@@ -52,13 +56,26 @@ def models(models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return models_folder
 
 
+@pytest.fixture
+def run_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs models of no index in this process, which saves half a second for each file.
+
+    `inference/test_isolated.py` shows that a process of its own computes the same.
+    """
+    from kerasdenoise.inference import engines
+
+    monkeypatch.setattr(engines, "IsolatedEngine", engines.LiteRTEngine)
+
+
 @pytest.fixture(scope="session")
 def hostile(models_folder: Path) -> bytes:
     """A LiteRT file that ends the process that runs it: an operand of an operation is missing."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    root = schema.ModelT.InitFromPackedBuf((models_folder / "tiny" / "model.tflite").read_bytes())
+    root: Any = schema.ModelT.InitFromPackedBuf(
+        (models_folder / "tiny" / "model.tflite").read_bytes()
+    )
     *_, last = (each for each in root.subgraphs[0].operators if len(each.inputs) == 2)
     last.inputs = [last.inputs[0], -1]
     builder = flatbuffers.Builder(1024)

@@ -19,7 +19,13 @@ DATA = Path(os.environ.get("KERASDENOISE_DATA", ROOT.parent / "shared" / "data")
 SAMPLES = ROOT / "docs" / "images"
 SHIPPED = ROOT / "saved_models"
 MODELS = sorted(json.loads((SHIPPED / "index.json").read_text("utf-8"))["models"])
-FAST = ("perona_malik", "photo_tiny")
+FAST = "photo_tiny"
+# Where many pictures are denoised, the largest takes as long as all others.
+MANY = pytest.mark.parametrize(
+    "info",
+    [pytest.param(name, marks=pytest.mark.slow if "large" in name else ()) for name in MODELS],
+    indirect=True,
+)
 # Decibels that the sample photo gains at least. No classical method removes much camera noise.
 GAINS = {"photo": 8.5, "photo_large": 8.9, "photo_tiny": 8.2, "perona_malik": 4.8}
 
@@ -51,6 +57,7 @@ def test_the_sample_photo_gains(info: ModelInfo):
     assert psnr(clean, denoised) > psnr(clean, noisy) + GAINS[info.name]
 
 
+@MANY
 def test_more_strength_changes_more(info: ModelInfo):
     noisy = read_image(SAMPLES / "sample_noisy.jpg").pixels[:160, :160]
     strengths = [0.0, 0.3, 0.7, 1.0, *([1.2, 1.6, 2.0] if info.follows_level else [])]
@@ -60,6 +67,7 @@ def test_more_strength_changes_more(info: ModelInfo):
     assert (np.diff(changes) > 0).all()
 
 
+@MANY
 def test_detail_gives_back_signal_of_what_was_too_much_and_costs_little(info: ModelInfo):
     clean = read_image(SAMPLES / "sample_clean.png").pixels[:256, :256]
     noisy = clean + np.random.default_rng(0).normal(0, 15 / 255, clean.shape).astype("f4")
@@ -79,6 +87,7 @@ def test_detail_gives_back_signal_of_what_was_too_much_and_costs_little(info: Mo
     assert back.std() < 0.5 / 255
 
 
+@MANY
 @pytest.mark.parametrize("level", [16, 128, 240])
 @pytest.mark.parametrize("shape", [(33, 47, 3), (64, 64, 1)])
 def test_a_flat_gray_stays_as_it_is(info: ModelInfo, level: int, shape: tuple[int, ...]):
@@ -89,7 +98,7 @@ def test_a_flat_gray_stays_as_it_is(info: ModelInfo, level: int, shape: tuple[in
 @pytest.mark.parametrize(
     "info",
     # The others take minutes, in the same way.
-    [pytest.param(name, marks=[] if name in FAST else pytest.mark.slow) for name in MODELS],
+    [pytest.param(name, marks=[] if name == FAST else pytest.mark.slow) for name in MODELS],
     indirect=True,
 )
 def test_the_card_tells_the_truth(info: ModelInfo):

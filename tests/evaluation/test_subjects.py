@@ -20,6 +20,8 @@ from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.models import mac_per_pixel
 from kerasdenoise.zoo import ModelInfo, find_model
 
+pytestmark = pytest.mark.usefixtures("run_here")
+
 
 @pytest.fixture
 def info(models: Path, tmp_path: Path) -> ModelInfo:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -41,31 +44,34 @@ def ablation() -> ModuleType:
     return ablation
 
 
-@pytest.fixture
-def arguments(
-    ablation: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> argparse.Namespace:
-    """Two trials of two steps, on photos that were made up."""
-    (tmp_path / "photos").mkdir()
+@pytest.fixture(scope="module")
+def runs(ablation: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Two trials of two steps each, on photos that were made up."""
+    folder = tmp_path_factory.mktemp("ablation")
+    (folder / "photos").mkdir()
     for number in range(2):
         pixels = np.random.default_rng(number).integers(100, 150, (64, 64, 3), np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
-    recipe = tmp_path / "recipe.toml"
+        Image.fromarray(pixels).save(folder / "photos" / f"{number}.png")
+    recipe = folder / "recipe.toml"
     recipe.write_text(RECIPE, "utf-8")
-    monkeypatch.setattr(ablation, "RECIPE", recipe)
     trial = ablation.Change("as it is", "Reference", SMALL, patch=32, batch=2, steps=2)
     trials = {"reference": trial, "leaky": dataclasses.replace(trial, title="L", block="leaky")}
-    monkeypatch.setattr(ablation, "CHANGES", trials)
-    return argparse.Namespace(runs=tmp_path / "runs", data=tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ablation, "RECIPE", recipe)
+        patch.setattr(ablation, "CHANGES", trials)
+        arguments = argparse.Namespace(runs=folder / "runs", data=folder)
+        for name in trials:
+            ablation.run_trial(name, 0, arguments)
+        yield arguments.runs
 
 
-def test_trials_are_trained_kept_and_written_down(
-    ablation: ModuleType, arguments: argparse.Namespace, tmp_path: Path
-):
-    for name, seed in (("reference", 0), ("reference", 1), ("leaky", 0)):
-        ablation.run_trial(name, seed, arguments)
+def test_trials_are_trained_kept_and_written_down(ablation: ModuleType, runs: Path, tmp_path: Path):
+    shutil.copytree(runs, tmp_path / "runs")
+    first = json.loads((runs / "reference_0.json").read_text("utf-8"))
+    again = {**first, "name": "reference_1", "seed": 1}  # as another seed would leave it
+    (tmp_path / "runs" / "reference_1.json").write_text(json.dumps(again), "utf-8")
     results = ablation.Results(tmp_path / "results.json")
-    ablation.keep_records(arguments.runs, results)
+    ablation.keep_records(tmp_path / "runs", results)
     records = ablation.read_records(results)
     assert [record.seed for record in records["reference"]] == [0, 1]
     (leaky,) = records["leaky"]
@@ -78,13 +84,13 @@ def test_trials_are_trained_kept_and_written_down(
 
 
 def test_records_of_other_settings_do_not_count(
-    ablation: ModuleType, arguments: argparse.Namespace, tmp_path: Path
+    ablation: ModuleType, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    ablation.run_trial("reference", 0, arguments)
     results = ablation.Results(tmp_path / "results.json")
-    ablation.keep_records(arguments.runs, results)
+    ablation.keep_records(runs, results)
     assert len(ablation.read_records(results)["reference"]) == 1
-    ablation.CHANGES["reference"] = dataclasses.replace(ablation.CHANGES["reference"], steps=3)
+    changed = dataclasses.replace(ablation.CHANGES["reference"], steps=3)
+    monkeypatch.setitem(ablation.CHANGES, "reference", changed)
     assert not ablation.read_records(results)["reference"]
 
 

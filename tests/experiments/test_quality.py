@@ -19,8 +19,6 @@ from PIL import Image
 from kerasdenoise.errors import InputError
 from kerasdenoise.evaluation.peers import PEERS, Peer, ToldDenoiser
 from kerasdenoise.images.read import read_image
-from kerasdenoise.inference import network
-from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.metrics import psnr
 
 ROW = Row("photo", "CBSD68", "gaussian:25")
@@ -327,9 +325,8 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def model(models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def model(models_folder: Path, tmp_path: Path, run_here: None) -> Path:
     """A tiny model of which it is known what it computes, without a process for each row."""
-    monkeypatch.setattr(network, "IsolatedEngine", LiteRTEngine)
     folder = tmp_path / "saved" / "tiny"
     shutil.copytree(models_folder / "tiny", folder)
     metadata = json.loads((folder / "metadata.json").read_text("utf-8"))

@@ -185,7 +185,7 @@ class TestReplacing:
     ):
         before = _content(saved_models)
 
-        def fail(*_: object) -> list:
+        def fail(*_: object) -> Any:
             raise UsageError(where, "failed")
 
         measure: Callable[..., list] = fail if where == "measure" else lambda _: []
@@ -298,6 +298,7 @@ def test_a_network_that_was_trained_further_is_saved_like_any_other(
         kerasdenoise.save_model(further, folder)
 
 
+@pytest.mark.usefixtures("run_here")
 @pytest.mark.parametrize("kind", ["network", "file"])
 def test_a_network_that_was_trained_further_denoises(
     further: keras.Model, tmp_path: Path, kind: str

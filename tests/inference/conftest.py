@@ -8,18 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasdenoise.inference import engines
-from kerasdenoise.inference.engines import LiteRTEngine
-
 
 @pytest.fixture(autouse=True)
-def _run_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs models of no index in this process, where tests change and look into the engine.
-
-    `test_isolated` shows that a process of its own computes the same.
-    """
+def _run_here(request: pytest.FixtureRequest) -> None:
     if request.path.stem != "test_isolated":
-        monkeypatch.setattr(engines, "IsolatedEngine", LiteRTEngine)
+        request.getfixturevalue("run_here")
 
 
 @pytest.fixture(scope="session")

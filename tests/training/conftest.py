@@ -15,6 +15,7 @@ prepare_keras()
 
 import keras  # noqa: E402
 
+from kerasdenoise.training import run as run_module  # noqa: E402
 from kerasdenoise.training.network import save_network  # noqa: E402
 from kerasdenoise.training.recipe import Recipe, parse_recipe  # noqa: E402
 from kerasdenoise.training.run import train  # noqa: E402
@@ -48,6 +49,12 @@ interval = 3
 images = 2
 crop_size = 64
 """
+
+
+@pytest.fixture(autouse=True)
+def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws no curves, which takes longer than these runs; `training/test_run.py` sees some."""
+    monkeypatch.setattr(run_module, "draw_curves", lambda entries, target: target.touch())
 
 
 @pytest.fixture(scope="session")
