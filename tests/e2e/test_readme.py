@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+from PIL import Image
 
 from kerasdenoise.cli import group
 
@@ -79,6 +81,24 @@ def test_quick_commands_work_as_written(
     names = {"photo_large": "tiny", "photo": "tiny"}
     result = run_cli(*(names.get(word, word) for word in words))
     assert result.returncode == 0, result.stderr
+
+
+def test_the_python_of_the_readme_runs_as_written(
+    models: Path,
+    write_photo: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    text = (ROOT / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+    photo = write_photo("photo.jpg", (32, 48))
+    monkeypatch.chdir(tmp_path)
+    with Image.open(photo) as picture:
+        names = {"array": np.asarray(picture)}
+    exec(compile(block, "README.md", "exec"), names)
+    assert (tmp_path / "photo_denoised.jpg").is_file()
+    assert names["denoised"].shape == (32, 48, 3)
+    assert names["denoised"].dtype == np.uint8
 
 
 def test_a_python_without_packages_says_what_to_run(tmp_path: Path):
