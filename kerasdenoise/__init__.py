@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kerasdenoise._version import __version__
 
 if TYPE_CHECKING:
-    from kerasdenoise import layers
+    from kerasdenoise import layers, losses, metrics, models, noise
     from kerasdenoise.export.model_package import load_model, save_model
     from kerasdenoise.inference.denoiser import Denoiser, denoise
     from kerasdenoise.zoo import list_models
@@ -25,6 +25,10 @@ __all__ = [
     "layers",
     "list_models",
     "load_model",
+    "losses",
+    "metrics",
+    "models",
+    "noise",
     "save_model",
 ]
 
@@ -36,10 +40,11 @@ _HOMES = {
     "load_model": "kerasdenoise.export.model_package",
     "save_model": "kerasdenoise.export.model_package",
 }
+_MODULES = ("layers", "losses", "metrics", "models", "noise")
 
 
 def __getattr__(name: str) -> Any:
-    if name != "layers" and name not in _HOMES:
+    if name not in _MODULES and name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         module = importlib.import_module(_HOMES.get(name, f"{__name__}.{name}"))
@@ -49,7 +54,7 @@ def __getattr__(name: str) -> Any:
             'run pip install "kerasdenoise[train]"',
             name=error.name,
         ) from error
-    if name == "layers":
+    if name in _MODULES:
         return module
     value = getattr(module, name)
     globals()[name] = value
@@ -57,4 +62,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, "layers"})
+    return sorted(__all__)

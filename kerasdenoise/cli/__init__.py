@@ -20,7 +20,7 @@ from kerasdenoise.errors import KerasDenoiseError, describe_unexpected
 COMMANDS = {
     "denoise": "Remove noise from photos.",
     "models": "List, show and verify saved models.",
-    "train": "Train a model from a recipe.",
+    "train": "Train a model from a recipe, or an architecture.",
     "tune": "Search for the best settings of an architecture.",
     "export": "Export a training run or a saved model.",
     "reproduce": "Repeat the experiments of a paper.",

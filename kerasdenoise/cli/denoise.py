@@ -169,7 +169,7 @@ def _complete_model(
     "--max-memory",
     type=BYTES,
     metavar="SIZE",
-    help="Limit for a tile [640M to 1.6G] and a photo [half of free RAM].",
+    help="Limit for a tile and a photo.  [default: by free RAM]",
 )
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo.")

@@ -55,8 +55,9 @@ def _kind_options(command: Any) -> Any:
     "--target",
     type=click.Choice(["cpu", "mobile", "darktable"]),
     default="cpu",
-    help="mobile: only operations of phone GPUs and NPUs. darktable: a package that darktable 5.6 "
-    "installs.  [default: cpu]",
+    metavar="TARGET",
+    help="cpu (default); mobile: runs whole on phone GPUs and NPUs; or darktable: a package for "
+    "darktable 5.6.",
 )
 @_files("--onnx", is_flag=True, help="ONNX instead of LiteRT files.")
 @_files(
@@ -108,7 +109,6 @@ def command(
     \b
         kerasdenoise export runs/photo               adds to saved_models/
         kerasdenoise export photo --target mobile    writes to exported/
-        kerasdenoise export photo --target darktable
 
     A run becomes a saved model: Keras, SavedModel and LiteRT files, a card with its results on
     the recipe's test sets, and an entry in index.json. A saved model becomes LiteRT files such as

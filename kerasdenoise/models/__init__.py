@@ -143,6 +143,28 @@ def find_builder(architecture: str, config: Config) -> Callable[[Primitives], ke
     return functools.partial(build, config)
 
 
+def build(architecture: str, **config: Any) -> keras.Model:
+    """Builds a network.
+
+    >>> network = kerasdenoise.models.build("lambda_net", preset="paper")
+
+    Args:
+        architecture: The architecture's name, or its first words; see `find_architecture`.
+        **config: `preset`, fields of the architecture's `Config`, or both.
+
+    Returns:
+        A functional model from noisy images (batch, height, width, channels), float32 and
+        nominally in [0, 1], to denoised ones.
+
+    Raises:
+        ModelError: An architecture, preset or field is unknown, or a value is refused.
+    """
+    from kerasdenoise.runtime import prepare_keras
+
+    prepare_keras()
+    return get_architecture(architecture).build(make_config(architecture, config))
+
+
 def make_config(architecture: str, values: dict[str, Any]) -> Config:
     """Makes an architecture's `Config` from plain values, as read from JSON or TOML.
 

@@ -272,7 +272,8 @@ def test_the_public_names_are_these():
     assert kerasdenoise.denoise is denoise
     assert kerasdenoise.Denoiser is Denoiser
     assert {info.name for info in kerasdenoise.list_models()} >= {"tiny", "tiny_gray"}
-    assert set(kerasdenoise.__all__) <= set(dir(kerasdenoise))
+    assert dir(kerasdenoise) == sorted(kerasdenoise.__all__)
+    assert all(getattr(kerasdenoise, name) for name in kerasdenoise.__all__)
     with pytest.raises(AttributeError, match="no attribute 'undenoise'"):
         kerasdenoise.undenoise  # noqa: B018
 

@@ -143,3 +143,10 @@ def test_making_a_config_leaves_its_values_alone():
     values = {"preset": "tiny", "widths": [4, 8]}
     make_config("unet", values)
     assert values == {"preset": "tiny", "widths": [4, 8]}
+
+
+def test_a_network_is_built_by_name_and_preset():
+    network = models.build("lambda", preset="paper", channels=1)
+    assert network.input_shape == (None, None, None, 1)
+    with pytest.raises(ModelError, match=r"preset 'none'.*is unknown"):
+        models.build("lambda_net", preset="none")
