@@ -46,12 +46,12 @@ def file_identity(path: Path) -> Identity | None:
 
 
 def check_name(target: Path) -> None:
-    """Refuses a name that no disk takes.
+    """Refuses a name that no disk takes, of a file or of a folder on the way to it.
 
     Raises:
         OutputError: It is too long.
     """
-    if len(os.fsencode(target.name)) > _LONGEST_NAME:
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in target.parts):
         raise _explain(target, OSError(errno.ENAMETOOLONG, ""), "-o")
 
 
@@ -66,8 +66,13 @@ def check_target(target: Path, *, overwrite: bool) -> Identity | None:
         What `write_file` may replace after the work; None if nothing exists yet.
 
     Raises:
-        UsageError: It is a folder, it exists and may not be replaced, or its folder does not exist.
+        UsageError: Its name is too long, it is a folder, it exists and may not be replaced, or its
+            folder does not exist.
     """
+    try:
+        check_name(target)
+    except OutputError as error:
+        raise UsageError(target, error.cause, "give a shorter one") from error
     if target.is_dir():
         raise UsageError(target, "is a folder", "give a file name")
     refuse_existing([target], overwrite=overwrite, remedy="add --overwrite")

@@ -32,6 +32,15 @@ def _escape(letter: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def address_of(name: object) -> str | None:
+    """Returns the Internet address that was given for a file or folder; None if it is none.
+
+    As a path, an address has lost one of its slashes.
+    """
+    address = re.match(r"([A-Za-z][A-Za-z0-9+.-]+:)//?([^/].*)", str(name), re.DOTALL)
+    return f"{address[1]}//{address[2]}" if address else None
+
+
 def fault_of_name(name: object) -> str | None:
     """Returns why a text may not name a folder that this program makes; None if it may.
 

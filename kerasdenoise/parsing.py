@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,13 @@ from typing import Annotated, Any, TypeVar
 import pydantic
 
 from kerasdenoise.errors import RecipeError, UsageError
+from kerasdenoise.foreign import address_of
+from kerasdenoise.plain_json import check_depth
 
 # Beyond this, numbers of steps and pixels are no numbers that anyone means.
 _MOST = 10**9
+# So many letters of a value that is wrong are shown.
+_SHOWN = 200
 
 Count = Annotated[int, pydantic.Field(ge=1, le=_MOST)]
 CountOrZero = Annotated[int, pydantic.Field(ge=0, le=_MOST)]
@@ -61,6 +66,10 @@ def read_text(path: Path, example: str) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        if address := address_of(path):
+            raise RecipeError(
+                address, "is an address, not a file", "save the file from there first"
+            ) from error
         cause = error.strerror if isinstance(error, OSError) else "it is not text"
         raise RecipeError(path, f"cannot be read ({cause})", f"name a file as {example}") from error
 
@@ -72,8 +81,10 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         RecipeError: If it is not TOML.
     """
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        content = tomllib.loads(text)
+        check_depth(content)
+        return content
+    except (ValueError, RecursionError) as error:  # also of numbers of thousands of digits
         raise RecipeError(name, f"is not TOML ({error})", "fix that line") from error
 
 
@@ -151,7 +162,8 @@ def _describe(
         elif isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
             value = value[part]
     entry = f"{where} {'.'.join(names)}"
-    given, type_, context = f"{entry} = {value!r}", fault["type"], fault.get("ctx", {})
+    shown = textwrap.shorten(repr(value), _SHOWN, placeholder="...")
+    given, type_, context = f"{entry} = {shown}", fault["type"], fault.get("ctx", {})
     if type_ in _CALLED:
         return given, f"is not {_CALLED[type_]}", "give one"
     if _is_unknown(fault):

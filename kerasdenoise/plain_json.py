@@ -13,7 +13,6 @@ from kerasdenoise.files import write_file
 
 # Nothing that people write is nested so often, and Python cannot write what is much deeper.
 _DEEPEST = 100
-_NESTED = (dict, list)
 
 
 def to_json(content: Any, *, indent: int | None = None) -> str:
@@ -44,8 +43,7 @@ def read_json(file: Path, error: type[KerasDenoiseError] = InputError) -> Any:
     """
     try:
         content = json.loads(file.read_text("utf-8"))
-        if _depth(content) > _DEEPEST:
-            raise ValueError(f"nested more than {_DEEPEST} times")
+        check_depth(content)
         return content
     except OSError as cause:
         raise error(file, f"cannot be read ({cause.strerror})", "check the path") from cause
@@ -61,14 +59,20 @@ def read_object(file: Path, error: type[KerasDenoiseError] = InputError) -> dict
     return content
 
 
-def _depth(value: Any) -> int:
-    """Returns how many lists and dicts are in each other, at most one more than is allowed."""
-    depth, values = 0, [value]
-    while depth <= _DEEPEST and (values := [each for each in values if isinstance(each, _NESTED)]):
-        depth += 1
+def check_depth(value: Any) -> None:
+    """Refuses what is nested more often than anything that people write.
+
+    Raises:
+        ValueError: It is.
+    """
+    values = [value]
+    for _ in range(_DEEPEST + 1):
+        values = [each for each in values if isinstance(each, dict | list)]
         inner = (each.values() if isinstance(each, dict) else each for each in values)
         values = [*itertools.chain.from_iterable(inner)]
-    return depth
+        if not values:
+            return
+    raise ValueError(f"nested more than {_DEEPEST} times")
 
 
 def _finite(value: Any) -> Any:

@@ -169,7 +169,7 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
     def number(name: str, least: int, default: int | None = None) -> int:
         value = get(name, int, default)
         if not least <= value <= _LARGEST:
-            cause = f"{_quote(name, value)} is not between {least} and {_LARGEST:,}"
+            cause = f"{_quote(name, value)} is out of range, from {least} to {_LARGEST:,}"
             raise ModelError(path, cause, _REMEDY)
         return value
 
@@ -213,7 +213,8 @@ def model_folders() -> list[Path]:
     named = os.environ.get("KERASDENOISE_MODELS", "").split(os.pathsep)
     candidates = [*(Path(name) for name in named if name)]
     candidates += [_PACKAGE.parent / "saved_models", _PACKAGE / "saved_models"]
-    return [folder for folder in candidates if (folder / INDEX).is_file()]
+    # Not Path's, which raises if a folder may not be searched.
+    return [folder for folder in candidates if os.path.isfile(folder / INDEX)]  # noqa: PTH113
 
 
 def list_models() -> list[ModelInfo]:

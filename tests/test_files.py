@@ -467,6 +467,9 @@ def test_taken_names_are_refused_before_the_work(tmp_path: Path):
         check_target(taken[1], overwrite=True)
     with pytest.raises(UsageError, match="no such folder"):
         check_target(tmp_path / "none" / "a", overwrite=False)
+    for long in (tmp_path / ("a" * 256), tmp_path / ("ü" * 128) / "a"):
+        with pytest.raises(UsageError, match="too long"):
+            check_target(long, overwrite=False)
 
 
 @needs_posix

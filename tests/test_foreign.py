@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kerasdenoise.errors import ModelError, RecipeError
-from kerasdenoise.foreign import fault_of_name, printable
+from kerasdenoise.foreign import address_of, fault_of_name, printable
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.zoo import find_model, list_models, read_info
 
@@ -117,7 +117,7 @@ def test_an_index_of_files_elsewhere_is_refused(
 def test_absurd_numbers_are_refused(change: dict, models: Path, tmp_path: Path) -> None:
     metadata = json.loads((models / "tiny" / "metadata.json").read_text("utf-8"))
     (tmp_path / "metadata.json").write_text(json.dumps({**metadata, **change}), "utf-8")
-    with pytest.raises(ModelError, match="out of range"):
+    with pytest.raises(ModelError, match=r"out of range|not a whole number"):
         read_info(tmp_path)
 
 
@@ -149,7 +149,8 @@ def hostile(tmp_path: Path) -> str:
     exif[0x010F] = exif[0x0110] = "Came\x1b[2Jra\r\u202e"
     name = "\x1b[2Ja\n\u202eb.png"
     pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / name, exif=exif)
+    for each in (name, "other\x1b[2J.png"):
+        Image.fromarray(pixels).save(tmp_path / each, exif=exif)
     return name
 
 
@@ -178,3 +179,10 @@ def test_no_command_sends_them_to_a_terminal(
     for text in (outcome.stdout, outcome.stderr):
         assert not {"\x1b", "\r", "\u202e"} & set(text)
     assert "x1b" in outcome.stdout + outcome.stderr or "u001b" in outcome.stdout
+
+
+def test_an_address_is_told_from_a_path() -> None:
+    assert address_of(Path("https://example.com/a.jpg")) == "https://example.com/a.jpg"
+    assert address_of("ftp://x") == "ftp://x"
+    for name in ("a.jpg", "C:/photos", "a/b:/c", "https:", "x:y"):
+        assert address_of(name) is None

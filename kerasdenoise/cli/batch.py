@@ -21,10 +21,9 @@ from kerasdenoise.errors import (
     InputError,
     KerasDenoiseError,
     ModelError,
-    OutputError,
     list_names,
 )
-from kerasdenoise.files import Identity, check_name
+from kerasdenoise.files import Identity
 from kerasdenoise.images.formats import format_of_content, format_of_suffix
 from kerasdenoise.images.image import Image
 from kerasdenoise.images.orientation import side_by_side
@@ -157,31 +156,30 @@ class Batch:
         return 1 if self._count("failed") else 0
 
     def list(self, plan: Plan, notes: Sequence[str] = ()) -> int:
-        """Prints what `run` would do, and does nothing.
+        """Reads all photos and prints what `run` would do, and writes nothing.
 
         Returns:
-            The exit code: 0, or 1 if a result has an invalid name.
+            The exit code: 0, or 1 if a photo cannot be read or its result cannot be written.
         """
         for job in plan.skipped:
             self._record(self._result(job, "skipped"))
         self._say_renamed(plan)
         with Progress(None, quiet=self._silent) as progress:
             for job in plan.jobs:
-                result = self._result(job, "planned")
-                facts = ""
-                try:
-                    check_name(job.target)
-                except OutputError as error:
-                    result.status, result.error = "failed", str(error)
-                    self._record(result)
-                    continue
-                if size := read_size(job.source):
-                    result.width, result.height = size
-                    result.tiles = self._treatment.tile_count(size[1], size[0])
+                photo = self._read(job)
+                result = photo.result
+                if photo.image is not None:
+                    result.status = "planned"
+                    result.notes = self._treatment.describe_losses(photo.image, job.target)
+                    size = f"{result.width} x {result.height} pixels"
                     tiles = "1 tile" if result.tiles == 1 else f"{result.tiles} tiles"
-                    facts = f" ({size[0]} x {size[1]} pixels, {tiles})"
+                    progress.line(f"{job.source} {arrow()} {job.target} ({size}, {tiles})")
+                    for note in result.notes:
+                        progress.line(f"{job.source}: {note}")
+                elif photo.error is not None:
+                    self._report.traceback(photo.error)
+                    result.error = _explain(photo.error, job)
                 self._record(result)
-                progress.line(f"{job.source} {arrow()} {job.target}{facts}")
         self._summarize(notes)
         return 1 if self._count("failed") else 0
 

@@ -13,6 +13,7 @@ import click
 from kerasdenoise.cli.options import SIZE, needs_training, threads_option
 from kerasdenoise.cli.report import Report, is_terminal, say, verbose_option
 from kerasdenoise.files import check_target, write_file
+from kerasdenoise.foreign import printable
 
 if TYPE_CHECKING:
     from kerasdenoise.evaluation.noisy_sets import EightBit
@@ -138,7 +139,7 @@ def command(
         int8=info.int8_path.name if info.int8_path else None,
         threads=threads,
         rounds=rounds,
-        pictures=pictures.label if pictures else None,
+        pictures=printable(pictures.label) if pictures else None,
         count=len(pictures.files) if pictures else 0,
         noisy_psnr=mean_psnr(pictures) if pictures else None,
         versions={"kerasdenoise": __version__, **versions},

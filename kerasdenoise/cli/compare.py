@@ -8,6 +8,7 @@ import click
 
 from kerasdenoise.cli.report import verbose_option
 from kerasdenoise.files import check_target
+from kerasdenoise.foreign import printable
 
 GAIN = 4
 """Factor by which the difference is amplified."""
@@ -92,4 +93,4 @@ def command(
         return
     for row in rows:
         similarity = f"  SSIM {row['ssim']:.4f}" if "ssim" in row else ""
-        click.echo(f"{row['picture']}: {row['psnr']:.2f} dB{similarity}")
+        click.echo(f"{printable(row['picture'])}: {row['psnr']:.2f} dB{similarity}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -234,19 +235,21 @@ def command(
         from kerasdenoise.cli.options import check_training
 
         check_training()
-    denoiser = Denoiser(
-        model,
-        threads=threads,
-        tile=tile,
-        sigma=None if sigma is None else sigma / 255,
-        quality=quality,
-        max_memory=max_memory,
-    )
+    with _named_as_options(ctx):
+        denoiser = Denoiser(
+            model,
+            threads=threads,
+            tile=tile,
+            sigma=None if sigma is None else sigma / 255,
+            quality=quality,
+            max_memory=max_memory,
+        )
+        settings = denoiser.prepare(
+            strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
+        )
     treatment = Treatment(
         denoiser,
-        denoiser.prepare(
-            strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
-        ),
+        settings,
         overwrite,
         quality=jpeg_quality,
         metadata=metadata,
@@ -298,6 +301,20 @@ def command(
         replaced = check_compare(compare, plan, overwrite=overwrite) if compare else None
         batch = make_batch(compare=(compare, replaced) if compare else None)
         ctx.exit((batch.list if dry_run else batch.run)(plan, notes))
+
+
+@contextlib.contextmanager
+def _named_as_options(ctx: click.Context) -> Iterator[None]:
+    """Has errors about Python's arguments name the options of the command line."""
+    try:
+        yield
+    except UsageError as error:
+        name, _, value = error.subject.partition(" ")
+        for option in ctx.command.params:
+            if option.name == name and value:
+                subject = f"{option.opts[-1]} {value.removesuffix('/255')}"
+                raise type(error)(subject, error.cause, error.remedy) from error
+        raise
 
 
 def _refuse(option: str, others: Mapping[str, object]) -> None:

@@ -152,7 +152,7 @@ def verify_command(ctx: click.Context, name: str | None) -> None:
             damaged.append(each)
             print_error(error)
         else:
-            click.echo(f"{each}: intact")
+            click.echo(f"{printable(each)}: intact")
     if damaged:
         print_error(f"damaged: {', '.join(damaged)}")
         ctx.exit(1)

@@ -126,8 +126,12 @@ class Treatment:
             replaces=replaces,
             like=like,
         )
+        return self.describe_losses(denoised, target)
+
+    def describe_losses(self, photo: Image, target: Path) -> tuple[str, ...]:
+        """Describes what a photo loses in a file; see `images.metadata.describe_losses`."""
         row = format_of_suffix(target)
-        return describe_losses(denoised, row.name if row else denoised.format, self.metadata)
+        return describe_losses(photo, row.name if row else photo.format, self.metadata)
 
 
 def make_plan(

@@ -15,6 +15,7 @@ from PIL import Image as PillowImage
 
 from kerasdenoise.data.sources import SUFFIXES
 from kerasdenoise.errors import InputError, UsageError
+from kerasdenoise.foreign import address_of
 from kerasdenoise.images.read import read_image
 from kerasdenoise.pixels import to_pixels, to_samples
 
@@ -289,6 +290,8 @@ def find_images(folder: Path) -> list[Path]:
         UsageError: The folder is missing or holds no image.
     """
     if not folder.is_dir():
+        if address := address_of(folder):
+            raise UsageError(address, "is an address, not a folder", "save the images first")
         cause = "is a file, not a folder" if folder.exists() else "no such folder"
         raise UsageError(folder, cause, "give a folder of images")
     files = sorted(

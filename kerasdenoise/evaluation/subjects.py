@@ -16,6 +16,7 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.evaluation.noisy_sets import SIGMA, make_noisy
 from kerasdenoise.evaluation.peers import Peer, ToldDenoiser
+from kerasdenoise.foreign import printable
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import write_image
 from kerasdenoise.inference.denoiser import Denoiser, denoise
@@ -271,7 +272,7 @@ def _as_model(
     title = path.relative_to(info.folder).as_posix()
     record = (info.files or {}).get(title)
     return ModelFiles(
-        title,
+        printable(title),
         replace(read_info(folder), files={"model.tflite": record} if record else None),
         shape=(height, width) if is_fixed else None,
         in_tiles=not info.has_context,

@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerasdenoise._version import __version__
-from kerasdenoise.errors import ModelError, UsageError
+from kerasdenoise.errors import ModelError, OutputError, UsageError
 from kerasdenoise.export.card import render_card
-from kerasdenoise.files import Identity, file_identity, new_folder, refuse_existing
+from kerasdenoise.files import (
+    Identity,
+    check_name,
+    file_identity,
+    new_folder,
+    refuse_existing,
+)
 from kerasdenoise.models import Config, make_config
 from kerasdenoise.plain_json import read_object, write_json
 from kerasdenoise.runtime import prepare_keras
@@ -510,6 +516,10 @@ def _write_ordered(
 
 
 def _check_targets(folder: Path, order: Order, *, overwrite: bool) -> Identity | None:
+    try:
+        check_name(folder)
+    except OutputError as error:
+        raise UsageError(folder, error.cause, "give another --output") from error
     if folder.exists() and not folder.is_dir():
         raise UsageError(folder, "is a file, not a folder", "give another --output")
     targets = [folder / variant.file for variant in order.variants]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from PIL import UnidentifiedImageError
 
 from kerasdenoise.errors import InputError
+from kerasdenoise.foreign import address_of
 from kerasdenoise.images.bmp import read_bmp
 from kerasdenoise.images.formats import (
     FORMATS,
@@ -30,8 +30,6 @@ from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.images.tags import is_camera_raw
 from kerasdenoise.images.tiff import read_tiff
 from kerasdenoise.images.webp import read_webp
-
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 # So many first bytes show what a file is.
 _HEAD = 4096
@@ -115,8 +113,7 @@ def _read_bytes(path: Path, subject: str, reading: Reading) -> bytes:
             file.seek(0)
             return file.read()
     except FileNotFoundError as error:
-        if _ADDRESS.match(subject):
-            address = subject.replace(":/", "://", 1) if "://" not in subject else subject
+        if address := address_of(subject):
             raise InputError(
                 address, "is an address, not a file", "save the photo from there first"
             ) from error

@@ -74,6 +74,9 @@ class Architecture(Protocol):
 
 
 # Imported on use: what stands here is asked for before Keras is prepared.
+# No network has so many steps, channels or pixels in a window.
+_MOST = 10_000
+
 _PUBLIC = {
     "Parts": "_parts",
     "Primitives": "_primitives",
@@ -185,4 +188,18 @@ def make_config(architecture: str, values: dict[str, Any]) -> Config:
         )
     base = dataclasses.asdict(module.PRESETS[preset] if preset else module.Config())
     given = {name: value for name, value in values.items() if name != "preset"}
+    for name, value in given.items():
+        if _largest(value) > _MOST:
+            raise ModelError(
+                f"{architecture} {name}", "is larger than any network's", f"give {_MOST:,} or less"
+            )
     return make(module.Config, base | given, architecture, ModelError)
+
+
+def _largest(value: object) -> float:
+    """Returns the largest number in lists and tables; 0 where there is none."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if isinstance(value, list | tuple):
+        return max(map(_largest, value), default=0)
+    return value if isinstance(value, int | float) else 0

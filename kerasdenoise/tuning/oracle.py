@@ -15,7 +15,9 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine import trial as trials
 
+from kerasdenoise.errors import UsageError
 from kerasdenoise.files import write_file
+from kerasdenoise.foreign import fault_of_name
 from kerasdenoise.plain_json import read_json
 from kerasdenoise.tuning.gaussian_process import propose
 
@@ -81,7 +83,18 @@ class Durable:
         file = Path(self._get_oracle_fname())
         if not file.is_file():
             return
-        state = read_json(file)
+        try:
+            self._restore(read_json(file))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise UsageError(
+                file,
+                f"is not the state of a search ({type(error).__name__}: {error})",
+                "restore the study, or start another one",
+            ) from error
+        self._longest = max(map(self._seconds_of, self.trials), default=0.0)
+        self._put_right()
+
+    def _restore(self: Any, state: Any) -> None:
         begun = set(state["start_order"])
         for folder in Path(self._project_dir).glob("trial_*"):
             record = folder / "trial.json"
@@ -90,10 +103,12 @@ class Durable:
                 record.unlink(missing_ok=True)
             elif record.is_file():
                 trial = trials.Trial.from_state(read_json(record))
+                # A trial is written where its name leads, and may continue another.
+                earlier = trial.hyperparameters.values.get("tuner/trial_id", trial.trial_id)
+                if folder.name != f"trial_{trial.trial_id}" or fault_of_name(f"trial_{earlier}"):
+                    raise ValueError(f"{record} is of another trial")
                 self.trials[trial.trial_id] = trial
         self.set_state(state)
-        self._longest = max(map(self._seconds_of, self.trials), default=0.0)
-        self._put_right()
 
     def _put_right(self: Any) -> None:
         running = []

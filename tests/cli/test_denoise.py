@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
+from kerasdenoise.cli.batch import read_size
 from kerasdenoise.cli.treatment import Treatment
 
 CLI = Path(__file__).parents[2] / "cli.py"
@@ -75,16 +77,42 @@ def test_a_dry_run_says_all_and_does_nothing(command: Callable, write_photo: Wri
     (tmp_path / "s/b.png").write_bytes(b"no picture")
     before = files(tmp_path)
     result = command("denoise", "s", "-o", "out", "-n", "--tile", 20)
-    assert result.code == 0
-    assert result.err.splitlines() == [
-        "s/a.png → out/a.png (56 x 40 pixels, 20 tiles)",
-        "s/b.png → out/b.png",
-        "2 planned",
-    ]
+    assert result.code == 1
+    planned, counts, error = result.err.splitlines()
+    assert planned == "s/a.png → out/a.png (56 x 40 pixels, 20 tiles)"
+    assert counts == "1 planned, 1 failed"
+    assert "s/b.png: is not a picture" in error
     lines = [json.loads(line) for line in command("denoise", "s", "-n", "--json").out.splitlines()]
-    assert [line["status"] for line in lines] == ["planned", "planned"]
+    assert [line["status"] for line in lines] == ["planned", "failed"]
     assert (lines[0]["width"], lines[0]["height"], lines[0]["tiles"]) == (56, 40, 1)
+    assert "not a picture" in lines[1]["error"]
     assert files(tmp_path) == before
+
+
+def test_a_dry_run_says_what_a_run_says(command: Callable, write_photo: Write, tmp_path: Path):
+    write_photo("s/a.png", mode="RGBA")
+    write_photo("s/b.png")
+    with Image.open(write_photo("s/c.png")) as picture:
+        comment = PngImagePlugin.PngInfo()
+        comment.add_text("Comment", "at home")
+        picture.save(tmp_path / "s/c.png", pnginfo=comment)
+        picture.save(tmp_path / "s/d.tif", save_all=True, append_images=[picture])
+    (tmp_path / "s/e.png").symlink_to("e.png")
+    options = ("--name", "{stem}.jpg", "-o", "out/", "--json")
+
+    def say(*more: str) -> list[dict[str, Any]]:
+        result = command("denoise", "s", *options, *more)
+        assert result.code == 1
+        return [json.loads(line) for line in result.out.splitlines()]
+
+    foretold = say("--dry-run")
+    done = say()
+    for each in done:
+        each["seconds"] = None
+        each["status"] = each["status"].replace("written", "planned")
+    assert foretold == done
+    assert [each["status"] for each in done] == ["failed", "planned", "planned", "failed", "failed"]
+    assert done[2]["notes"]
 
 
 @pytest.mark.parametrize(("tag", "detail"), [(1, 0), (6, 0), (1, 1)])
@@ -158,7 +186,8 @@ def test_how_to_denoise_reaches_the_denoiser(command: Callable, write_photo: Wri
     assert re.search("luma 3: .*0 and 2", command("denoise", "a.png", "--luma", 3).err)
     refused = command("denoise", "a.png", "--chroma", 1.5)
     assert re.search(r"chroma 1\.5: .*strength 1.*tiny", refused.err)
-    assert re.search("keep_grain 2: .*0 and 1", command("denoise", "a.png", "--keep-grain", 2).err)
+    refused = command("denoise", "a.png", "--keep-grain", 2)
+    assert re.search("--keep-grain 2: .*0 and 1", refused.err)
     fast = command("denoise", "a.png", "--quality", "fast")
     assert (fast.code, "8-bit integers" in fast.only_error) == (2, True)
 
@@ -346,5 +375,4 @@ def test_a_raw_files_small_picture_is_not_taken_for_its_size(
     command: Callable, write_photo: Write, tmp_path: Path
 ):
     write_photo("a.tif", (8, 12)).rename(tmp_path / "a.dng")
-    row = json.loads(command("denoise", "a.dng", "--dry-run", "--json").out)
-    assert (row["width"], row["tiles"]) == (None, None)
+    assert read_size(tmp_path / "a.dng") is None

@@ -203,7 +203,7 @@ def test_a_target_that_cannot_be_written_is_refused_in_one_line(
         (["-s", "nan"], "strength nan: .*0 and 2; "),
         (["-s", "1.5"], r"strength 1\.5: .*tiny"),
         (["-s", "much"], "-s.*--strength"),
-        (["--tile", "3"], "tile 3: .*small.* 4 pixels"),
+        (["--tile", "3"], "--tile 3: .*small.* 4 pixels"),
         (["--tile", "big"], "'big' .*auto.*pixels"),
         (["--sigma", "much"], "'much' .*auto.*number"),
         (["--threads", "0"], "--threads"),
@@ -328,7 +328,7 @@ def test_a_noise_level_is_refused_by_a_model_that_finds_it(
     photo = write_photo("photo.png")
     result = run_cli("denoise", photo, "--sigma", 10)
     assert result.returncode == 2
-    assert re.search("sigma 10/255: .*tiny.*noise level", result.stderr)
+    assert re.search("--sigma 10: .*tiny.*noise level", result.stderr)
     assert not photo.with_name("photo_denoised.png").exists()
 
 

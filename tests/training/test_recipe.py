@@ -200,6 +200,9 @@ def test_an_unknown_entry_is_named(recipe_text: Callable[..., str], line: str, s
         ({"kind": '"gaussian:5"\nshare = 0'}, "a.toml [[noise]] share = 0: ... range"),
         ({"kind": '"gaussian:5"\nshare = nan'}, "share = nan: ... range"),
         ({"seed": "= 5"}, "a.toml: ... TOML"),
+        ({"seed": "9" * 5000}, "a.toml: ... TOML"),
+        ({"train": "[" * 400 + "]" * 400}, "a.toml: ... TOML ... nested"),
+        ({"train": "[" * 10**5 + "]" * 10**5}, "a.toml: ... TOML"),
         ({"seed": ""}, "a.toml: ... TOML"),
         ({"seed": "5\nmodel = 3"}, "a.toml"),
     ],
@@ -209,6 +212,11 @@ def test_an_unusable_entry_is_refused(
 ):
     text = recipe_text(**changes)
     assert _says(said, _refusal(RecipeError, lambda: parse_recipe(text, "a.toml")))
+
+
+def test_a_long_value_is_shown_in_part(recipe_text: Callable[..., str]):
+    text = recipe_text(seed='"' + "5 " * 10**4 + '"')
+    assert len(_refusal(RecipeError, lambda: parse_recipe(text, "a.toml"))) < 300
 
 
 def test_a_section_that_is_no_table_is_refused(recipe_text: Callable[..., str]):
@@ -264,6 +272,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
             {"kind": '"gaussian:5"\nshare = 0.01\n[[noise]]\nkind = "gaussian:9"'},
             "noise 'gaussian:5': ... share of 4",
         ),
+        ({"batch_size": "900000", "patch_size": "900000"}, "batch_size 900000 ... memory"),
+        ({"config": "{ widths = [1000000000], blocks = [1] }"}, "unet widths: ... larger"),
         ({"config": "{ depth = 3 }"}, "a.toml [model] unet depth: ... unknown; ... channels"),
         (
             {"kind": '"gausian:25"'},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from kerasdenoise.errors import UsageError
 from kerasdenoise.plain_json import read_json, write_json
 from kerasdenoise.tuning.study import Study, find_best, read_results
 
@@ -279,3 +281,32 @@ def test_a_pause_is_no_part_of_a_trial(
     monkeypatch.setattr(time, "time", lambda: time.monotonic() + 2e9)  # a pause of decades
     pretend(study, pretender, 3, until=time.time() + 3600)
     assert len(pretender.done) == 3
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("trial_0000/trial.json", {"trial_id": "../../../elsewhere"}),
+        ("trial_0000/trial.json", {"trial_id": "0001"}),
+        ("trial_0000/trial.json", {"trial_id": 7}),
+        ("trial_0000/trial.json", {"hyperparameters": []}),
+        ("oracle.json", {"start_order": None}),
+        ("oracle.json", {"ongoing_trials": {"tuner0": "9999"}}),
+    ],
+)
+def test_a_state_that_is_none_is_refused_and_leads_nowhere(
+    make_study: Callable[..., Study],
+    pretend: Callable[..., Any],
+    pretender: Any,
+    tmp_path: Path,
+    file: str,
+    change: dict[str, Any],
+):
+    study = make_study()
+    pretend(study, pretender, 2)
+    before = sorted(tmp_path.rglob("*"))
+    state = study.search / file
+    state.write_text(json.dumps(read_json(state) | change), "utf-8")
+    with pytest.raises(UsageError, match=r"oracle\.json: is not the state of a search"):
+        pretend(study, pretender, 3)
+    assert sorted(tmp_path.rglob("*")) == before

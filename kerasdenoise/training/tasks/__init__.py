@@ -6,7 +6,7 @@ import keras
 
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.noise import Mixture
-from kerasdenoise.runtime import keras_defaults
+from kerasdenoise.runtime import free_memory, keras_defaults, memory_text
 from kerasdenoise.training.optimization import make_optimizer
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.tasks.adversarial import Adversarial
@@ -76,8 +76,16 @@ def build_task(recipe: Recipe) -> Task:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name="loss_scale")
     # On the CPU, TensorFlow's own kernels train convolutions faster than XLA's.
     task.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
-    side = recipe.data.patch_size + recipe.data.margin
-    task(keras.ops.zeros((recipe.data.batch_size, side, side, config.channels)))
+    data = recipe.data
+    side = data.patch_size + data.margin
+    size = 4 * data.batch_size * side**2 * config.channels
+    if size > (free := free_memory() or size):
+        raise RecipeError(
+            f"batch_size {data.batch_size} of patch_size {data.patch_size}",
+            f"takes {memory_text(size)} of memory, more than the {memory_text(free)} that is free",
+            "lower one of them",
+        )
+    task(keras.ops.zeros((data.batch_size, side, side, config.channels)))
     task.optimizer.build(task.trainable_variables)
     return task
 
