@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,9 @@ _FIRST_LINE, _LATER = 10, 3
     metavar="N",
     help="Stop within N minutes, with a checkpoint, to resume later.",
 )
+@click.option(
+    "--tensorboard", is_flag=True, help="Also write the figures for TensorBoard, to the run folder."
+)
 @verbose_option
 @needs_training
 def command(
@@ -74,6 +78,7 @@ def command(
     steps: int | None,
     stop_at: int | None,
     minutes: float | None,
+    tensorboard: bool,
 ) -> None:
     """Train a model from a recipe, or an architecture with default settings.
 
@@ -109,7 +114,7 @@ def command(
         stop_at=stop_at,
         # Imports take time too.
         seconds=None if minutes is None else 60 * minutes - (time.monotonic() - started),
-        report=_print_progress,
+        report=_make_report(folder / "tensorboard" if tensorboard else None),
         callbacks=_tell_speed(plan),
     )
     if last is None:
@@ -195,6 +200,24 @@ def _tell_speed(recipe: Recipe) -> list[Any]:
         )
 
     return [keras.callbacks.LambdaCallback(on_train_batch_begin=begin, on_train_batch_end=end)]
+
+
+def _make_report(folder: Path | None) -> Callable[[Progress], None]:
+    """Prints progress, and writes it for TensorBoard if a folder is given."""
+    if folder is None:
+        return _print_progress
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def report(progress: Progress) -> None:
+        _print_progress(progress)
+        with writer.as_default(step=progress.step):
+            for name, value in progress.to_logs().items():
+                tf.summary.scalar(name, value)
+        writer.flush()
+
+    return report
 
 
 def _print_progress(progress: Progress) -> None:

@@ -63,8 +63,10 @@ def test_an_architecture_gets_a_recipe_and_a_run(
     for name in ("a", "b", "c"):
         Image.fromarray(pixels).resize((64, 64)).save(_folder(tmp_path / "photos") / f"{name}.png")
     options = ("--data", "photos", "--noise", "gaussian:30")
-    outcome = command("train", "perona", *options, "--steps", 2)
+    outcome = command("train", "perona", *options, "--steps", 2, "--tensorboard")
     assert outcome.code == 0, outcome.err
+    (events,) = (tmp_path / "runs/perona_malik/tensorboard").iterdir()
+    assert b"val_psnr" in events.read_bytes()
     recipe = read_recipe(tmp_path / "runs/perona_malik.toml")
     assert (recipe.name, recipe.optimization.steps) == ("perona_malik", 2)
     assert [each.kind.text for each in recipe.noise] == ["gaussian:30"]
