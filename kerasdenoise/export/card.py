@@ -1,8 +1,14 @@
-"""The card of a saved model: its metadata as a page."""
+"""What a saved model says of itself: metadata, a card for people, and its entry in the index."""
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
+
+from kerasdenoise.errors import ModelError
+from kerasdenoise.plain_json import read_object, write_json
+from kerasdenoise.zoo import INDEX, INT8
 
 _WARNING = (
     "**What looks like detail in its results is partly invented.** Where a picture is evidence, "
@@ -118,3 +124,47 @@ def _with_error(row: dict[str, Any]) -> str:
     """The mean; one image alone has no standard error."""
     error = row["psnr_error"]
     return f"{row['psnr']:.2f}" if error is None else f"{row['psnr']:.2f} ± {error:.2f}"
+
+
+def index_with(target: Path, folder: Path, summary: str) -> dict[str, Any]:
+    """Returns the index with a model's files and their checksums entered into it.
+
+    Args:
+        target: Where the model is going to be.
+        folder: Where its files are now.
+        summary: What the model is for.
+    """
+    path = target.parent / INDEX
+    index = (
+        read_object(path, ModelError) if path.exists() else {"default": target.name, "models": {}}
+    )
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    index["models"][target.name] = {
+        "summary": summary,
+        "files": {
+            file.relative_to(folder).as_posix(): {
+                "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+                "bytes": file.stat().st_size,
+            }
+            for file in files
+        },
+    }
+    return index
+
+
+def enter_files(metadata: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+    """Enters what was measured of LiteRT files into a model's metadata."""
+    metadata["files"] = dict(sorted({**metadata.get("files", {}), **rows}.items()))
+    if INT8 in rows:
+        row = rows[INT8]
+        metadata["int8"] = {
+            **{name: row[name] for name in ("images", "noise", "bytes")},
+            "psnr_float": row["psnr_keras"],
+            "psnr_int8": row["psnr"],
+        }
+
+
+def write_card(folder: Path, metadata: dict[str, Any]) -> None:
+    """Writes a model's metadata, as JSON and as a page."""
+    write_json(folder / "metadata.json", metadata)
+    (folder / "README.md").write_text(render_card(metadata), "utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ import numpy as np
 
 from kerasdenoise._version import __version__
 from kerasdenoise.errors import ModelError, OutputError, UsageError
-from kerasdenoise.export.card import render_card
+from kerasdenoise.export.card import enter_files, index_with, write_card
 from kerasdenoise.files import (
     Identity,
     check_name,
@@ -26,7 +25,7 @@ from kerasdenoise.files import (
 from kerasdenoise.models import Config, make_config
 from kerasdenoise.plain_json import read_object, write_json
 from kerasdenoise.runtime import prepare_keras
-from kerasdenoise.zoo import INDEX, INT8, ModelInfo, find_model, list_models, verify_model
+from kerasdenoise.zoo import INDEX, ModelInfo, find_model, list_models, verify_model
 
 # The bits by which float32 is more exact than float16.
 _SPARE_BITS = 13
@@ -278,50 +277,6 @@ def _round_weights(denoiser: keras.Model) -> None:
         if values.dtype == np.float32:
             bits = (values.view(np.uint32) + half) & ~np.uint32(2 * half - 1)
             variable.assign(bits.view(np.float32))
-
-
-def index_with(target: Path, folder: Path, summary: str) -> dict[str, Any]:
-    """Returns the index with a model's files and their checksums entered into it.
-
-    Args:
-        target: Where the model is going to be.
-        folder: Where its files are now.
-        summary: What the model is for.
-    """
-    path = target.parent / INDEX
-    index = (
-        read_object(path, ModelError) if path.exists() else {"default": target.name, "models": {}}
-    )
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    index["models"][target.name] = {
-        "summary": summary,
-        "files": {
-            file.relative_to(folder).as_posix(): {
-                "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-                "bytes": file.stat().st_size,
-            }
-            for file in files
-        },
-    }
-    return index
-
-
-def enter_files(metadata: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
-    """Enters what was measured of LiteRT files into a model's metadata."""
-    metadata["files"] = dict(sorted({**metadata.get("files", {}), **rows}.items()))
-    if INT8 in rows:
-        row = rows[INT8]
-        metadata["int8"] = {
-            **{name: row[name] for name in ("images", "noise", "bytes")},
-            "psnr_float": row["psnr_keras"],
-            "psnr_int8": row["psnr"],
-        }
-
-
-def write_card(folder: Path, metadata: dict[str, Any]) -> None:
-    """Writes a model's metadata, as JSON and as a page."""
-    write_json(folder / "metadata.json", metadata)
-    (folder / "README.md").write_text(render_card(metadata), "utf-8")
 
 
 def check_free(target: Path, *, overwrite: bool) -> Identity | None:

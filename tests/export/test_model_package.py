@@ -16,6 +16,7 @@ import tensorflow as tf
 
 import kerasdenoise
 from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
+from kerasdenoise.export import card as card_module
 from kerasdenoise.export import litert, model_package
 from kerasdenoise.export.card import render_card
 from kerasdenoise.export.model_package import load_model, write_saved_model
@@ -190,7 +191,7 @@ class TestReplacing:
 
         measure: Callable[..., list] = fail if where == "measure" else lambda _: []
         if where == "card":
-            monkeypatch.setattr(model_package, "render_card", fail)
+            monkeypatch.setattr(card_module, "render_card", fail)
         if where == "rename":
             rename = Path.rename
 
