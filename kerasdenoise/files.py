@@ -67,17 +67,19 @@ def check_target(target: Path, *, overwrite: bool) -> Identity | None:
 
     Raises:
         UsageError: Its name is too long, it is a folder, it exists and may not be replaced, or its
-            folder does not exist.
+            folder does not exist or may not be written to.
     """
     try:
         check_name(target)
     except OutputError as error:
         raise UsageError(target, error.cause, "give a shorter one") from error
-    if target.is_dir():
+    if os.path.isdir(target):  # noqa: PTH112 (where a folder may not be searched, Path raises)
         raise UsageError(target, "is a folder", "give a file name")
     refuse_existing([target], overwrite=overwrite, remedy="add --overwrite")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):  # noqa: PTH112
         raise UsageError(target.parent, "no such folder", "create it, or choose another")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise UsageError(target.parent, "may not be written to", "choose another folder")
     return file_identity(target)
 
 

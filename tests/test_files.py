@@ -477,3 +477,13 @@ def test_a_link_to_nothing_is_taken_too(tmp_path: Path):
     (tmp_path / "a").symlink_to("nothing")
     with pytest.raises(UsageError, match="exists already"):
         check_target(tmp_path / "a", overwrite=False)
+
+
+@needs_posix
+def test_a_folder_that_may_not_be_written_to_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # The tests may run as somebody who may do everything.
+    monkeypatch.setattr(os, "access", lambda folder, mode: folder != tmp_path)
+    with pytest.raises(UsageError, match="may not be written to"):
+        check_target(tmp_path / "a", overwrite=False)

@@ -42,6 +42,8 @@ SECTIONS = {
 INTERRUPTED = 130
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+# What the system says of paths that users give, wherever it is found out.
+_OF_PATHS = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR)
 
 
 class LazyGroup(click.Group):
@@ -142,6 +144,8 @@ def main() -> NoReturn:
             print_error(f"standard output: cannot be written ({error.strerror}); free some space")
         elif isinstance(error, BrokenPipeError):  # the reader has closed it
             _drop_output()
+        elif isinstance(error, OSError) and error.filename and error.errno in _OF_PATHS:
+            print_error(f"{error.filename}: {error.strerror}; check the path")
         else:
             print_error(
                 f"unexpected {describe_unexpected(error)}; "

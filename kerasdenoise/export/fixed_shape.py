@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +33,12 @@ def fix_shape(path: Path, height: int, width: int) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
     content = bytearray(path.read_bytes())
-    if not schema.Model.ModelBufferHasIdentifier(content, 0):
-        raise ModelError(path, "not a LiteRT file", "export the model again")
-    graph: Any = schema.Model.GetRootAs(content).Subgraphs(0)  # generated code says no types
+    with parsed(path, content):
+        _fix(schema.Model.GetRootAs(content).Subgraphs(0), path, height, width)
+    return bytes(content)
+
+
+def _fix(graph: Any, path: Path, height: int, width: int) -> None:  # generated code says no types
     for index in (*graph.InputsAsNumpy(), *graph.OutputsAsNumpy()):
         tensor = graph.Tensors(int(index))
         # Views of the content. Where the signature, which dynamic sizes alone have, holds -1, the
@@ -46,4 +52,24 @@ def fix_shape(path: Path, height: int, width: int) -> bytes:
             )
         for sizes in (shape, signature):
             sizes[:3] = 1, height, width
-    return bytes(content)
+
+
+@contextlib.contextmanager
+def parsed(path: Path, content: bytes | bytearray) -> Iterator[None]:
+    """Has all that a damaged LiteRT file makes generated code raise become one error.
+
+    Args:
+        path: The file.
+        content: What is in it.
+
+    Raises:
+        ModelError: It is not a LiteRT file, or cannot be followed.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    try:
+        if not schema.Model.ModelBufferHasIdentifier(content, 0):
+            raise ValueError("no identifier")
+        yield
+    except (AttributeError, IndexError, TypeError, ValueError, struct.error) as error:
+        raise ModelError(path, "not a LiteRT file", "export the model again") from error

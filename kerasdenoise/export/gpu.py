@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import ModelError, UsageError
+from kerasdenoise.export.fixed_shape import parsed
 
 # Debian's Chromium has a Vulkan driver that needs no GPU, SwiftShader, and the loader for it.
 CHROMIUM = Path("/usr/lib/chromium")
@@ -147,11 +148,10 @@ def _holds_integers(path: Path) -> bool:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(path, f"cannot be read ({error.strerror})", "check the path") from error
-    if not schema.Model.ModelBufferHasIdentifier(content, 0):
-        raise ModelError(path, "not a LiteRT file", "export the model again")
-    model: Any = schema.ModelT.InitFromPackedBuf(content)
     integers = {schema.TensorType.INT8, schema.TensorType.INT16}
-    return any(tensor.type in integers for tensor in model.subgraphs[0].tensors)
+    with parsed(path, content):
+        model: Any = schema.ModelT.InitFromPackedBuf(content)
+        return any(tensor.type in integers for tensor in model.subgraphs[0].tensors)
 
 
 def _find_cause(log: str) -> str:

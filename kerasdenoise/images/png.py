@@ -71,7 +71,7 @@ def read_png(data: bytes, reading: Reading) -> Image:
     bare = _assemble(chunk for chunk in chunks if chunk[0] in wanted)
     if bits == 16 or (bits == 8 and color != 3 and width * height > _MANY_PIXELS):
         # Pillow halves 16 bits of color without a word.
-        with sift_stderr(b"libpng"):  # which has warnings, for programmers
+        with sift_stderr(b"libpng", b"PNG warning"):  # which has warnings, for programmers
             decoded = _decode_by_libpng(bare, samples, bits)
         pixels, alpha = take_array(
             decoded,

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasdenoise.cli import compare
+
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
@@ -119,3 +121,15 @@ def test_figures_go_to_standard_output(command: Callable, pictures: list[Path]):
     result = command("compare", "a.png", "b.png")
     assert result.out.startswith(f"b.png: {level_psnr(10):.2f} dB  SSIM 0.")
     assert result.err == ""
+
+
+def test_what_the_system_says_of_a_path_is_no_bug(
+    command: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "x/a.png")
+
+    monkeypatch.setattr(compare, "check_target", fail)
+    outcome = command("compare", "a.png", "b.png", "-o", "x/a.png")
+    assert outcome.code == 1
+    assert outcome.only_error == "kerasdenoise: x/a.png: Permission denied; check the path"

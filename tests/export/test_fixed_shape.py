@@ -53,7 +53,13 @@ def test_a_file_whose_size_is_fixed_already_is_refused(fixed: Path):
         fix_shape(fixed, 32, 32)
 
 
-@pytest.mark.parametrize("content", [b"", b"text that is not a model"])
+HEAD = b"\x20\0\0\0TFL3"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text that is not a model", HEAD + bytes(300), HEAD + b"\xff" * 300, HEAD + b"\1" * 9],
+)
 def test_what_is_not_a_model_is_refused(content: bytes, tmp_path: Path):
     path = tmp_path / "model.tflite"
     path.write_bytes(content)

@@ -181,3 +181,13 @@ def test_libpng_says_nothing_to_the_user(
     with pytest.raises(InputError, match="cannot be decoded"):
         read_image(bytes(data))
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_pixels_beyond_the_last_are_passed_over_without_a_word(
+    make_png: MakePng, capfd: pytest.CaptureFixture[str], bits: int
+) -> None:
+    rows = [row.tobytes() for row in RNG.integers(0, 256, (9, 3 * bits // 8), dtype=np.uint8)]
+    pixels = read_image(make_png((2, 3), bits, 0, rows)).pixels
+    np.testing.assert_array_equal(pixels, read_image(make_png((2, 3), bits, 0, rows[:2])).pixels)
+    assert capfd.readouterr().err == ""
