@@ -20,6 +20,7 @@ from kerasdenoise.errors import KerasDenoiseError, describe_unexpected
 COMMANDS = {
     "denoise": "Remove noise from photos.",
     "models": "List, show and verify saved models.",
+    "adapt": "Learn from your own noisy photos.",
     "train": "Train a model from a recipe, or an architecture.",
     "tune": "Search for the best settings of an architecture.",
     "export": "Export a training run or a saved model.",
@@ -36,7 +37,7 @@ COMMANDS = {
 SECTIONS = {
     "Photos": ("denoise", "info", "compare", "noise", "app"),
     "Models": ("models", "evaluate", "benchmark"),
-    "Building models": ("train", "tune", "export", "reproduce"),
+    "Building models": ("adapt", "train", "tune", "export", "reproduce"),
 }
 
 INTERRUPTED = 130

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,6 @@ from kerasdenoise.foreign import printable
 
 if TYPE_CHECKING:
     from kerasdenoise.images.image import Image
-
-# EXIF tags; the last two belong to the EXIF directory inside the main one.
-_MAKE, _MODEL, _ORIENTATION = 0x010F, 0x0110, 0x0112
-_DIRECTORY, _ISO = 0x8769, 0x8827
 
 # How a viewer shows the stored pixels.
 _TURNS = {
@@ -70,6 +65,7 @@ def command(ctx: click.Context, photos: tuple[Path, ...], as_json: bool) -> None
 
 def _describe(image: Image) -> dict[str, Any]:
     """Lists the properties of an image; None for those it lacks."""
+    from kerasdenoise.images.camera import read_shot
     from kerasdenoise.inference.noise_estimate import BLOCK, edginess, estimate_sigma
 
     large = min(image.width, image.height) >= BLOCK
@@ -82,32 +78,9 @@ def _describe(image: Image) -> dict[str, Any]:
         "lossless": image.lossless,
         "alpha": image.alpha is not None,
         "icc": image.metadata.icc is not None,
-        **_read_exif(image.metadata.exif),
+        **read_shot(image)._asdict(),
         "edginess": edginess(image.pixels),
         "sigma": estimate_sigma(image.pixels) if large else None,
-    }
-
-
-def _read_exif(block: bytes | None) -> dict[str, Any]:
-    """Reads orientation, camera and ISO, as far as possible."""
-    from PIL import Image as PillowImage
-
-    exif = PillowImage.Exif()
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            exif.load(block or b"")
-            orientation, iso = exif.get(_ORIENTATION), exif.get_ifd(_DIRECTORY).get(_ISO)
-            make, model = (str(exif.get(tag, "")).strip(" \0") for tag in (_MAKE, _MODEL))
-    except Exception:  # an unreadable block is still kept in the result
-        return {"orientation": None, "camera": None, "iso": None}
-    iso = iso[0] if isinstance(iso, tuple) and iso else iso
-    # Many makers repeat their name in the model name.
-    brand = make.partition(" ")[0].lower()
-    camera = model if model.lower().startswith(brand) else f"{make} {model}"
-    return {
-        "orientation": orientation if orientation in _TURNS else None,
-        "camera": camera.strip() or None,
-        "iso": iso if isinstance(iso, int) else None,
     }
 
 

@@ -22,7 +22,8 @@ class PatchSampler:
     run sees what an uninterrupted one would have seen.
 
     Args:
-        photos: uint8 arrays (height, width, channels), all with as many channels.
+        photos: Arrays (height, width, channels), all with as many channels: integers on their whole
+            range, or floats that are nominally in [0, 1].
         patch: Side of a patch in pixels.
         batch: Patches per batch.
         seed: Any non-negative number.
@@ -67,8 +68,10 @@ class PatchSampler:
         for patch, index, (top, left), turn in zip(
             patches, chosen.tolist(), corners.tolist(), turns.tolist(), strict=True
         ):
-            patch[:] = self._cut(self._photos[index], top, left, turn)
-        patches /= 255.0
+            photo = self._photos[index]
+            patch[:] = self._cut(photo, top, left, turn)
+            if photo.dtype.kind == "u":
+                patch /= np.iinfo(photo.dtype).max
         return patches
 
     def batches(self, first_step: int) -> Iterator[np.ndarray]:

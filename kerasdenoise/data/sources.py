@@ -24,6 +24,8 @@ _ARCHIVE = re.compile(
 _TFDS = "tfds:"
 # Pillow's "L" is the luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B, rounded.
 _MODES = {1: "L", 3: "RGB"}
+# What archives may hold. Pillow converts and scales only the first.
+_TYPES = (np.uint8, np.uint16, np.float32)
 
 
 def data_folder() -> Path:
@@ -56,7 +58,8 @@ def load_images(
         exclude: File names that are left out, of folders and of data sets that keep them.
 
     Returns:
-        uint8 arrays (height, width, channels), in the order of the sources.
+        Arrays (height, width, channels), in the order of the sources: uint8, or what an archive
+        has.
 
     Raises:
         RecipeError: If a source is missing, holds no images or cannot be read.
@@ -151,11 +154,12 @@ def _read_archive(file: Path, name: str | None) -> np.ndarray:
         ) from error
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3, 4):
+    if images.dtype not in _TYPES or images.ndim != 4 or images.shape[3] not in (1, 3, 4):
         raise RecipeError(
             f"{file}:{name}",
             "holds no images",
-            "name an array of uint8 (images, height, width) or (images, height, width, channels)",
+            "name an array (images, height, width) or (images, height, width, channels) of uint8, "
+            "uint16 or float32",
         )
     return images[..., :3]
 
@@ -170,6 +174,12 @@ def _place(text: str | None, images: int) -> int | None:
 def _versions(
     image: np.ndarray, channels: int, scales: Sequence[float], smallest: int
 ) -> Iterator[np.ndarray]:
+    if image.dtype != np.uint8 and (image.shape[2] != channels or set(scales) != {1.0}):
+        raise RecipeError(
+            f"an image of {image.dtype} with {image.shape[2]} channel(s)",
+            f"cannot be scaled, or converted to {channels}",
+            "write scales = [1.0], and give the model as many channels",
+        )
     if image.shape[2] != channels:
         image = _pixels(_picture(image).convert(_MODES[channels]))
     height, width = image.shape[:2]

@@ -23,7 +23,8 @@ def render_card(metadata: dict[str, Any]) -> str:
         metadata: What is known of the model: `training` by `write_saved_model`, or else
             `trained_from` by `save_model`; `figures` is a list of rows
             with the keys `set`, `noise`, `images`, `noisy_psnr`, `psnr`, `psnr_error` and
-            `ssim`, and `files`, if it is there, what `ParityGate.measure` says of each file.
+            `ssim`; `facts`, if it is there, has further rows; and
+            `files`, if it is there, what `ParityGate.measure` says of each file.
 
     Returns:
         The text of the model's README.md.
@@ -43,6 +44,7 @@ def render_card(metadata: dict[str, Any]) -> str:
         ("Input and output", (f"float32, 1 x H x W x {metadata['channels']}, nominally in [0, 1], "
          f"sides multiples of {metadata['stride']}{given}; the output is not clipped")),
         *levels,
+        *metadata.get("facts", {}).items(),
         *_training(metadata),
         ("License of the weights", metadata["license"]),
         ("LiteRT against Keras", f"largest difference {metadata['litert_difference']:.1e}"),

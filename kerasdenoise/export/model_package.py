@@ -234,6 +234,7 @@ def write_saved_model(
     overwrite: bool = False,
     measure: Callable[[Path], list[dict[str, Any]]] = lambda folder: [],
     order: Order | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> None:
     """Writes a denoiser with all that is known of it, and records it in the index.
 
@@ -247,6 +248,7 @@ def write_saved_model(
         overwrite: Whether an existing model is replaced.
         measure: Measures the finished files in a folder and returns figures for the card.
         order: Which further LiteRT files are asked for.
+        facts: What else the card says, by what it is called.
 
     Raises:
         UsageError: If there is a model of that name already.
@@ -262,6 +264,7 @@ def write_saved_model(
             rows = write_files(denoiser, recipe, metadata, folder, order)
             enter_files(metadata, rows)
         metadata["figures"] = measure(folder)
+        metadata["facts"] = dict(facts or {})
         write_card(folder, metadata)
         index = index_with(target, folder, metadata["summary"])
     write_json(target.parent / INDEX, index)

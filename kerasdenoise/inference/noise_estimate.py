@@ -23,6 +23,9 @@ _GROUPS = 4
 # It is at most this many times the detail of the flattest blocks; the rest is texture.
 _LARGEST = 2
 
+LAGS = 8
+"""How far apart pixels are of which `estimate_correlation` compares the noise."""
+
 
 def edginess(pixels: np.ndarray, *, per_pixel: bool = True) -> float:
     """Sums how much neighboring pixels differ: the anisotropic total variation.
@@ -76,15 +79,8 @@ def estimate_sigma(pixels: np.ndarray) -> float:
     Raises:
         ValueError: The height or width is below 16 pixels.
     """
-    height, width = pixels.shape[:2]
-    if min(height, width) < BLOCK:
-        raise ValueError(f"noise needs sides of at least {BLOCK} pixels, not {height, width}")
-    tops = range(0, height - BLOCK + 1, BLOCK)
-    strips = [_measure_blocks(to_pixels(pixels[top : top + BLOCK])) for top in tops]
-    fine, coarse, brightness, clipped = np.concatenate(strips, axis=1)
-    # If nearly all are clipped, use the least clipped ones.
-    few = min(2 * _GROUPS, clipped.size)
-    kept = clipped <= max(_CLIPPED, np.sort(clipped)[few - 1])
+    fine, coarse, brightness, clipped = _measure_image(pixels)
+    kept = clipped <= _most_clipped(clipped)
     fine, coarse, brightness = fine[kept], coarse[kept], brightness[kept]
 
     flattest = np.argsort(coarse)[: max(4, round(_FLAT * coarse.size))]
@@ -96,6 +92,71 @@ def estimate_sigma(pixels: np.ndarray) -> float:
     correlated = min(typical, _LARGEST**2 * detail[flattest].mean())
     share = np.clip((ratio - _WHITE) / (_CORRELATED - _WHITE), 0, 1)
     return float(np.sqrt((1 - share) * white + share * correlated))
+
+
+def estimate_correlation(pixels: np.ndarray) -> np.ndarray:
+    """Estimates how the noise of pixels is correlated that lie some pixels apart.
+
+    The blocks are those of `estimate_sigma`: of the flattest ones, less their best plane, products
+    of pixels are averaged over channels. White noise has correlations within 0.1 of zero; noise of
+    columns is correlated down to the last lag, and not across. Texture that leaves no block flat
+    is mistaken for correlated noise.
+
+    Args:
+        pixels: As for `estimate_sigma`.
+
+    Returns:
+        Down and across, (2, `LAGS`), for 1 to `LAGS` pixels, each nominally in [-1, 1]. Zeros for
+        an image without noise.
+
+    Raises:
+        ValueError: The height or width is below 16 pixels.
+    """
+    measured = _measure_image(pixels)
+    _, coarse, _, clipped = measured
+    usable = np.flatnonzero(clipped <= _most_clipped(clipped))
+    flattest = usable[np.argsort(coarse[usable])][: max(4, round(_FLAT * usable.size))]
+    across = pixels.shape[1] // BLOCK
+    products, variance = np.zeros((2, LAGS)), 0.0
+    for index in flattest.tolist():
+        row, column = (BLOCK * place for place in divmod(index, across))
+        block = to_pixels(pixels[row : row + BLOCK, column : column + BLOCK])
+        noise = _without_plane(block.astype(np.float64))
+        variance += np.square(noise).mean()
+        for lag in range(1, LAGS + 1):
+            products[0, lag - 1] += (noise[lag:] * noise[:-lag]).mean()
+            products[1, lag - 1] += (noise[:, lag:] * noise[:, :-lag]).mean()
+    return products / variance if variance else products
+
+
+def _measure_image(pixels: np.ndarray) -> np.ndarray:
+    """Measures all blocks of an image, row by row; see `_measure_blocks`."""
+    height, width = pixels.shape[:2]
+    if min(height, width) < BLOCK:
+        raise ValueError(f"noise needs sides of at least {BLOCK} pixels, not {height, width}")
+    tops = range(0, height - BLOCK + 1, BLOCK)
+    strips = [_measure_blocks(to_pixels(pixels[top : top + BLOCK])) for top in tops]
+    return np.concatenate(strips, axis=1)
+
+
+def _most_clipped(clipped: np.ndarray) -> float:
+    """The largest share of clipped values in a block that counts: more where nearly all have it."""
+    few = min(2 * _GROUPS, clipped.size)
+    return max(_CLIPPED, np.sort(clipped)[few - 1])
+
+
+def _without_plane(block: np.ndarray) -> np.ndarray:
+    """Subtracts the best plane from a block (16, 16, channels)."""
+    left = block - block.mean(axis=(0, 1), keepdims=True)
+    for slope in (_ramp()[:, None, None], _ramp()[None, :, None]):
+        left = left - (slope * left).sum(axis=(0, 1), keepdims=True) * slope
+    return left
+
+
+def _ramp() -> np.ndarray:
+    """A slope along an axis of a block, of which the squares sum to 1."""
+    ramp = np.arange(BLOCK) - (BLOCK - 1) / 2
+    return ramp / np.sqrt(BLOCK * np.square(ramp).sum())
 
 
 def _measure_blocks(strip: np.ndarray) -> np.ndarray:
@@ -110,8 +171,7 @@ def _measure_blocks(strip: np.ndarray) -> np.ndarray:
     clipped = ((blocks == 0) | (blocks == 1)).mean(axis=(0, 2, 3))
     mean = blocks.mean(axis=(0, 2), keepdims=True)
     left = blocks - mean
-    ramp = np.arange(BLOCK) - (BLOCK - 1) / 2
-    ramp /= np.sqrt(BLOCK * np.square(ramp).sum())
+    ramp = _ramp()
     down = np.square((ramp[:, None, None, None] * left).sum(axis=(0, 2)))
     across = np.square((ramp[:, None] * left).sum(axis=(0, 2)))
     energy = np.square(left).sum(axis=(0, 2)) - down - across

@@ -21,6 +21,7 @@ from kerasdenoise.layers.regressors import (
     from_contrast,
     to_contrast,
 )
+from kerasdenoise.layers.variance_stabilizer import VarianceStabilizer
 
 __all__ = [
     "BorderMix",
@@ -37,6 +38,7 @@ __all__ = [
     "PeronaMalikFlux",
     "ReactionDiffusionStep",
     "SharedValues",
+    "VarianceStabilizer",
     "from_contrast",
     "to_contrast",
 ]

@@ -10,6 +10,7 @@ from kerasdenoise.noise.base import Mixture, Noise, corrupt_arrays
 from kerasdenoise.noise.camera import Camera
 from kerasdenoise.noise.degradations import Blur, Inpainting, Pixelate
 from kerasdenoise.noise.grainy import Compressed, Film
+from kerasdenoise.noise.own import Own
 from kerasdenoise.noise.pixelwise import Gaussian, Poisson, SaltAndPepper, Speckle
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Inpainting",
     "Mixture",
     "Noise",
+    "Own",
     "Pixelate",
     "Poisson",
     "SaltAndPepper",
@@ -43,6 +45,7 @@ KINDS: dict[str, type[Noise]] = {
         Blur,
         Inpainting,
         Pixelate,
+        Own,
     )
 }
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import ModelError, RecipeError
-from kerasdenoise.models._parts import find_layers, list_parts, read_graph
+from kerasdenoise.models._parts import find_layers, get_parts, list_parts, read_graph
 from kerasdenoise.training.dead_units import ignore_brightness
 from kerasdenoise.training.network import build_network, is_run, load_network, load_run, read_run
 from kerasdenoise.training.recipe import Recipe, read_recipe
@@ -32,7 +32,8 @@ def read_history(recipe: Recipe) -> list[str]:
             # The runs that a saved model was made by need not be there any more.
             folder = find_model(source).folder
             files = [folder / "recipe.toml", *sorted(folder.glob("recipe_earlier_*.toml"))]
-            history += [file.read_text("utf-8") for file in files]
+            # One that a user saved has none.
+            history += [file.read_text("utf-8") for file in files if file.exists()]
     return history
 
 
@@ -103,9 +104,9 @@ def keep_initial_share(network: keras.Model, recipe: Recipe) -> None:
 
 
 def _find_part(whole: keras.Model, name: str) -> keras.Model:
-    """Returns the network of this name within another, or the other if there is none."""
+    """Returns the network of this name within another; if there is none, what denoises in it."""
     parts = [layer for layer in whole.layers if layer.name == name]
-    return parts[0] if parts and isinstance(parts[0], keras.Model) else whole
+    return parts[0] if parts and isinstance(parts[0], keras.Model) else get_parts(whole).tile
 
 
 def _copy_from(network: keras.Model, given: keras.Model, source: str) -> None:

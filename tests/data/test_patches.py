@@ -52,6 +52,14 @@ def test_white_is_one():
     np.testing.assert_array_equal(_sampler(white).batch_of(0), 1.0)
 
 
+def test_photos_of_any_type_have_one_scale():
+    photo = np.random.default_rng(0).random((PATCH, PATCH, 3), np.float32)
+    deep = np.rint(65535 * photo).astype(np.uint16)
+    batches = [PatchSampler([p], PATCH, 2, 0, turns=False).batch_of(0) for p in (photo, deep)]
+    np.testing.assert_array_equal(batches[0][0], photo)
+    np.testing.assert_allclose(batches[1], batches[0], atol=1e-5)
+
+
 def test_a_batch_depends_on_seed_and_step_alone():
     fresh, used = _sampler(), _sampler()
     for step in (0, 1, 2, 9, 4):

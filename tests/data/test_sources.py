@@ -163,6 +163,18 @@ def test_an_array_is_turned_to_gray_and_back(tmp_path: Path):
     np.testing.assert_array_equal(first, np.full((8, 9, 3), 124))
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_archives_of_more_bits_stay_as_they_are(tmp_path: Path, dtype: type):
+    images = np.random.default_rng(0).integers(0, 999, (2, 8, 9, 3)).astype(dtype)
+    np.savez(tmp_path / "a.npz", a=images)
+    found = load_images(["a.npz:a"], tmp_path)
+    assert found[0].dtype == dtype
+    np.testing.assert_array_equal(found, images)
+    for options in ({"channels": 1}, {"scales": (0.5,)}):
+        with pytest.raises(RecipeError, match="cannot be scaled, or converted"):
+            load_images(["a.npz:a"], tmp_path, **options)
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
@@ -181,7 +193,7 @@ def test_archives_that_cannot_be_used_are_refused(tmp_path: Path, source: str, s
         tmp_path / "a.npz",
         images=np.zeros((2, 8, 9, 3), np.uint8),
         labels=np.zeros(2, np.uint8),
-        floats=np.zeros((2, 8, 9, 3), np.float32),
+        floats=np.zeros((2, 8, 9, 3), np.float64),
         pairs=np.zeros((2, 8, 9, 2), np.uint8),
     )
     (tmp_path / "text.npz").write_text("not an archive", "utf-8")

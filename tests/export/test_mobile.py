@@ -28,6 +28,7 @@ LACKING = {
     "p1_diffusion": "EXP, LOG, NEG",
     "perona_malik": "EXP, SQUARE",
     "reaction_diffusion": "SQUARE",
+    "stabilized": "DEPTH_TO_SPACE, FLOOR, GATHER, LESS, SELECT, SPACE_TO_DEPTH",
 }
 
 # Sizes at which LiteRT's GPU accelerator enlarges rightly.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.images.read import read_image
-from kerasdenoise.inference.noise_estimate import edginess, estimate_sigma
+from kerasdenoise.inference.noise_estimate import edginess, estimate_correlation, estimate_sigma
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "images"
 
@@ -128,3 +128,41 @@ def test_pixels_that_make_no_block_do_not_matter():
 def test_noise_needs_room_for_a_block(shape: tuple[int, ...]):
     with pytest.raises(ValueError, match="at least 16"):
         estimate_sigma(np.zeros(shape))
+
+
+def test_white_noise_is_not_correlated(clean: np.ndarray):
+    noisy = clean + noise(clean.shape) * 20 / 255
+    assert np.abs(estimate_correlation(noisy)).max() < 0.1
+
+
+def test_the_correlation_of_averaged_noise_by_hand(clean: np.ndarray):
+    # A mean of three shares two values with the next one, and one with that after it.
+    noisy = clean + noise(clean.shape, correlated=True) * 20 / 255
+    down, across = estimate_correlation(noisy)
+    for found in (down, across):
+        np.testing.assert_allclose(found[:2], [2 / 3, 1 / 3], atol=0.12)
+        assert np.abs(found[2:]).max() < 0.15
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_noise_in_lines_is_correlated_along_them(clean: np.ndarray, axis: int):
+    shape = tuple(1 if i == axis else size for i, size in enumerate(clean.shape))
+    found = estimate_correlation(clean + noise(shape) * 20 / 255)
+    assert found[axis].min() > 0.8
+    assert np.abs(found[1 - axis]).max() < 0.3
+
+
+def test_correlation_is_measured_in_integers_of_the_file(clean: np.ndarray):
+    noisy = (clean + noise(clean.shape) * 20 / 255).clip(0, 1)
+    integers = np.rint(65535 * noisy).astype(np.uint16)
+    expected = estimate_correlation(noisy)
+    np.testing.assert_allclose(estimate_correlation(integers), expected, atol=1e-3)
+
+
+def test_an_image_without_noise_has_no_correlation():
+    assert not estimate_correlation(np.full((32, 32, 3), 0.5)).any()
+
+
+def test_correlation_needs_a_block():
+    with pytest.raises(ValueError, match="at least 16 pixels"):
+        estimate_correlation(np.zeros((15, 40, 3)))

@@ -83,6 +83,7 @@ CASES: dict[str, Case] = {
         {"u": IMAGE, "contrast": ONE, "noisy": IMAGE},
     ),
     "SharedValues": Case({"start": (0.5, 2.0), "learned": False}, {"inputs": IMAGE}),
+    "VarianceStabilizer": Case({"low": 0.1, "high": 0.8, "knots": 9}, {"values": IMAGE}),
 }
 POLICIES = ("mixed_bfloat16", "mixed_float16")
 

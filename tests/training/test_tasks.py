@@ -24,7 +24,14 @@ from kerasdenoise.training.tasks.task import Example
 
 # Those that differ by what they draw alone.
 DRAWING = {task.objective: task for task in TASKS if task.__init__ is Task.__init__}
-UNBIASED = ["gaussian:25", "gaussian:0-55", "poisson:5.5", "poisson:shot:30", "poisson:halved"]
+UNBIASED = [
+    "gaussian:25",
+    "gaussian:0-55",
+    "poisson:5.5",
+    "poisson:shot:30",
+    "poisson:halved",
+    "own",
+]
 BIASED = [
     "camera",
     "compressed:25",
@@ -49,7 +56,7 @@ def pair(
 
 
 def test_tasks_that_draw_are_tried():
-    assert list(DRAWING) == ["supervised", "exposures", "noise2noise", "border"]
+    assert list(DRAWING) == ["supervised", "exposures", "noise2noise", "noise2vst", "border"]
 
 
 @pytest.mark.parametrize("name", DRAWING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.noise import Mixture
+from kerasdenoise.noise import Mixture, Own
 from kerasdenoise.runtime import free_memory, keras_defaults, memory_text
 from kerasdenoise.training.optimization import make_optimizer
 from kerasdenoise.training.recipe import Recipe
@@ -15,6 +15,7 @@ from kerasdenoise.training.tasks.contrast_search import ContrastSearch
 from kerasdenoise.training.tasks.distillation import Distillation
 from kerasdenoise.training.tasks.exposures import Exposures
 from kerasdenoise.training.tasks.noise2noise import Noise2Noise
+from kerasdenoise.training.tasks.noise2vst import Noise2VST
 from kerasdenoise.training.tasks.quantization_aware import QuantizationAware
 from kerasdenoise.training.tasks.supervised import Supervised
 from kerasdenoise.training.tasks.task import Task
@@ -27,6 +28,7 @@ TASKS: tuple[type[Task], ...] = (
     Supervised,
     Exposures,
     Noise2Noise,
+    Noise2VST,
     Border,
     ContrastSearch,
     Adversarial,
@@ -68,6 +70,7 @@ def build_task(recipe: Recipe) -> Task:
             f"has no use with objective {recipe.optimization.objective!r}",
             'leave it out, or write objective = "adversarial"',
         )
+    _check_clean(kind, recipe)
     kind.check(recipe, noise)
     task = kind.make(recipe, noise)
     optimizer = make_optimizer(recipe.optimization)
@@ -115,6 +118,17 @@ def _check_colors(recipe: Recipe, channels: int) -> None:
                 f"is of colors, of which a network of {channels} channel(s) has none",
                 "give another noise, or a network of 3 channels",
             )
+
+
+def _check_clean(kind: type[Task], recipe: Recipe) -> None:
+    """Refuses to learn from photos without clean ones where the task needs these."""
+    noises = [*recipe.mixture.noises, *recipe.validation.noises]
+    if kind.needs_clean and any(isinstance(noise, Own) for noise in noises):
+        raise RecipeError(
+            f"objective {recipe.optimization.objective!r}",
+            "needs clean photos, and noise 'own' means that there are none",
+            'write objective = "noise2vst", or another kind of noise',
+        )
 
 
 def _check_shares(recipe: Recipe, noise: Mixture) -> None:

@@ -36,6 +36,20 @@ class Example(NamedTuple):
     mean: Tensor
 
 
+class Split(NamedTuple):
+    """What is made of noisy images alone, each (batch, height, width, channels).
+
+    Attributes:
+        noisy: What the network is given.
+        target: What it is compared with, whose noise is independent of the other's.
+        weight: Where they are compared: 1 or 0.
+    """
+
+    noisy: Tensor
+    target: Tensor
+    weight: Tensor
+
+
 class Task(keras.Model):
     """A denoiser together with the noise it learns to remove.
 
@@ -62,6 +76,7 @@ class Task(keras.Model):
         finds_images: Whether the network is to find the clean image itself.
         has_clean_target: Whether `draw` gives a target without noise, from which a network can
             learn to estimate the noise level as well.
+        needs_clean: Whether it learns nothing from photos that are noisy already.
         uses_gradients: Whether Keras' `train_step` makes a step; otherwise `train_on_batch` does.
         invents_detail: Whether the network learns more than the mean of what a clean image may be,
             which its saved model then says first.
@@ -72,6 +87,7 @@ class Task(keras.Model):
     objective: ClassVar[str]
     finds_images: ClassVar[bool] = True
     has_clean_target: ClassVar[bool] = True
+    needs_clean: ClassVar[bool] = True
     uses_gradients: ClassVar[bool] = True
     invents_detail: ClassVar[bool] = False
     figures: ClassVar[tuple[str, ...]] = ()
@@ -182,6 +198,19 @@ class Task(keras.Model):
 
         Raises:
             NotImplementedError: Each task has its own.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def split(noisy: Tensor, seed: keras.random.SeedGenerator) -> Split:
+        """Makes input and target of noisy images alone.
+
+        Args:
+            noisy: Float32 images (batch, height, width, channels).
+            seed: Where random numbers come from.
+
+        Raises:
+            NotImplementedError: The task needs clean images.
         """
         raise NotImplementedError
 

@@ -1,0 +1,156 @@
+"""From a user's noisy photos to a model of their own, if that is better than what there is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasdenoise.adaptation.crops import Crops, cut_crops, read_crops, write_crops
+from kerasdenoise.adaptation.gain import Gain, denoise_crops, measure_gain
+from kerasdenoise.adaptation.methods import (
+    SEED,
+    Choice,
+    Method,
+    choose_method,
+    write_recipe,
+)
+from kerasdenoise.adaptation.survey import Survey, survey_photos
+from kerasdenoise.export.model_package import check_free, load_model, write_saved_model
+from kerasdenoise.images.image import Image
+from kerasdenoise.images.write import write_image
+from kerasdenoise.pixels import to_pixels
+from kerasdenoise.training.network import is_run, load_run
+from kerasdenoise.training.run import Progress, train
+from kerasdenoise.training.tasks import find_task
+from kerasdenoise.zoo import find_model
+
+CROPS = "crops.npz"
+PICTURE = "before_after.png"
+
+# Held-out crops that the picture shows.
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        survey: What the photos are like.
+        choice: How it was learned.
+        gain: What it gained on photos that were held out.
+        picture: Crops of those: noisy, denoised before, and denoised after.
+        model: The folder of the saved model; None if it is not better.
+    """
+
+    survey: Survey
+    choice: Choice
+    gain: Gain
+    picture: Path
+    model: Path | None
+
+
+def adapt(
+    photos: Sequence[Path],
+    target: Path,
+    run: Path,
+    *,
+    base: str = "photo",
+    method: Method | None = None,
+    camera: str | None = None,
+    seconds: float | None = None,
+    overwrite: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Outcome:
+    """Learns from noisy photos alone, and saves a model if it is better than the one before.
+
+    The photos are read and never changed. An interrupted call resumes from its last checkpoint.
+    `KeyboardInterrupt` ends the training, and what was learned until then is judged and saved.
+
+    Args:
+        photos: Noisy photos of one camera.
+        target: Folder of the saved model, whose name is the model's.
+        run: Folder of the training run, of the crops that it learns from, and of the picture.
+        base: Name or folder of the saved model to start from.
+        method: How to learn; None to choose by the noise.
+        camera: Which photos to take of several cameras; see `survey_photos`.
+        seconds: How long the training may take; it may also end before.
+        overwrite: Whether an existing saved model is replaced.
+        say: Is told what was found and what is done, in lines of text.
+        report: Is told of the training's progress.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        UsageError: The photos are of no use, the model exists, or the run is of other photos.
+        ModelError: The model to start from is unknown, or cannot be adapted.
+        OutputError: A file cannot be written.
+    """
+    check_free(target, overwrite=overwrite)
+    info = find_model(base)
+    survey = survey_photos(photos, camera=camera)
+    for error in survey.skipped:
+        say(f"skipped {error}")
+    for line in survey.describe():
+        say(line)
+    choice = choose_method(survey, method)
+    say(f"method: {choice.method} ({choice.reason})")
+    if choice.warning:
+        say(f"warning: {choice.warning}")
+    crops = _find_crops(run, survey, info.channels)
+    recipe = write_recipe(target.name, info, survey, crops, run.as_posix())
+    try:
+        train(recipe, run, run, seconds=seconds, report=report)
+    except KeyboardInterrupt:
+        if not is_run(run):
+            raise
+        say("interrupted: what was learned until the last checkpoint is judged")
+    started = time.monotonic()
+    recipe, network = load_run(run)
+    before = load_model(base)
+    gain = measure_gain(find_task(recipe), before, network, crops.held_out, survey.sigma)
+    say(gain.describe())
+    picture = run / PICTURE
+    _draw(picture, crops.held_out, before, network)
+    say(f"{picture}: noisy, {info.name}, {target.name} ({time.monotonic() - started:.0f} s)")
+    if not gain.is_better:
+        return Outcome(survey, choice, gain, picture, None)
+    facts = {
+        "Adapted from": f"`{info.name}`, by the method `{choice.method}`",
+        "To": "; ".join(survey.describe()),
+        "Gain": gain.describe(),
+        **({"Warning": choice.warning} if choice.warning else {}),
+    }
+    write_saved_model(network, recipe, target, overwrite=overwrite, facts=facts)
+    return Outcome(survey, choice, gain, picture, target)
+
+
+def _find_crops(run: Path, survey: Survey, channels: int) -> Crops:
+    """Returns the crops of a run that is resumed, or cuts and keeps those of a new one."""
+    path = run / CROPS
+    if path.exists():
+        return read_crops(path)
+    crops = cut_crops(survey.photos, channels, SEED)
+    write_crops(path, crops)
+    return crops
+
+
+def _draw(path: Path, held_out: np.ndarray, before: object, after: object) -> None:
+    """Draws the crops on which both models differ most: a row each."""
+    results = [denoise_crops(network, held_out) for network in (before, after)]  # pyright: ignore[reportArgumentType]
+    differences = np.square(results[0] - results[1]).mean(axis=(1, 2, 3))
+    rows = [
+        np.concatenate([to_pixels(held_out[i]), results[0][i], results[1][i]], axis=1)
+        for i in np.argsort(-differences)[:_SHOWN]
+    ]
+    pixels = np.concatenate(rows)
+    # Of a microscope's photos that use little of their range, something is to be seen too.
+    bright = max(float(np.quantile(pixels, 0.999)), 1e-6)
+    shown = pixels if bright > 0.5 else pixels / bright
+    write_image(Image(np.ascontiguousarray(shown.clip(0, 1), np.float32)), path, overwrite=True)

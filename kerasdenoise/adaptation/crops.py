@@ -1,0 +1,129 @@
+"""Cuts noisy photos into crops: those to learn from, and those to judge by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kerasdenoise.adaptation.survey import Photo
+from kerasdenoise.errors import UsageError
+from kerasdenoise.files import write_by
+from kerasdenoise.images.read import read_image
+from kerasdenoise.pixels import to_pixels
+
+# Largest side of a crop, and the multiple that all sides are of; what networks' strides divide.
+_SIDE = 256
+_MULTIPLE = 16
+_SMALLEST = 64
+
+# How many crops there are at most. 400 of 256 pixels take 80 MB in 8 bits.
+_TO_LEARN = 400
+_TO_JUDGE = 16
+
+# One photo of so many is judged by, and of a single photo this share of its rows.
+_EVERY = 5
+_SHARE = 1 / 4
+
+
+class Crops(NamedTuple):
+    """Crops of one side, (crops, side, side, channels), in the photos' type.
+
+    Attributes:
+        learned: To learn from.
+        held_out: To judge by; never of the same place as one of the others.
+    """
+
+    learned: np.ndarray
+    held_out: np.ndarray
+
+
+def cut_crops(photos: Sequence[Photo], channels: int, seed: int) -> Crops:
+    """Cuts crops at random places.
+
+    Args:
+        photos: The photos, which are read one at a time. Of several, every fifth is held out, or
+            the last of fewer; of a single one, its lower quarter.
+        channels: Of the network. Gray photos become three equal channels for a network of three;
+            for a network of one, each channel of a color photo is a photo.
+        seed: Seed of the places.
+
+    Returns:
+        The crops: uint8 if all photos are of 8 bits, else float32.
+
+    Raises:
+        UsageError: The photos are too small.
+    """
+    held_out = set(range(_EVERY - 1, len(photos), _EVERY)) or {len(photos) - 1}
+    is_single = len(photos) == 1
+    sides = [min(photo.shape[:2]) for photo in photos]
+    if is_single:
+        sides.append(int(photos[0].shape[0] * _SHARE))
+    side = min(_SIDE, min(sides) // _MULTIPLE * _MULTIPLE)
+    if side < _SMALLEST:
+        raise UsageError(
+            photos[sides.index(min(sides))].file if not is_single else photos[0].file,
+            f"leaves crops of {min(sides)} pixels, less than {_SMALLEST}",
+            "give a larger photo, or more of them",
+        )
+    is_exact = all(photo.bit_depth == 8 for photo in photos)
+    rng = np.random.default_rng(seed)
+    crops: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    counts = (
+        -(-_TO_LEARN // max(1, len(photos) - len(held_out))),
+        -(-_TO_JUDGE // len(held_out)),
+    )
+    for index, photo in enumerate(photos):
+        pixels = read_image(photo.file, exact=True).pixels
+        if not is_exact:
+            pixels = to_pixels(pixels)
+        split = round(pixels.shape[0] * (1 - _SHARE))
+        parts = ((pixels[:split], 0), (pixels[split:], 1))
+        for part, purpose in parts if is_single else ((pixels, int(index in held_out)),):
+            crops[purpose].extend(_cut(part, side, counts[purpose], channels, rng))
+    learned, judged = (np.stack(each) for each in crops)
+    return Crops(learned[:_TO_LEARN], judged[:_TO_JUDGE])
+
+
+def _cut(
+    pixels: np.ndarray, side: int, count: int, channels: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    height, width = pixels.shape[:2]
+    # No more than cover the photo twice.
+    count = min(count, max(1, 2 * height * width // side**2))
+    tops = rng.integers(height - side + 1, size=count)
+    lefts = rng.integers(width - side + 1, size=count)
+    cuts = []
+    for top, left in zip(tops.tolist(), lefts.tolist(), strict=True):
+        crop = pixels[top : top + side, left : left + side]
+        if channels == 3:
+            cuts.append(np.broadcast_to(crop, (side, side, 3)))
+        else:
+            cuts += [crop[..., i : i + 1] for i in range(crop.shape[2])]
+    return cuts
+
+
+def write_crops(path: Path, crops: Crops) -> None:
+    """Writes crops as an archive whose arrays recipes name `learned` and `held_out`.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    write_by(path, lambda file: np.savez(file, **crops._asdict()), option="--run")
+
+
+def read_crops(path: Path) -> Crops:
+    """Reads what `write_crops` wrote.
+
+    Raises:
+        UsageError: It is damaged.
+    """
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            return Crops(arrays["learned"], arrays["held_out"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise UsageError(
+            path, f"cannot be read ({error})", "give another folder with --run"
+        ) from error

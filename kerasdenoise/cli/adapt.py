@@ -1,0 +1,131 @@
+"""`kerasdenoise adapt`: noisy photos in, a model for their noise out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kerasdenoise.cli.options import needs_training
+from kerasdenoise.cli.report import say, verbose_option
+from kerasdenoise.errors import KerasDenoiseError, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from kerasdenoise.training.run import Progress
+
+
+@click.command("adapt", short_help="Learn from your own noisy photos.")
+@click.argument("folder", type=click.Path())
+@click.option("--name", required=True, help="Name of the new model.")
+@click.option(
+    "--from",
+    "base",
+    default="photo",
+    metavar="MODEL",
+    help="Model to start from.  [default: photo]",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10,
+    metavar="N",
+    help="Longest time for learning; judging and saving take a minute more.  [default: 10]",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["quick"]),
+    help="How to learn.  [default: chosen by the noise]",
+)
+@click.option("--camera", metavar="NAME", help="Only photos of this camera; all for any.")
+@click.option("-r", "--recursive", is_flag=True, help="Include subfolders.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("saved_models"),
+    help="Parent folder of the model.  [default: saved_models]",
+)
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    help="Folder for the training and its picture; an existing one resumes.  [default: "
+    "runs/adapt_ + the name]",
+)
+@click.option("--overwrite", is_flag=True, help="Overwrite an existing model.")
+@verbose_option
+@needs_training
+def command(
+    folder: str,
+    name: str,
+    base: str,
+    minutes: float,
+    method: Any,
+    camera: str | None,
+    recursive: bool,
+    output: Path,
+    run: Path | None,
+    overwrite: bool,
+) -> None:
+    """Learn from your own noisy photos.
+
+    \b
+        kerasdenoise adapt shoot/ --name mycam
+        kerasdenoise denoise photo.jpg --model mycam
+
+    Needs no clean photos and never changes yours. Reports what noise they have, learns from most of
+    them, and judges by the rest. A model that is not better is not saved. Ctrl-C ends learning
+    and judges what was learned; the same command resumes.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
+    started = time.monotonic()
+    from kerasdenoise.foreign import fault_of_name
+    from kerasdenoise.paths.photos import find_photos
+
+    if fault := fault_of_name(name):
+        raise UsageError(f"--name {name}", fault, "give a plain name")
+    found = find_photos([folder], recursive=recursive, output=str(output))
+    from kerasdenoise.runtime import prepare_keras
+
+    prepare_keras()
+    from kerasdenoise.adaptation.adapt import adapt
+
+    outcome = adapt(
+        found.photos,
+        output / name,
+        run or Path("runs") / f"adapt_{name}",
+        base=base,
+        method=method,
+        camera=camera,
+        # Imports take time too.
+        seconds=60 * minutes - (time.monotonic() - started),
+        overwrite=overwrite,
+        say=say,
+        report=_print_progress,
+    )
+    if outcome.model is None:
+        raise KerasDenoiseError(
+            name,
+            f"is not better than {base} and was not saved: this noise is what {base} knows already",
+            f"use --model {base}",
+        )
+    say(f"{outcome.model}: saved; next: kerasdenoise denoise PHOTO --model {_call(outcome.model)}")
+
+
+def _call(model: Path) -> str:
+    """The name that other commands find a model by, or else its folder."""
+    from kerasdenoise.zoo import find_model
+
+    try:
+        is_found = find_model(model.name).folder.resolve() == model.resolve()
+    except ModelError:
+        is_found = False
+    return model.name if is_found else str(model)
+
+
+def _print_progress(progress: Progress) -> None:
+    (psnr,) = progress.psnr.values()
+    say(
+        f"step {progress.step}/{progress.steps}  held-out pixels {psnr:.2f} dB  "
+        f"{progress.seconds_left:.0f} s left"
+    )
