@@ -23,7 +23,7 @@ from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.runtime import prepare_keras
 
 try:
-    import cv2
+    import cv2  # pyright: ignore[reportMissingImports]  (of the extra `peers`)
 except ImportError:
     sys.exit("this benchmark compares with OpenCV; run pip install opencv-python-headless")
 
@@ -48,7 +48,7 @@ def make_peers(pixels: np.ndarray, folder: Path) -> dict[str, Callable[[], objec
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument("--height", type=int, default=768)
     parser.add_argument("--rounds", type=int, default=7)

@@ -91,7 +91,7 @@ def measure(intra_depth: int, window: int, side: int, repeats: int) -> tuple[flo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--side", type=int, default=256, help="height and width of the image")
     parser.add_argument("--repeats", type=int, default=21)
     arguments = parser.parse_args()

@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -81,9 +82,7 @@ def measure(pictures: Sequence[np.ndarray], text: str, steps: int) -> tuple[floa
     return batch, step, float(np.median(list(waits(sampler, task.train_on_batch, steps))))
 
 
-def waits(
-    sampler: PatchSampler, train: Callable[[np.ndarray], object], steps: int
-) -> Iterator[float]:
+def waits(sampler: PatchSampler, train: Callable[[np.ndarray], Any], steps: int) -> Iterator[float]:
     """Trains, and yields the seconds that each step waited for its batch."""
     batches = sampler.batches(0)
     next(batches)
@@ -95,7 +94,7 @@ def waits(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--architecture", default="unet")
     parser.add_argument("--preset", default="small")
     parser.add_argument("--steps", type=int, default=50)

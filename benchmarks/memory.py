@@ -65,7 +65,7 @@ def list_presets() -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--only", nargs="+", metavar="NAME", help="'default', or ARCHITECTURE/PRESET"
     )
@@ -82,7 +82,8 @@ def main() -> None:
                 write_noisy(photo, height, width, quality=95, subsampling=0)
             model = None if name == "default" else Path(temporary) / name.replace("/", "_")
             if model:
-                write_model(*name.split("/"), model)
+                architecture, preset = name.split("/")
+                write_model(architecture, preset, model)
             seconds, peak = measure(photo, model, options)
             over |= peak / 1e9 > LIMIT_GB
             print(

@@ -34,7 +34,7 @@ def denoise_array(height: int, width: int, model: str | None, threads: int | Non
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", help="by default the default model")
     parser.add_argument("--width", type=int, default=20_000)
     parser.add_argument("--height", type=int, default=10_000)
@@ -50,7 +50,7 @@ def main() -> None:
     for kind in arguments.only:
         with tempfile.TemporaryDirectory() as folder:
             if kind == "array":
-                import panorama  # by its name, which another process can import as well
+                import panorama  # pyright: ignore  (by its name, which another process can import as well)
 
                 start = time.perf_counter()
                 run = partial(panorama.denoise_array, *size, arguments.model, arguments.threads)

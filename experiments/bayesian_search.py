@@ -50,13 +50,13 @@ def make_score(space: keras_tuner.HyperParameters, rng: np.random.Generator) -> 
     }
 
     def score(values: dict[str, Any], rng: np.random.Generator) -> float:
-        total = rng.normal(scale=_CHANCE)
+        total = float(rng.normal(scale=_CHANCE))
         for name, value in values.items():
             if isinstance(hps[name], Choice):
-                total += worth[name][hps[name].values.index(value)]
+                total += float(worth[name][hps[name].values.index(value)])
             else:
                 best, weight = worth[name]
-                total -= 10 * weight * (hps[name].value_to_prob(value) - best) ** 2
+                total -= float(10 * weight * (hps[name].value_to_prob(value) - best) ** 2)
         return total
 
     return score
@@ -112,7 +112,7 @@ def main() -> None:
         score = make_score(space, rng)
         drawn = [draw(space, {}, rng) for _ in range(at_random)]
         start = [(values, score(values, rng)) for values in drawn]
-        choices: dict[str, Callable[[Tried, int], dict[str, Any]]] = {
+        choices: dict[str, Callable[[Tried, int], Any]] = {
             "at random": lambda tried, number, rng=rng: draw(space, {}, rng),
             "KerasTuner's Bayesian search": lambda tried, number, seed=seed: propose_as_kerastuner(
                 space, tried, seed + number

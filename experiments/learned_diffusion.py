@@ -49,7 +49,7 @@ def train_and_measure(run: Path, data: Path) -> Record:
         mode="full",
         about={
             "architecture": recipe.model.architecture,
-            "config": dataclasses.asdict(recipe.model.config),
+            "config": dataclasses.asdict(recipe.model.config),  # pyright: ignore[reportArgumentType]
         },
         seed=recipe.seed,
         data=recipe.data.license,
@@ -125,7 +125,7 @@ the figures are kept in `experiments/results/learned_diffusion.json`.
 
 def main() -> None:
     """Runs what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, default=Path("runs/reaction_diffusion"))
     add_data_option(parser)
     arguments = parser.parse_args()

@@ -166,7 +166,7 @@ This page is written by `python experiments/real_photos.py`.
 
 def main() -> None:
     """Runs what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", nargs="+", metavar="NAME", default=list(MODELS))
     add_data_option(parser)
     parser.add_argument("--limit", type=int, help="measure the first pairs of each camera only")

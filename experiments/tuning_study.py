@@ -266,7 +266,7 @@ def _describe_comparison(name: str, arguments: argparse.Namespace) -> str:
         for usual, winner in zip(results[USUAL], results[WINNER], strict=True)
     ]
     differences = [winner - usual for usual, winner in pairs]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (str(seed), f"{usual:.3f}", f"{winner:.3f}", f"{winner - usual:+.3f}")
         for seed, (usual, winner) in enumerate(pairs, 1)
     ]
@@ -315,7 +315,7 @@ def _judge(differences: list[float]) -> str:
 
 def main() -> None:
     """Runs what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--lambda-net-trials", type=int, default=30)
     parser.add_argument("--lambda-net-steps", type=int, default=800)
     parser.add_argument("--unet-trials", type=int, default=20)

@@ -6,6 +6,7 @@ python tools/licenses.py
 from __future__ import annotations
 
 from importlib import metadata
+from typing import Any
 
 from packaging.requirements import Requirement
 
@@ -33,7 +34,7 @@ def find_dependencies(name: str) -> dict[str, str]:
 
 
 def _license(distribution: metadata.Distribution) -> str:
-    facts = distribution.metadata
+    facts: Any = distribution.metadata  # a message, which typeshed does not say
     classified = [
         each.rpartition(" :: ")[2]
         for each in facts.get_all("Classifier") or ()

@@ -72,7 +72,7 @@ def bootstrap(
 
 def rank_correlation(pairs: np.ndarray) -> float:
     """Spearman's rank correlation of two rows of values, (2, levels, images)."""
-    return float(spearmanr(*(row.ravel() for row in pairs))[0])
+    return float(spearmanr(*(row.ravel() for row in pairs)).statistic)  # pyright: ignore
 
 
 def measure_edginess(context: Context, folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kerasdenoise.evaluation.pages import COLORS, start_figure
 
@@ -103,6 +104,7 @@ def draw_across(
     figure, all_axes = start_figure(rows, columns, size, sharex=True, sharey=True)
     for axes in all_axes.flat[len(tables) :]:
         axes.set_visible(False)
+    image: Any = None
     for axes, (name, table) in zip(all_axes.flat, tables.items(), strict=False):
         gains = table - start
         axes.grid(visible=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -93,7 +93,7 @@ class PatchSampler:
 
 def prefetch(
     batch_of: Callable[[int], _Batch], first_step: int, ahead: int = 2
-) -> Iterator[_Batch]:
+) -> Generator[_Batch, None, None]:
     """Yields `batch_of(first_step)`, `batch_of(first_step + 1)` and so on, without end.
 
     One other thread makes the batches, in order, and stays `ahead` of what was asked for. It

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_golden_photos_are_those_of_the_shipped_model():
     spec = importlib.util.spec_from_file_location("make", ROOT / "apps" / "golden" / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
     noisy, denoised = (read(path) for path in (make.NOISY, make.DENOISED))

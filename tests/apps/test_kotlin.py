@@ -10,7 +10,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -21,10 +21,10 @@ KIT = ROOT / "apps" / "android"
 JARS = [
     Path("/usr/share/java", f"{name}.jar") for name in ("junit4", "hamcrest", "com.android.json")
 ]
-KOTLINC, JAVA = shutil.which("kotlinc"), shutil.which("java")
+KOTLINC, JAVA = (shutil.which(name) or "" for name in ("kotlinc", "java"))
 
 pytestmark = pytest.mark.skipif(
-    KOTLINC is None or JAVA is None or not all(jar.exists() for jar in JARS),
+    not KOTLINC or not JAVA or not all(jar.exists() for jar in JARS),
     reason="needs kotlinc, Java, and Debian's packages junit4 and libandroid-json-java",
 )
 
@@ -74,7 +74,8 @@ def test_it_denoises_as_the_engine_does(kind: str, classes: str, tmp_path: Path)
     with subprocess.Popen(
         [*command, denoised], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        answer_tiles(interpreter, process.stdout, process.stdin)
+        streams: Any = process.stdout, process.stdin
+        answer_tiles(interpreter, *streams)
     assert process.returncode == 0
 
     quality = "fast" if kind == "model_int8" else "balanced"

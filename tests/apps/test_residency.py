@@ -17,6 +17,8 @@ RESIDENCY = Path(__file__).parents[2] / "apps" / "residency.py"
 @pytest.fixture
 def residency():
     spec = importlib.util.spec_from_file_location("residency", RESIDENCY)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "apps" / "ios"
-SWIFT = shutil.which("swift")
+SWIFT = shutil.which("swift") or ""
 
 
 # The first build of a package takes long.
 @pytest.mark.slow
-@pytest.mark.skipif(SWIFT is None, reason="needs Swift")
+@pytest.mark.skipif(not SWIFT, reason="needs Swift")
 def test_its_own_tests_pass(tmp_path: Path):
     result = subprocess.run(
         [SWIFT, "test", "--package-path", str(PACKAGE), "--scratch-path", str(tmp_path)],

@@ -14,6 +14,8 @@ VECTORS = Path(__file__).parents[2] / "apps" / "vectors"
 @pytest.fixture(scope="module")
 def made() -> dict[str, Any]:
     spec = importlib.util.spec_from_file_location("make", VECTORS / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
     return make.make_vectors()

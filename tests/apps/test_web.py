@@ -25,12 +25,12 @@ from kerasdenoise.zoo import find_model
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "apps" / "web"
-NODE = shutil.which("node")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+NODE = shutil.which("node") or ""
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), "")
 
-needs_node = pytest.mark.skipif(NODE is None, reason="needs Node.js")
+needs_node = pytest.mark.skipif(not NODE, reason="needs Node.js")
 needs_browser = pytest.mark.skipif(
-    NODE is None or CHROMIUM is None or not (WEB / "node_modules" / "playwright-core").is_dir(),
+    not NODE or not CHROMIUM or not (WEB / "node_modules" / "playwright-core").is_dir(),
     reason="needs Node.js, Chromium and `make web`",
 )
 

@@ -43,6 +43,6 @@ def command(
         with pytest.raises(SystemExit) as stopped:
             main()
         captured = capsys.readouterr()
-        return Outcome(stopped.value.code, captured.out, captured.err)
+        return Outcome(int(stopped.value.code or 0), captured.out, captured.err)
 
     return run

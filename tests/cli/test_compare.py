@@ -106,7 +106,7 @@ def test_pictures_are_turned_as_they_are_looked_at(command: Callable, tmp_path: 
         np.testing.assert_array_equal(side, np.concatenate([upright, upright], axis=1))
     with Image.open(tmp_path / "d.png") as difference:
         assert difference.size == (30, 20)
-        assert np.unique(difference).tolist() == [128]
+        assert np.unique(np.asarray(difference)).tolist() == [128]
 
 
 def test_two_names_of_one_file_are_one(command: Callable, pictures: list[Path], tmp_path: Path):

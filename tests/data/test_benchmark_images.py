@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def photos(write_photo: Callable, tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def _prepare(folder: Path, prepared: Path, **choices: object) -> None:
+def _prepare(folder: Path, prepared: Path, **choices: Any) -> None:
     BenchmarkImages(folder, data_dir=prepared, **choices).download_and_prepare()
 
 
@@ -31,7 +32,7 @@ def _read(prepared: Path, name: str) -> list[dict]:
     """Reads as TensorFlow Datasets does when it knows the files alone."""
     folder = prepared / "benchmark_images" / name / "1.0.0"
     builder = tfds.builder_from_directory(folder)
-    return list(tfds.as_numpy(builder.as_dataset(split="test")))
+    return list(tfds.as_numpy(builder.as_dataset(split="test")))  # pyright: ignore[reportCallIssue]
 
 
 def test_images_keep_names_order_and_pixels(photos: Path, prepared: Path):

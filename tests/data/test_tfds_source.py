@@ -96,7 +96,7 @@ def start_server(
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
 
 
@@ -188,7 +188,9 @@ def test_downloads_are_looked_for_before_the_network(
     manual.mkdir(parents=True)
     np.save(manual / "pictures.npy", PICTURES)
     url = "http://127.0.0.1:1/pictures.npy"
-    record = tfds.core.download.checksums.compute_url_info(manual / "pictures.npy")
+    record = tfds.core.download.checksums.compute_url_info(  # pyright: ignore
+        manual / "pictures.npy"
+    )
     monkeypatch.setattr(WebPictures, "server", url.removesuffix("/pictures.npy"))
     monkeypatch.setattr(WebPictures, "url_infos", {url: record})
     np.testing.assert_array_equal(_images("tfds:web_pictures"), PICTURES)

@@ -138,7 +138,7 @@ def _patterns() -> dict[str, np.ndarray]:
         "screentone": (columns % 6 - 2.5) ** 2 + (rows % 6 - 2.5) ** 2 < 4,
     }
     pictures = {
-        name: np.repeat(255 * np.uint8(pattern)[..., np.newaxis], 3, axis=2)
+        name: np.repeat(255 * pattern.astype(np.uint8)[..., np.newaxis], 3, axis=2)
         for name, pattern in patterns.items()
     }
     for side in (4, 6, 8, 12, 16):

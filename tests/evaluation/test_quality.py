@@ -122,12 +122,12 @@ def test_a_set_of_photos_has_tone_and_level(models: Path):
 
 
 def test_the_psnr_of_a_set_is_that_of_its_images_before_and_after():
-    samples = Arrays([sample((20, 20), sigma) for sigma in (0.1, 0.2)])
-    both = [peak_signal_noise_ratio(s.clean, s.noisy, data_range=1) for s in samples.samples]
+    given = [sample((20, 20), sigma) for sigma in (0.1, 0.2)]
+    samples = Arrays(given)
+    both = [peak_signal_noise_ratio(s.clean, s.noisy, data_range=1) for s in given]
     assert mean_psnr(samples) == pytest.approx(np.mean(both), abs=1e-4)
     halved = [
-        peak_signal_noise_ratio(s.clean, np.clip(s.noisy / 2, 0, 1), data_range=1)
-        for s in samples.samples
+        peak_signal_noise_ratio(s.clean, np.clip(s.noisy / 2, 0, 1), data_range=1) for s in given
     ]
     assert mean_psnr(samples, lambda noisy: noisy / 2) == pytest.approx(np.mean(halved), abs=1e-4)
 

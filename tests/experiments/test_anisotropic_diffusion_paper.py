@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def measured(tmp_path: Path) -> Context:
         noise: clean * (2 + slopes.get(noise, 1.0) * np.linspace(0, 1, 4))[:, np.newaxis]
         for noise in NOISES
     }
-    np.savez(context.runs / "edginess" / "images.npz", **edges, clean=clean)
+    np.savez(context.runs / "edginess" / "images.npz", **edges, clean=clean)  # pyright: ignore
     return context
 
 
@@ -247,9 +248,9 @@ def test_borders_have_the_smaller_contrast():
 
 def test_levels_are_within_what_networks_are_trained_on():
     for noise in NOISES.values():
-        trained = parse_noise(noise.trained)
+        trained: Any = parse_noise(noise.trained)
         for level in (*noise.levels, noise.shown):
-            measured = parse_noise(noise.at(level))
+            measured: Any = parse_noise(noise.at(level))
             assert trained.low <= measured.low == measured.high <= trained.high
 
 

@@ -21,14 +21,14 @@ class _Halves:
 
     def load(self, index: int) -> Sample:
         rng = np.random.default_rng(index)
-        sigma = np.float32([0.02, 0.08]).repeat(32)[:, np.newaxis]
+        sigma = np.array([0.02, 0.08], np.float32).repeat(32)[:, np.newaxis]
         clean = np.full((48, 64, 3), 0.5, np.float32)
         return Sample(clean + sigma * rng.standard_normal(clean.shape, np.float32), clean)
 
 
 def test_an_estimate_is_compared_with_the_noise_that_is_there():
     true = np.sqrt(np.mean(np.square([0.02, 0.08])))
-    level = np.float32([0.02, 0.08]).repeat(32) * np.ones((48, 1), np.float32)
+    level = np.array([0.02, 0.08], np.float32).repeat(32) * np.ones((48, 1), np.float32)
     estimates = {"map": lambda noisy: level, "turned": lambda noisy: level[:, ::-1]}
     outcomes = noise_level.measure(_Halves(), {**estimates, "number": lambda noisy: 0.1})
     (by_map,), (turned,), (by_number,) = outcomes.values()
@@ -37,7 +37,8 @@ def test_an_estimate_is_compared_with_the_noise_that_is_there():
     assert by_map.estimated == pytest.approx(true, rel=1e-5)
     assert by_map.correlation > 0.9
     assert turned.correlation < -0.9
-    assert by_number == Outcome(by_number.true, pytest.approx(0.1), None)
+    assert by_number.estimated == pytest.approx(0.1)
+    assert by_number.correlation is None
 
 
 def test_a_row_says_ratio_and_range():

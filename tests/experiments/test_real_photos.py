@@ -24,7 +24,7 @@ class _Tinting:
 def test_a_pair_is_measured():
     truth = np.full((128, 128, 3), 0.5, np.float32)
     noise = np.random.default_rng(0).normal(0, 0.1, truth.shape).astype(np.float32)
-    figures = real_photos.measure(_Tinting(), Sample(truth + noise, truth))
+    figures = real_photos.measure(_Tinting(), Sample(truth + noise, truth))  # pyright: ignore
     assert figures.noisy == pytest.approx(20, abs=0.1)
     assert figures.psnr["1"] == pytest.approx(26, abs=0.2)
     assert set(figures.psnr) == {"0.8", "0.9", "1"}
@@ -38,5 +38,9 @@ def test_a_pair_is_measured():
 def test_patterns_are_measured_by_their_mean():
     patterns = dict(real_photos.draw_patterns())
     assert {pattern.dtype.name for pattern in patterns.values()} == {"uint8"}
-    brighter = lambda picture: np.clip(picture + np.array([0, 3, 0]), 0, 255)  # noqa: E731
-    assert real_photos.measure_pattern(brighter, patterns["gray 128, clipped noise"]) == 3
+
+    def brighter(picture: np.ndarray) -> np.ndarray:
+        return np.clip(picture + np.array([0, 3, 0]), 0, 255)
+
+    pattern = patterns["gray 128, clipped noise"]
+    assert real_photos.measure_pattern(brighter, pattern) == 3  # pyright: ignore

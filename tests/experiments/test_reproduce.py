@@ -329,7 +329,7 @@ def test_data_are_a_part_or_all_of_cifar10(made_up_cifar10: Path, tmp_path: Path
 
 def test_the_peak_is_1_or_the_largest_value_of_the_image():
     clean = np.full((2, 16, 16, 3), 0.5, np.float32)
-    figures = figures_of(clean, clean + np.float32([[0.1], [0.01]]).reshape(2, 1, 1, 1))
+    figures = figures_of(clean, clean + np.array([[0.1], [0.01]], np.float32).reshape(2, 1, 1, 1))
     assert figures["psnr"] == pytest.approx([20, 40], abs=1e-3)
     assert figures["psnr_image_max"] == pytest.approx([20 - 6.0206, 40 - 6.0206], abs=1e-3)
     summary = summarize(figures)

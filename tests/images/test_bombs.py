@@ -11,6 +11,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from kerasdenoise.images.read import read_image
 from kerasdenoise.images.refusal import Reading
 
 
-def refused(data: bytes | Path, **options: object) -> str:
+def refused(data: bytes | Path, **options: Any) -> str:
     tracemalloc.start()
     with pytest.raises(InputError) as caught:
         read_image(data, **options)
@@ -40,7 +41,7 @@ def encode(file_format: str, mode: str = "RGB", size: tuple[int, int] = (900, 12
         shape = (*size, len(mode)) if len(mode) > 1 else size
         tifffile.imwrite(stream, np.zeros(shape, np.uint8), compression="zstd", metadata=None)
     else:
-        PillowImage.new(mode, size[::-1]).save(stream, file_format)
+        PillowImage.new(mode, (size[1], size[0])).save(stream, file_format)
     return stream.getvalue()
 
 

@@ -79,6 +79,7 @@ def test_iptc_stays(length: int) -> None:
     )
     data = encode_image(image)
     found = read_image(data).metadata.photoshop
+    assert found is not None
     assert found == block
     assert iptc_of(found) == iptc
     assert shown(data).info["photoshop"]

@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,6 +182,12 @@ def test_8_bits_become_16_and_8_again_without_a_change() -> None:
 def test_an_unknown_bit_depth_or_quality_is_refused(make_image: Callable[..., Image]) -> None:
     from kerasdenoise.errors import UsageError
 
-    for choice in ({"bit_depth": 12}, {"quality": 0}, {"quality": 101}, {"quality": "best"}):
+    choices: list[dict[str, Any]] = [
+        {"bit_depth": 12},
+        {"quality": 0},
+        {"quality": 101},
+        {"quality": "best"},
+    ]
+    for choice in choices:
         with pytest.raises(UsageError):
             encode_image(make_image(), **choice)

@@ -26,9 +26,7 @@ RNG = np.random.default_rng(1)
 HEIGHT, WIDTH = 37, 43
 
 
-def raw_tiff(
-    tags: Mapping[int, object], pixels: bytes, order: str = "<", *, strips: int = 1
-) -> bytes:
+def raw_tiff(tags: Mapping[int, Any], pixels: bytes, order: str = "<", *, strips: int = 1) -> bytes:
     """A file of one page with these tags alone: SHORTs, or LONGs from 65536 on."""
     entries: dict[int, list[int]] = {
         number: [int(each) for each in np.atleast_1d(value)] for number, value in tags.items()

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,7 +159,7 @@ def test_floats_are_clipped_neither_on_the_way_in_nor_out():
     ],
     ids=lambda noisy: getattr(noisy, "mode", str(getattr(noisy, "shape", noisy))),
 )
-def test_what_is_no_image_is_refused(noisy: object):
+def test_what_is_no_image_is_refused(noisy: Any):
     with pytest.raises(UsageError):
         denoise(noisy)
 

@@ -13,6 +13,7 @@ from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
 from kerasdenoise.inference import denoiser as module
 from kerasdenoise.inference.denoiser import Denoiser, denoise
+from kerasdenoise.inference.engines import LiteRTEngine
 
 pytestmark = pytest.mark.usefixtures("models")
 
@@ -58,11 +59,13 @@ def test_memory_of_tiles_is_given_back_and_taken_again(
     pixels = np.random.default_rng(0).random((64, 96, 3), np.float32)
     denoiser = Denoiser(folder)
     expected = denoiser.denoise_pixels(pixels)
-    before = denoiser._network._tile._interpreter
+    engine = denoiser._network._tile
+    assert isinstance(engine, LiteRTEngine)
+    before = engine._interpreter
     monkeypatch.setattr(module, "_LARGE", pixels.nbytes - 1)
     for _ in range(2):
         np.testing.assert_array_equal(denoiser.denoise_pixels(pixels), expected)
-    assert denoiser._network._tile._interpreter is not before
+    assert engine._interpreter is not before
 
 
 def test_a_file_is_denoised_in_twice_its_pixels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

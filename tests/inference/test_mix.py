@@ -104,8 +104,10 @@ def test_one_luma_and_one_chroma_are_the_strength_exactly(models: Path, strength
     denoiser = Denoiser(tile=20)
     full = denoiser.denoise_pixels(noisy)
     expected = full if strength == 1 else noisy + np.float32(strength) * (full - noisy)
-    for amounts in ({"luma": 1.0, "chroma": 1.0}, {"detail": 0.0}):
-        result = denoiser.denoise_pixels(noisy, strength, **amounts)
+    for result in (
+        denoiser.denoise_pixels(noisy, strength, luma=1.0, chroma=1.0),
+        denoiser.denoise_pixels(noisy, strength, detail=0.0),
+    ):
         np.testing.assert_array_equal(result, expected)
     both = denoiser.denoise_pixels(noisy, luma=strength, chroma=strength)
     np.testing.assert_array_equal(both, expected)

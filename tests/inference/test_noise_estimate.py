@@ -22,7 +22,7 @@ def noise(shape: tuple[int, ...], *, correlated: bool = False) -> np.ndarray:
     if not correlated:
         return values
     for axis in (0, 1):
-        values = sum(np.roll(values, shift, axis) for shift in (-1, 0, 1))
+        values = np.sum([np.roll(values, shift, axis) for shift in (-1, 0, 1)], axis=0)
     return values / 3
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from kerasdenoise.inference.settings import DenoiseSettings
 from kerasdenoise.zoo import ModelInfo
 
 
-def _info(**level: bool) -> ModelInfo:
+def _info(**level: Any) -> ModelInfo:
     return ModelInfo("any", Path("any"), "unet", "Nothing", 3, 8, 30, **level)
 
 
@@ -30,18 +31,21 @@ def test_more_than_all_is_for_models_that_go_by_a_noise_level(level: str):
 
 @pytest.mark.parametrize("name", ["luma", "chroma"])
 def test_luma_and_chroma_are_refused_in_their_own_words(name: str):
+    def settings(value: float, **others: Any) -> DenoiseSettings:
+        return DenoiseSettings(**{name: value, **others})
+
     for value in (2.01, -0.01, float("nan")):
         with pytest.raises(UsageError, match=rf"{name} .*not between 0 and 2"):
-            DenoiseSettings(**{name: value})
+            settings(value)
     with pytest.raises(UsageError, match=rf"{name} 1\.5: times strength 1\.5 is 2\.25"):
-        DenoiseSettings(1.5, **{name: 1.5})
+        settings(1.5, strength=1.5)
     with pytest.raises(
         UsageError,
         match=rf"{name} 1\.5: times strength 1 is above 1, but the model any takes no noise level",
     ):
-        DenoiseSettings(**{name: 1.5}).fit(_info())
-    DenoiseSettings(0.5, **{name: 2.0}).fit(_info())
-    DenoiseSettings(**{name: 1.5}).fit(_info(estimates_level=True))
+        settings(1.5).fit(_info())
+    settings(2.0, strength=0.5).fit(_info())
+    settings(1.5).fit(_info(estimates_level=True))
 
 
 @pytest.mark.parametrize("detail", [-0.1, 1.1, float("nan")])

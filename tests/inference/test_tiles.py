@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,7 +20,7 @@ def grids(draw: st.DrawFn) -> tuple[int, int, int, int, TileGrid]:
     height, width = draw(SIZES), draw(SIZES)
     radius, stride = draw(st.integers(0, 30)), draw(st.sampled_from([1, 2, 3, 4, 8]))
     smallest = 2 * -(-radius // stride) * stride + stride
-    tile = draw(st.just("auto") | st.integers(smallest, smallest + 100))
+    tile: Any = draw(st.just("auto") | st.integers(smallest, smallest + 100))
     return (
         height,
         width,

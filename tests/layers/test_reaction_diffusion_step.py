@@ -270,7 +270,7 @@ def test_the_flux_is_odd_and_no_larger_than_the_bound_of_perona_malik_flux(coupl
     roots, weights = layer.get_weights()
     own = [roots[0, 0, i if coupled else 0, [i, 3 + i]] for i in range(3)]
     bound = [(np.abs(weights[[i, 3 + i]]) / (2 * np.abs(own[i]))).sum() for i in range(3)]
-    assert (np.abs(flux) <= np.float32(bound) + 1e-5).all()
+    assert (np.abs(flux) <= np.array(bound, np.float32) + 1e-5).all()
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,9 @@ def _trained() -> ImageRegressor:
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (17, 23)])
 def test_every_image_has_the_same_numbers_at_first(size: tuple[int, int]):
     numbers = _numpy(ImageRegressor(START)(_image(*size)))
-    np.testing.assert_array_equal(numbers, np.broadcast_to(np.float32(START), (2, 1, 1, 2)))
+    np.testing.assert_array_equal(
+        numbers, np.broadcast_to(np.array(START, np.float32), (2, 1, 1, 2))
+    )
 
 
 def test_afterwards_they_depend_on_the_image():
@@ -109,7 +111,7 @@ def test_a_contrast_that_cannot_be_trained_is_refused(contrast: float):
 
 def test_it_starts_at_the_given_contrasts():
     contrasts = _numpy(ContrastRegressor((10 / 255, 50 / 255))(_image_of_contrast_regressor()))
-    expected = np.broadcast_to(np.float32([10 / 255, 50 / 255]), (2, 1, 1, 2))
+    expected = np.broadcast_to(np.array([10 / 255, 50 / 255], np.float32), (2, 1, 1, 2))
     np.testing.assert_allclose(contrasts, expected, rtol=1e-5)
 
 

@@ -208,7 +208,7 @@ def _reach(network: keras.Model, config: Any, shape: Callable, change: float) ->
         changed[0, row, column] += change
         after = network.predict_on_batch(_inputs(network, changed))
         rows, columns = np.nonzero((after != before)[0].any(-1))
-        reach = max([reach, *abs(rows - row), *abs(columns - column)])
+        reach = int(max([reach, *abs(rows - row), *abs(columns - column)]))
     network.set_weights(weights)
     return reach
 

@@ -58,8 +58,8 @@ def test_the_parts_together_are_the_network():
 
 def test_the_largest_weight_wins_and_none_overflows():
     parts = tuple(
-        {"top": np.float32([[value]]), "top_log_weight": np.float32([[1000 * value]])}
-        for value in (3.0, 90.0, 89.0)
+        {name: np.full((1, 1), number, np.float32) for name, number in named.items()}
+        for named in ({"top": v, "top_log_weight": 1000 * v} for v in (3.0, 90.0, 89.0))
     )
     assert merge_context(parts)["top"] == pytest.approx(90.0)
 

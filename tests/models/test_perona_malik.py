@@ -188,7 +188,8 @@ def test_a_tile_with_the_context_of_the_whole_equals_it(config: Config):
     side = 4 * (config.radius // 4 + 2)
     noisy = [_image(side + 16, 2 * side + 16, 1)]
     if config.noise_level:
-        noisy.append(0.2 * _image(*noisy[0].shape[1:3], 1))
+        height, width = noisy[0].shape[1:3]
+        noisy.append(0.2 * _image(height, width, 1))
     parts = get_parts(network)
     assert parts.context is not None
     assert parts.tile.inputs[-1].name == "contrast_context"

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -136,7 +137,8 @@ def test_a_value_of_another_kind_is_refused(values: dict, said: str):
 
 
 def test_a_whole_number_is_a_number_too():
-    assert make_config("perona_malik", {"contrast": 1}).contrast == 1
+    config: Any = make_config("perona_malik", {"contrast": 1})
+    assert config.contrast == 1
 
 
 def test_making_a_config_leaves_its_values_alone():

@@ -174,7 +174,7 @@ def test_a_convolution_is_that_of_keras(kernel: int, stride: int, padding: str):
 def test_a_transposed_convolution_is_that_of_keras(kernel: int, stride: int, padding: str):
     windows = Windows((kernel, kernel), (stride, stride), "same" if padding == "same" else 0)
     # Keras' own choice without padding: no more rows than the kernel or the stride fills.
-    extra = None if padding == "same" else (max(stride - kernel, 0),) * 2
+    extra = None if padding == "same" else (max(stride - kernel, 0), max(stride - kernel, 0))
     module = TransposedConvolution(
         2, 3, windows, output_padding=extra, rng=np.random.default_rng(0), dtype=np.float64
     )
@@ -232,7 +232,7 @@ def test_the_transposed_convolution_is_the_adjoint(kernel, stride, padding, grid
     enlarge = TransposedConvolution(3, 2, windows, output_padding=extra, rng=rng, dtype=np.float64)
     enlarge.kernel[...] = shrink.kernel
     shrink.bias[...] = enlarge.bias[...] = 0
-    image = rng.normal(size=(2, *windows.image_size(*grid, extra), 2))
+    image = rng.normal(size=(2, *windows.image_size(grid[0], grid[1], extra), 2))
     codes = rng.normal(size=(2, *grid, 3))
     there = np.sum(shrink.forward(image) * codes)
     back = np.sum(image * enlarge.forward(codes))
@@ -302,7 +302,7 @@ def test_parameters_are_copied_and_keep_their_type():
 def test_parameters_of_another_network_are_refused_and_nothing_is_copied(change: str):
     network = make_network()
     before = [parameter.copy() for parameter in network.parameters]
-    values = [np.zeros(parameter.shape) for parameter in network.parameters]
+    values: list[np.ndarray] = [np.zeros(each.shape) for each in network.parameters]
     if change == "fewer":
         values = values[:-1]
     elif change == "more":

@@ -84,7 +84,7 @@ def repeat(data: bytearray, rng: np.random.Generator) -> bytearray:
 def spoil(data: bytearray, rng: np.random.Generator) -> bytearray:
     """Overwrites a stretch with noise, as of profiles and EXIF, which are the longest blocks."""
     at = rng.integers(0, len(data))
-    noise = rng.bytes(min(len(data) - at, int(rng.integers(1, 200))))
+    noise = rng.bytes(int(min(len(data) - at, rng.integers(1, 200))))
     data[at : at + len(noise)] = noise
     return data
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_files_are_tried_written_refused_or_wrong(
     # One that is read wrong is found by another decoder.
     read = foreign_files.read_image
 
-    def wrong(path: Path, **options: object):
+    def wrong(path: Path, **options: Any):
         image = read(path, **options)
         return image.with_pixels(1 - image.pixels)
 

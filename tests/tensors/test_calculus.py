@@ -46,7 +46,7 @@ def test_divergence_is_the_negative_adjoint_of_the_differences(size: tuple[int, 
     differences = _numpy(take_differences(keras.ops.convert_to_tensor(image)))
     (divergence,) = _numpy((take_divergence(*map(keras.ops.convert_to_tensor, flow)),))
     inner = sum(np.vdot(a, b) for a, b in zip(differences, flow, strict=True))
-    assert inner == pytest.approx(-np.vdot(image, divergence), abs=1e-3)
+    assert inner == pytest.approx(-float(np.vdot(image, divergence)), abs=1e-3)
     np.testing.assert_allclose(divergence.sum((1, 2)), 0, atol=1e-4)
 
 

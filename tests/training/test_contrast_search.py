@@ -27,7 +27,7 @@ def _build(**values: object) -> keras.Model:
 def steps() -> np.ndarray:
     """Clean images with a step of 0.1, 0.3 and 0.9 each."""
     clean = np.zeros((3, 20, 20, 1), np.float32)
-    clean[:, :, 10:] = np.float32([0.1, 0.3, 0.9]).reshape(3, 1, 1, 1)
+    clean[:, :, 10:] = np.array([0.1, 0.3, 0.9], np.float32).reshape(3, 1, 1, 1)
     return clean
 
 

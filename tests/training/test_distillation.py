@@ -214,6 +214,6 @@ def test_there_is_no_gradient():
 
 def test_each_patch_counts_by_the_inverse_of_its_error():
     clean = np.zeros((2, 8, 8, 3), np.float32)
-    denoised = clean + np.float32([0.1, 0.01]).reshape(2, 1, 1, 1)
+    denoised = clean + np.array([0.1, 0.01], np.float32).reshape(2, 1, 1, 1)
     seen = {"target": clean, "denoised": denoised, "taught": 0.5 * denoised}
     assert float(compare_with_teacher(seen)) == pytest.approx(0.25, rel=0.02)

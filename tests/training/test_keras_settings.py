@@ -135,7 +135,7 @@ def test_an_error_leaves_the_settings_of_the_user():
     keras.config.set_floatx("float64")
     try:
         with pytest.raises(ZeroDivisionError), keras_defaults():
-            1 / len(keras.config.floatx().removeprefix("float32"))
+            _ = 1 / len(keras.config.floatx().removeprefix("float32"))
         assert keras.config.image_data_format() == "channels_first"
         assert keras.config.floatx() == "float64"
     finally:

@@ -39,7 +39,7 @@ def _level_error(task: Supervised) -> float:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_level_of_known_noise_is_measured(channels: int):
     rng = np.random.default_rng(1)
-    sigmas = np.float32([0.0, 0.02, 0.2]).reshape(3, 1, 1, 1)
+    sigmas = np.array([0.0, 0.02, 0.2], np.float32).reshape(3, 1, 1, 1)
     clean = rng.random((3, 96, 64, channels), np.float32)
     noisy = clean + sigmas * rng.standard_normal(clean.shape, np.float32)
     level = np.asarray(measure_level(noisy, clean))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,7 +36,7 @@ def check_steps_together_equal_steps_alone(text: str) -> None:
     train = make_steps(together)
     first, _ = train(iter(BATCHES[:2]))
     done, means = train(iter(BATCHES[2:]))
-    logs = [alone.train_on_batch(batch, return_dict=True) for batch in BATCHES]
+    logs: list[Any] = [alone.train_on_batch(batch, return_dict=True) for batch in BATCHES]
     assert (first, done) == (2, 5)
     assert set(means) == {"loss", *alone.figures}
     for name, mean in means.items():

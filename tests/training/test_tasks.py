@@ -243,7 +243,7 @@ def _scale(**options: Any) -> keras.Model:
 
 
 def test_the_noise_of_each_image_is_measured():
-    levels = np.float32([0.0, 0.05, 0.2]).reshape(3, 1, 1, 1)
+    levels = np.array([0.0, 0.05, 0.2], np.float32).reshape(3, 1, 1, 1)
     clean = np.zeros((3, 100, 100, 3), np.float32)
     noisy = clean + levels * np.random.default_rng(0).normal(size=clean.shape).astype(np.float32)
     np.testing.assert_allclose(measure_noise(noisy, clean), levels, rtol=0.01)

@@ -70,6 +70,7 @@ def test_values_that_depend_on_others_are_there_only_with_them():
     tried = _search(8, 0, at_random=8)
     for number in range(8):
         values = propose(_space(), tried, [], np.random.default_rng(number))
+        assert values is not None
         assert ("rate" in values) == (values["first"] in ("c", "e"))
         assert set(values) >= {"first", "second", "third", "width"}
 
@@ -77,6 +78,7 @@ def test_values_that_depend_on_others_are_there_only_with_them():
 def test_the_same_draws_choose_the_same_and_what_is_running_is_not_chosen_again():
     tried = _search(10, 1, at_random=10)
     one = propose(_space(), tried, [], np.random.default_rng(5))
+    assert one is not None
     assert propose(_space(), tried, [], np.random.default_rng(5)) == one
     other = propose(_space(), tried, [one], np.random.default_rng(5))
     assert other != one
@@ -87,4 +89,5 @@ def test_a_disaster_does_not_hide_the_differences_of_the_others(disaster: float)
     tried = _search(10, 2, at_random=10)
     spoiled = [*tried, ({**tried[0][0], "third": "f", "second": "f"}, disaster)]
     values = propose(_space(), spoiled, [], np.random.default_rng(0))
+    assert values is not None
     assert _score(values) > np.median([score for _, score in tried])
