@@ -97,7 +97,7 @@ def measure_noise(name: str, files: list[Path], base: str, minutes: float) -> di
             "noisy": _mean(held_out, lambda noisy: noisy),
             "before": _mean(held_out, Denoiser(base).denoise_pixels),
             "after": None,
-            "estimated": None,
+            "seen": None,
         }
         try:
             outcome = adapt(
@@ -110,7 +110,7 @@ def measure_noise(name: str, files: list[Path], base: str, minutes: float) -> di
             )
         except UsageError as error:
             return {**row, "answer": error.cause}
-        row["estimated"] = outcome.gain.decibels
+        row["seen"] = outcome.gain.describe()
         if outcome.model is None:
             return {**row, "answer": "not better, not saved"}
         row["after"] = _mean(held_out, Denoiser(outcome.model).denoise_pixels)
@@ -125,7 +125,7 @@ def survey_camera(name: str, photos: list[Path]) -> dict[str, Any]:
         answer = choose_method(survey).reason
     except UsageError as error:
         answer = error.cause
-    return {**row, "estimated": None, "answer": answer}
+    return {**row, "seen": None, "answer": answer}
 
 
 def _middle(pixels: np.ndarray) -> np.ndarray:
@@ -146,12 +146,11 @@ def write_page(page: Path, rows: list[dict[str, Any]], base: str) -> None:
             row["photos"],
             *(f"{row[key]:.2f}" if row[key] is not None else "-" for key in ("noisy", "before")),
             f"{row['after']:.2f}" if row["after"] is not None else "-",
-            f"{row['estimated']:+.1f}" if row["estimated"] is not None else "-",
             row["answer"],
         ]
         for row in rows
     ]
-    headings = ["noise", "photos", "noisy", f"`{base}`", "adapted", "estimated gain", "answer"]
+    headings = ["noise", "photos", "noisy", f"`{base}`", "adapted", "answer"]
     write_section(page, SECTION, table(headings, cells))
 
 

@@ -11,48 +11,47 @@ import numpy as np
 from kerasdenoise.pixels import to_pixels
 from kerasdenoise.training.tasks import Task
 
-# A gain smaller than this, in dB, is none.
+# A mean squared error that falls by less than the square of this share of the noise's level has not
+# changed: it is that of rounding.
 _LEAST = 0.02
+
+# So many standard errors are no chance.
+_ERRORS = 3
 
 
 @dataclass(frozen=True)
 class Gain:
     """Squared errors from pixels that neither model has seen, with the noise of these pixels.
 
-    The noise is the same for both and independent of what they give, so that the difference is
-    that of their errors from the clean photos, as far as the method's assumption holds.
+    The noise is the same for both and independent of what they give. So the difference is that of
+    their squared errors from the clean photos, as far as the method's assumption holds. How large
+    it is beside those errors cannot be told: they are far smaller than the noise.
 
     Attributes:
         before: Mean over crops, of the model to start from.
         after: The same of the adapted one.
         error: Standard error of the mean difference.
-        noise: Variance of the noise, as estimated.
+        sigma: The level of the noise, on the [0, 1] scale.
     """
 
     before: float
     after: float
     error: float
-    noise: float
-
-    @property
-    def decibels(self) -> float:
-        """The gain in dB, noise left out; from nothing but noise, 0 to 10 dB are told apart."""
-        least = 0.02 * self.before
-        before, after = (max(each - self.noise, least) for each in (self.before, self.after))
-        return 10 * math.log10(before / after)
+    sigma: float
 
     @property
     def is_better(self) -> bool:
-        """Whether the gain is more than chance and too small to matter."""
-        seen = 10 * math.log10(self.before / self.after) if self.after > 0 else math.inf
-        return self.before - self.after > 2 * self.error and seen > _LEAST
+        """Whether the error falls by more than chance and rounding make it."""
+        fall = self.before - self.after
+        return fall > max(_ERRORS * self.error, (_LEAST * self.sigma) ** 2)
 
     def describe(self) -> str:
         """Says it in a line of text."""
         before, after = (-10 * math.log10(each) for each in (self.before, self.after))
+        error = 10 / math.log(10) * self.error / self.before
         return (
-            f"held-out pixels, noise included: {before:.2f} dB before, {after:.2f} dB after; "
-            f"without their noise about {self.decibels:+.1f} dB"
+            f"held-out pixels, with their noise: {before:.3f} dB before, {after:.3f} dB after "
+            f"({after - before:+.3f} ± {error:.3f})"
         )
 
 
@@ -77,7 +76,7 @@ def measure_gain(
     first, last = np.array(errors).T
     difference = first - last
     spread = difference.std(ddof=1) / math.sqrt(len(errors)) if len(errors) > 1 else math.inf
-    return Gain(float(first.mean()), float(last.mean()), float(spread), sigma**2)
+    return Gain(float(first.mean()), float(last.mean()), float(spread), sigma)
 
 
 def denoise_crops(network: keras.Model, crops: np.ndarray) -> np.ndarray:
