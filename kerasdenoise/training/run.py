@@ -15,7 +15,8 @@ import numpy as np
 
 from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.data.sources import load_images
-from kerasdenoise.errors import RecipeError
+from kerasdenoise.errors import OutputError, RecipeError
+from kerasdenoise.files import file_identity
 from kerasdenoise.runtime import keras_defaults
 from kerasdenoise.training.checkpoint import (
     copy_averages,
@@ -141,11 +142,13 @@ def train(
 
     Raises:
         RecipeError: If the recipe or its data cannot be used, or the folder holds another run.
+        OutputError: If the folder cannot be written to, or was replaced by another meanwhile.
     """
     deadline = Deadline(seconds)
     keras.utils.set_random_seed(recipe.seed)
     task = build_task(recipe)
     run.mkdir(parents=True, exist_ok=True)
+    place = file_identity(run)
     step = restore_checkpoint(run, recipe, task)
     last = min(recipe.optimization.steps, stop_at or recipe.optimization.steps)
     # What is kept of the run, and measured: with averaged weights, and always in float32.
@@ -202,6 +205,12 @@ def train(
         log.append(vars(progress))
         # The checkpoint last: if only some are written, the interval is done again, and its entry
         # dropped; another order would lose the entry.
+        if file_identity(run) != place:
+            raise OutputError(
+                run,
+                "was replaced since the run began, and is left alone",
+                "move it away, put the run's folder back, and run the command again",
+            )
         write_log(run, log)
         save_network(run, recipe, step, network)
         save_checkpoint(run, recipe, step, task)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasdenoise.errors import RecipeError
+from kerasdenoise.errors import OutputError, RecipeError
 from kerasdenoise.training import run as run_module
 from kerasdenoise.training.network import load_run
 from kerasdenoise.training.recipe import Recipe, parse_recipe
@@ -375,3 +375,20 @@ def test_without_a_limit_there_is_time(clock: _Clock):
 
 def test_time_that_is_over_is_over(clock: _Clock):
     assert Deadline(-5).is_near()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_folder_that_becomes_a_link_to_others_files_costs_none(
+    recipe: Recipe, photos: Path, tmp_path: Path
+):
+    run, others = tmp_path / "run", tmp_path / "others"
+    others.mkdir()
+    (others / "curves.png").write_bytes(b"a photo")
+
+    def swap(_: Progress) -> None:
+        run.rename(tmp_path / "away")
+        run.symlink_to(others)
+
+    with pytest.raises(OutputError, match="replaced since"):
+        train(recipe, run, photos, report=swap)
+    assert _content(others) == {"curves.png": b"a photo"}
