@@ -156,7 +156,7 @@ def write_page(page: Path, rows: list[dict[str, Any]], base: str) -> None:
 
 def main() -> None:
     """Runs what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add_data_option(parser)
     parser.add_argument("--only", nargs="+", metavar="NOISE", choices=NOISES, default=list(NOISES))
     parser.add_argument("--limit", type=int, help="take the first photos only")

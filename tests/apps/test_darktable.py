@@ -46,7 +46,8 @@ def load() -> Callable[..., Any]:
     """Loads the script under a system, with a program and what runs its commands."""
 
     def load(system: str, program: str, run: Callable[[str], int]) -> Any:
-        lua = lupa.LuaRuntime()
+        make_runtime: Any = lupa.LuaRuntime
+        lua = make_runtime()
         lua.globals().running_os = system
         lua.globals().program = program
         lua.globals().run = run

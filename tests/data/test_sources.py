@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,7 +171,8 @@ def test_archives_of_more_bits_stay_as_they_are(tmp_path: Path, dtype: type):
     found = load_images(["a.npz:a"], tmp_path)
     assert found[0].dtype == dtype
     np.testing.assert_array_equal(found, images)
-    for options in ({"channels": 1}, {"scales": (0.5,)}):
+    choices: list[dict[str, Any]] = [{"channels": 1}, {"scales": (0.5,)}]
+    for options in choices:
         with pytest.raises(RecipeError, match="cannot be scaled, or converted"):
             load_images(["a.npz:a"], tmp_path, **options)
 

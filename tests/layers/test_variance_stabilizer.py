@@ -14,7 +14,7 @@ def make(log_slopes: np.ndarray | None = None, start: float = LOW) -> VarianceSt
     curve = VarianceStabilizer(LOW, HIGH, KNOTS)
     curve.build((None, None))
     if log_slopes is not None:
-        curve.set_weights([log_slopes.astype(np.float32), np.float32([start])])
+        curve.set_weights([log_slopes.astype(np.float32), np.array([start], np.float32)])
     return curve
 
 

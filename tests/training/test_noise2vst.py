@@ -65,7 +65,7 @@ def test_every_pixel_has_its_turn(clean: np.ndarray):
     generator = keras.random.SeedGenerator(0)
     images = keras.ops.convert_to_tensor(clean[:1])
     weights = [Noise2VST.split(images, generator).weight for _ in range(100)]
-    assert (sum(keras.ops.convert_to_numpy(each) for each in weights) > 0).all()
+    assert (np.sum([keras.ops.convert_to_numpy(each) for each in weights], axis=0) > 0).all()
 
 
 def test_what_is_hidden_has_no_influence_on_what_is_seen(clean: np.ndarray):
