@@ -61,8 +61,9 @@ def cut_crops(photos: Sequence[Photo], channels: int, seed: int) -> Crops:
     sides = [min(photo.shape[:2]) for photo in photos]
     if is_single:
         sides.append(int(photos[0].shape[0] * _SHARE))
-    side = min(_SIDE, min(sides) // _MULTIPLE * _MULTIPLE)
-    if side < _SMALLEST:
+    # Several from each photo, if that leaves them large enough.
+    side = min(_SIDE, max(_SMALLEST, min(sides) // 2 // _MULTIPLE * _MULTIPLE))
+    if side > min(sides):
         raise UsageError(
             photos[sides.index(min(sides))].file if not is_single else photos[0].file,
             f"leaves crops of {min(sides)} pixels, less than {_SMALLEST}",
@@ -83,6 +84,12 @@ def cut_crops(photos: Sequence[Photo], channels: int, seed: int) -> Crops:
         parts = ((pixels[:split], 0), (pixels[split:], 1))
         for part, purpose in parts if is_single else ((pixels, int(index in held_out)),):
             crops[purpose].extend(_cut(part, side, counts[purpose], channels, rng))
+    if len(crops[1]) < 2:
+        raise UsageError(
+            photos[-1].file.parent,
+            f"leaves one crop of {side} pixels to judge by, which may be chance",
+            "give larger photos, or more of them",
+        )
     learned, judged = (np.stack(each) for each in crops)
     return Crops(learned[:_TO_LEARN], judged[:_TO_JUDGE])
 
@@ -90,14 +97,14 @@ def cut_crops(photos: Sequence[Photo], channels: int, seed: int) -> Crops:
 def _cut(
     pixels: np.ndarray, side: int, count: int, channels: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    height, width = pixels.shape[:2]
-    # No more than cover the photo twice.
-    count = min(count, max(1, 2 * height * width // side**2))
-    tops = rng.integers(height - side + 1, size=count)
-    lefts = rng.integers(width - side + 1, size=count)
+    # Cells of a grid that lies anywhere: what overlaps would count twice.
+    rows, columns = (length // side for length in pixels.shape[:2])
+    top, left = (int(rng.integers(length % side + 1)) for length in pixels.shape[:2])
     cuts = []
-    for top, left in zip(tops.tolist(), lefts.tolist(), strict=True):
-        crop = pixels[top : top + side, left : left + side]
+    for cell in rng.permutation(rows * columns)[:count].tolist():
+        row, column = divmod(cell, columns)
+        y, x = top + side * row, left + side * column
+        crop = pixels[y : y + side, x : x + side]
         if channels == 3:
             cuts.append(np.broadcast_to(crop, (side, side, 3)))
         else:

@@ -57,7 +57,7 @@ def shoot(tmp_path: Path) -> Callable[..., list[Path]]:
         noise: str,
         count: int = 3,
         *,
-        size: tuple[int, int] = (96, 112),
+        size: tuple[int, int] = (96, 128),
         suffix: str = ".png",
         camera: str | None = None,
         folder: str = "shoot",

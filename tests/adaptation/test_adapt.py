@@ -55,7 +55,7 @@ def test_a_better_model_is_saved_and_denoises(learn: Adapt, shoot: Shoot, tmp_pa
     assert "3 photo(s)" in card
     index = json.loads((tmp_path / "models" / "index.json").read_text("utf-8"))
     assert "mycam" in index["models"]
-    assert read_image(tmp_path / "run" / PICTURE).width == 3 * 96
+    assert read_image(tmp_path / "run" / PICTURE).width == 3 * 64
     with pytest.raises(UsageError, match="mycam"):
         learn(photos)  # it exists
 

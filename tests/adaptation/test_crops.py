@@ -25,18 +25,21 @@ def known(files: list[Path]) -> list[Photo]:
 
 
 def test_every_fifth_photo_is_held_out(shoot: Shoot):
-    photos = known(shoot("white", 6, size=(64, 64)))
+    photos = known(shoot("white", 6, size=(64, 128)))
     crops = cut_crops(photos, 3, 0)
-    held_out = read_image(photos[4].file, exact=True).pixels
+    expected = halves(read_image(photos[4].file, exact=True).pixels)
     assert crops.learned.dtype == np.uint8
-    assert crops.held_out.shape[1:] == (64, 64, 3)
-    assert (crops.held_out == held_out).all()
-    assert not (crops.learned == held_out).all(axis=(1, 2, 3)).any()
+    assert crops.learned.shape == (10, 64, 64, 3)
+    # Each place once.
+    held_out = {crop.tobytes() for crop in crops.held_out}
+    assert len(crops.held_out) == 2
+    assert held_out == expected
+    assert not held_out & {crop.tobytes() for crop in crops.learned}
 
 
 def test_a_single_photo_is_judged_by_its_lower_quarter(tmp_path: Path):
     # Values of pixels that say in which row they are.
-    rows = np.repeat(np.arange(256, dtype=np.uint8)[:, np.newaxis], 96, axis=1)
+    rows = np.repeat(np.arange(256, dtype=np.uint8)[:, np.newaxis], 128, axis=1)
     Image.fromarray(np.repeat(rows[..., np.newaxis], 3, axis=2)).save(tmp_path / "a.png")
     crops = cut_crops(known([tmp_path / "a.png"]), 3, 0)
     assert crops.learned.shape[1:] == (64, 64, 3)
@@ -44,15 +47,27 @@ def test_a_single_photo_is_judged_by_its_lower_quarter(tmp_path: Path):
 
 
 def test_gray_photos_become_three_channels_and_colors_become_gray_ones(tmp_path: Path):
-    gray = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    gray = np.random.default_rng(0).integers(0, 256, (64, 128), np.uint8)
     Image.fromarray(gray).save(tmp_path / "a.png")
-    color = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    color = np.random.default_rng(0).integers(0, 256, (64, 128, 3), np.uint8)
     Image.fromarray(color).save(tmp_path / "b.png")
     photos = known([tmp_path / "a.png", tmp_path / "b.png"])
     wide = cut_crops(photos, 3, 0).learned
-    assert (wide == gray[..., np.newaxis]).all()
+    assert (wide == wide[..., :1]).all()
+    assert {crop[..., 0].tobytes() for crop in wide} == halves(gray)
     single = cut_crops(photos, 1, 0).held_out
-    assert {crop.tobytes() for crop in single} == {color[..., i].tobytes() for i in range(3)}
+    expected = set.union(*(halves(color[..., i]) for i in range(3)))
+    assert {crop.tobytes() for crop in single} == expected
+
+
+def halves(pixels: np.ndarray) -> set[bytes]:
+    """The left and the right half of 64 x 128 pixels."""
+    return {half.tobytes() for half in np.split(pixels, 2, axis=1)}
+
+
+def test_a_single_crop_to_judge_by_is_refused(shoot: Shoot):
+    with pytest.raises(UsageError, match=r"one crop of 64 pixels.*more of them"):
+        cut_crops(known(shoot("white", 2, size=(64, 64))), 3, 0)
 
 
 def test_photos_of_more_bits_become_floats(shoot: Shoot):
@@ -62,7 +77,7 @@ def test_photos_of_more_bits_become_floats(shoot: Shoot):
 
 
 def test_the_seed_decides_and_the_archive_holds_it(shoot: Shoot, tmp_path: Path):
-    photos = known(shoot("white", 2, size=(80, 100)))
+    photos = known(shoot("white", 2, size=(80, 140)))
     crops, again, other = (cut_crops(photos, 3, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(crops.learned, again.learned)
     assert not np.array_equal(crops.learned, other.learned)
