@@ -106,8 +106,8 @@ def command(
     if outcome.model is None:
         raise KerasDenoiseError(
             name,
-            f"is not better than {base} and was not saved: this noise is what {base} knows already",
-            f"use --model {base}",
+            f"is not measurably better than {base}, and was not saved",
+            f"use --model {base}; if the training was cut short, run the same command again",
         )
     say(f"{outcome.model}: saved; next: kerasdenoise denoise PHOTO --model {_call(outcome.model)}")
 
