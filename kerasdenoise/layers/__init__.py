@@ -5,6 +5,8 @@ Importing them registers them, so that saved networks can be loaded.
 
 from __future__ import annotations
 
+from kerasdenoise.layers.block_dct import BlockDct, HeatDecay
+from kerasdenoise.layers.ddim_step import AngleEmbedding, AngleLevels, ContentNoise, DdimStep
 from kerasdenoise.layers.diffusion_step import BorderMix, DiffusionStep, IterationGates
 from kerasdenoise.layers.embedding_distance import EmbeddingDistance
 from kerasdenoise.layers.lambda_layer import LambdaLayer
@@ -24,12 +26,18 @@ from kerasdenoise.layers.regressors import (
 from kerasdenoise.layers.variance_stabilizer import VarianceStabilizer
 
 __all__ = [
+    "AngleEmbedding",
+    "AngleLevels",
+    "BlockDct",
     "BorderMix",
+    "ContentNoise",
     "ContrastRegressor",
+    "DdimStep",
     "DiffusionStep",
     "EdgeIndicator",
     "EmbeddingDistance",
     "GlobalMaximum",
+    "HeatDecay",
     "ImageRegressor",
     "IterationGates",
     "LambdaLayer",

@@ -96,7 +96,22 @@ class Window:
         return -((self.size - 1 - first - before) // self.stride), (last + before) // self.stride
 
 
-def find_receptive_field(windows: Sequence[Window], stride: int) -> int:
+@dataclass(frozen=True)
+class Shift:
+    """A grid that is laid elsewhere: pixels are added before the first one, or cut off.
+
+    Attributes:
+        pixels: How many are added.
+    """
+
+    pixels: int
+
+    def reach(self, first: int, last: int) -> tuple[int, int]:
+        """Says where pixels come to lie."""
+        return first + self.pixels, last + self.pixels
+
+
+def find_receptive_field(windows: Sequence[Window | Shift], stride: int) -> int:
     """Follows a pixel through all layers, to the furthest pixel that it changes.
 
     How far that is depends on where the pixel lies in its cell of the coarsest grid, so that

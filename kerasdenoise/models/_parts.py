@@ -19,6 +19,9 @@ from kerasdenoise.tensors import Tensor
 NOISE_LEVEL = "noise_level"
 CONTEXT = "context"
 TILE = "tile"
+# Those of an autoencoder, which another network may have as well.
+ENCODER = "encoder"
+DECODER = "decoder"
 
 
 class Parts(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasdenoise.models._convolutions import Window
 from kerasdenoise.models._parts import NOISE_LEVEL, copy_weights
 
 # A symbolic tensor, or what stands for one while a network is built.
@@ -19,6 +20,8 @@ LEVEL_CELL = 8
 # How far a pixel reaches the estimate: three convolutions, each on a grid twice as wide as the one
 # before, and then all of a cell.
 LEVEL_RADIUS = 2 + 4 + 8 + LEVEL_CELL - 1
+# The same, layer by layer.
+LEVEL_WINDOWS = (*[Window(2, 2), Window(3)] * 3, Window(LEVEL_CELL, LEVEL_CELL, transposed=True))
 
 _WIDTHS = (16, 32, 32)
 

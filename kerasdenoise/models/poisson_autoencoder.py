@@ -9,7 +9,7 @@ import keras
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.models._convolutions import Window, convolve, find_receptive_field
-from kerasdenoise.models._parts import Inputs
+from kerasdenoise.models._parts import DECODER, ENCODER, Inputs
 from kerasdenoise.runtime import keras_defaults
 
 # Kernel and stride of the convolution that makes the code of a quarter-size image.
@@ -68,15 +68,18 @@ class Config:
     @property
     def radius(self) -> int:
         """How far an input pixel reaches, in pixels."""
-        size, stride = _CODE_WINDOWS[self.latent]
-        windows = [
-            *[Window(3), Window(2, 2)] * 2,
-            Window(size, stride),
-            Window(size, stride, transposed=True),
-            *[Window(3, 2, transposed=True)] * 2,
-            Window(3),
-        ]
-        return find_receptive_field(windows, self.stride)
+        return find_receptive_field([*self.encoding, *self.decoding], self.stride)
+
+    @property
+    def encoding(self) -> list[Window]:
+        """How an input pixel reaches the code."""
+        return [*[Window(3), Window(2, 2)] * 2, Window(*_CODE_WINDOWS[self.latent])]
+
+    @property
+    def decoding(self) -> list[Window]:
+        """How the code reaches an output pixel."""
+        code = Window(*_CODE_WINDOWS[self.latent], transposed=True)
+        return [code, *[Window(3, 2, transposed=True)] * 2, Window(3)]
 
 
 PRESETS = {
@@ -107,19 +110,32 @@ def build(config: Config) -> keras.Model:
 
     Returns:
         A functional model from (batch, height, width, channels) to the same shape, float32;
-        sides are multiples of `config.stride`.
+        sides are multiples of `config.stride`. Its parts are `encoder` and `decoder`.
     """
+    inputs = Inputs(config)
+    encoder = _build_encoder(config, inputs.seen.shape[-1])
+    return inputs.make_network(_build_decoder(config)(encoder(inputs.seen)), "poisson_autoencoder")
+
+
+def _build_encoder(config: Config, channels: int) -> keras.Model:
     size, stride = _CODE_WINDOWS[config.latent]
     full, half = config.widths
-    inputs = Inputs(config)
-    x = convolve(inputs.seen, full, 3, "encoder_0", activation="relu")
+    seen = keras.Input((None, None, channels), name="image")
+    x = convolve(seen, full, 3, "encoder_0", activation="relu")
     x = keras.layers.MaxPooling2D(name="pool_0")(x)
     x = convolve(x, half, 3, "encoder_1", activation="relu")
     x = keras.layers.MaxPooling2D(name="pool_1")(x)
     x = convolve(x, config.code, size, "code", strides=stride, activation="relu")
+    return keras.Model(seen, x, name=ENCODER)
+
+
+def _build_decoder(config: Config) -> keras.Model:
+    size, stride = _CODE_WINDOWS[config.latent]
+    full, half = config.widths
+    code = x = keras.Input((None, None, config.code), name="code")
     x = convolve(x, half, size, "decoder_2", strides=stride, transposed=True, activation="sigmoid")
     x = convolve(x, full, 3, "decoder_1", strides=2, transposed=True, activation="relu")
     x = convolve(x, full // 2, 3, "decoder_0", strides=2, transposed=True, activation="relu")
     x = convolve(x, config.channels, 3, "tail", dtype="float32")
     denoised = keras.layers.Activation(config.output, name="denoised", dtype="float32")(x)
-    return inputs.make_network(denoised, "poisson_autoencoder")
+    return keras.Model(code, denoised, name=DECODER)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.models._convolutions import Window
 from kerasdenoise.models._parts import TILE, Inputs
 from kerasdenoise.models._primitives import LEVEL_CELL, LEVEL_RADIUS, Primitives, build_estimator
 from kerasdenoise.runtime import keras_defaults
@@ -135,22 +137,52 @@ def _denoise(config: Config, make: Primitives, pixels: Any, noise_level: Any) ->
         level = make.take(noise_level, "noise_level", is_picture=False)
         seen = make.join([noisy, level], "seen")
     x = make.gather(seen, 2, config.widths[0], 3, "head")
+    x = run_levels(x, config.widths, config.blocks, make)
+    noise = make.spread(x, 2, config.channels, 3, "tail", kernel_initializer="zeros")
+    return make.give(make.subtract(noisy, noise, "denoised"))
+
+
+def run_levels(x: Any, widths: Sequence[int], blocks: Sequence[int], make: Primitives) -> Any:
+    """Passes features down all levels and up again.
+
+    Args:
+        x: The features (batch, height, width, `widths[0]`), sides multiples of
+            2^(levels - 1).
+        widths: Channels of each level.
+        blocks: Residual blocks of each level; all but the last have as many again on the way up.
+        make: What the levels are made of.
+
+    Returns:
+        Features of the same shape.
+    """
     skips = []
-    for level, (width, blocks) in enumerate(zip(config.widths, config.blocks, strict=True)):
+    for level, (width, count) in enumerate(zip(widths, blocks, strict=True)):
         if level > 0:
             x = make.convolve(x, width, 2, f"down_{level}", strides=2)
-        for block in range(blocks):
+        for block in range(count):
             x = residual_block(x, width, f"encoder_{level}_{block}", make)
         skips.append(x)
     x = skips.pop()
     for level in reversed(range(len(skips))):
-        width = config.widths[level]
-        x = make.spread(x, 2, width, 1, f"up_{level}")
+        x = make.spread(x, 2, widths[level], 1, f"up_{level}")
         x = make.add([x, skips[level]], f"skip_{level}")
-        for block in range(config.blocks[level]):
-            x = residual_block(x, width, f"decoder_{level}_{block}", make)
-    noise = make.spread(x, 2, config.channels, 3, "tail", kernel_initializer="zeros")
-    return make.give(make.subtract(noisy, noise, "denoised"))
+        for block in range(blocks[level]):
+            x = residual_block(x, widths[level], f"decoder_{level}_{block}", make)
+    return x
+
+
+def list_windows(levels: Sequence[int]) -> list[Window]:
+    """Lists what `run_levels` does, for `find_receptive_field`; shortcuts reach less far.
+
+    Args:
+        levels: Residual blocks of each level.
+    """
+    windows: list[Window] = []
+    for level, count in enumerate(levels):
+        windows += [Window(2, 2)] * (level > 0) + [Window(3)] * 2 * count
+    for count in reversed(levels[:-1]):
+        windows += [Window(2, 2, transposed=True), *[Window(3)] * 2 * count]
+    return windows
 
 
 def residual_block(x: Any, width: int, name: str, make: Primitives) -> Any:

@@ -63,15 +63,21 @@ class EstimatingCaller(Caller):
         estimator: From noisy images to their noise level.
         told: From noisy images and a noise level to denoised images.
         seed: Draws which patches are told the truth.
+        share: Share of them.
     """
 
     needs_clean_target = True
 
     def __init__(
-        self, estimator: keras.Model, told: keras.Model, seed: keras.random.SeedGenerator
+        self,
+        estimator: keras.Model,
+        told: keras.Model,
+        seed: keras.random.SeedGenerator,
+        share: float = TOLD,
     ) -> None:
         super().__init__(told, seed)
         self._estimator = estimator
+        self._share = share
 
     def __call__(
         self, noisy: Tensor, mean: Tensor, training: bool | None
@@ -85,7 +91,7 @@ class EstimatingCaller(Caller):
         """
         level = measure_level(noisy, mean)
         estimated = self._estimator(noisy, training=training)
-        is_told = keras.random.uniform((noisy.shape[0], 1, 1, 1), seed=self._seed) < TOLD
+        is_told = keras.random.uniform((noisy.shape[0], 1, 1, 1), seed=self._seed) < self._share
         guide = keras.ops.where(is_told, level, keras.ops.stop_gradient(estimated))
         told = [noisy, guide]
         ratio = keras.ops.square(level) + FAINT**2

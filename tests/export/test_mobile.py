@@ -24,7 +24,10 @@ from kerasdenoise.models._parts import find_layers
 
 # What phones lack of these architectures.
 LACKING = {
+    "autoencoder": "DEPTH_TO_SPACE, SPACE_TO_DEPTH",
+    "ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN",
     "lambda_net": "BATCH_MATMUL",
+    "latent_ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN",
     "p1_diffusion": "EXP, LOG, NEG",
     "perona_malik": "EXP, SQUARE",
     "reaction_diffusion": "SQUARE",

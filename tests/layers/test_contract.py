@@ -32,9 +32,17 @@ class Case(NamedTuple):
 
 IMAGE, MAP, ONE = (None, None, 3), (None, None, 1), (1, 1, 1)
 CASES: dict[str, Case] = {
+    "AngleEmbedding": Case({"size": 6, "fastest": 5.0}, {"angle": MAP}),
+    "AngleLevels": Case({"steps": 3, "spread": 0.3}, {"noise_level": MAP}),
+    "BlockDct": Case({"block": 2, "inverse": True}, {"blocks": (None, None, 12)}),
     "BorderMix": Case({"hard": False}, {"border": MAP, "at_border": ONE, "elsewhere": ONE}),
+    "ContentNoise": Case({"maps": 2, "seed": 3}, {"image": IMAGE}),
     "ContrastRegressor": Case(
         {"start": (0.1, 0.2), "widths": (4, 6)}, {"inputs": IMAGE}, ((6,), (1,))
+    ),
+    "DdimStep": Case(
+        {"eta": 0.5},
+        {"u": IMAGE, "clean": IMAGE, "levels": (None, None, 2), "sample": IMAGE},
     ),
     "DiffusionStep": Case(
         {
@@ -49,6 +57,10 @@ CASES: dict[str, Case] = {
     "EdgeIndicator": Case({"convolutions": 2, "width": 5}, {"image": IMAGE}),
     "EmbeddingDistance": Case({}, {"first": (6,), "second": (6,)}),
     "GlobalMaximum": Case({"floor": 0.01}, {"inputs": IMAGE}, ((1, 1, 3), (1, 1, 3))),
+    "HeatDecay": Case(
+        {"block": 2, "tau": 0.7},
+        {"coefficients": (None, None, 12), "rate": (None, None, 12)},
+    ),
     "ImageRegressor": Case(
         {"start": (0.1, -2.0), "widths": (4, 6)}, {"inputs": IMAGE}, ((6,), (1,))
     ),

@@ -68,6 +68,7 @@ ESTIMATING = [name for name in list_architectures() if _can_estimate(name)]
 VARIANTS = [
     *(pytest.param((name, {}), id=name) for name in list_architectures()),
     *(pytest.param((name, {"estimates_level": True}), id=f"{name}_level") for name in ESTIMATING),
+    pytest.param(("ddim", {"eta": 0.5}), id="ddim_drawing"),
 ]
 
 

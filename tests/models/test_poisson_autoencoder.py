@@ -20,7 +20,7 @@ def test_the_trainable_weights_are_as_many_as_counted(preset: str, weights: int)
 )
 def test_the_code_is_as_small_as_its_name(preset: str, side: int, code: tuple):
     network = build(PRESETS[preset])
-    encoder = keras.Model(network.input, network.get_layer("code").output)
+    encoder = network.get_layer("encoder")
     assert encoder(np.zeros((1, side, side, 3), np.float32)).shape[1:] == code
 
 
@@ -40,8 +40,9 @@ def test_stride_and_radius_by_hand(preset: str, stride: int, radius: int):
 @pytest.mark.parametrize("output", ["linear", "sigmoid"])
 def test_the_sigmoid_output_is_that_of_the_linear_one(output: str):
     network = build(Config(widths=(4, 4), output=output))  # pyright: ignore[reportArgumentType]
-    last = keras.Model(network.input, [network.get_layer("tail").output, network.output])
-    tail, denoised = last(np.random.default_rng(0).random((1, 8, 8, 3), np.float32))
+    encoder, decoder = (network.get_layer(name) for name in ("encoder", "decoder"))
+    last = keras.Model(decoder.input, [decoder.get_layer("tail").output, decoder.output])
+    tail, denoised = last(encoder(np.random.default_rng(0).random((1, 8, 8, 3), np.float32)))
     expected = keras.ops.sigmoid(tail) if output == "sigmoid" else tail
     np.testing.assert_array_equal(denoised, expected)
 

@@ -18,12 +18,17 @@ from kerasdenoise.training import tasks
 from kerasdenoise.training.noise_level import give_inputs, measure_noise
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.tasks import TASKS, Task, build_task, find_task
+from kerasdenoise.training.tasks.diffusion import Diffusion
 from kerasdenoise.training.tasks.noise2noise import Noise2Noise
 from kerasdenoise.training.tasks.supervised import Supervised
 from kerasdenoise.training.tasks.task import Example
 
 # Those that differ by what they draw alone.
-DRAWING = {task.objective: task for task in TASKS if task.__init__ is Task.__init__}
+DRAWING = {
+    task.objective: task
+    for task in TASKS
+    if task.__init__ is Task.__init__ and task is not Diffusion  # which needs a network of its own
+}
 UNBIASED = [
     "gaussian:25",
     "gaussian:0-55",
