@@ -41,6 +41,8 @@ class Config:
         skip: What is added to the decoder's result, by a 1x1 convolution with batch
             normalization: `lambda`, what the decoder was given; `image`, the noisy image;
             `none`, nothing.
+        inner_skip: Whether what the decoder was given is also added between its two convolutions,
+            in the same way: the second shortcut that the paper leaves to future work.
         decoder_kernel: Size of the decoder's two kernels, odd.
         activation: Between them, by its name in Keras.
         output: The last activation, by its name in Keras.
@@ -54,6 +56,7 @@ class Config:
     intra_depth: int = 1
     window: int | None = 23
     skip: Literal["lambda", "image", "none"] = "lambda"
+    inner_skip: bool = False
     decoder_kernel: int = 1
     activation: str = "relu"
     output: str = "sigmoid"
@@ -131,6 +134,11 @@ def build(config: Config) -> keras.Model:
     kernel = config.decoder_kernel
     x = convolve(encoded, config.out_channels // 2, kernel, "decoder_0_conv", use_bias=False)
     x = _normalize(x, "decoder_0_normalization")
+    if config.inner_skip:
+        skip = convolve(encoded, config.out_channels // 2, 1, "inner_skip_conv")
+        x = keras.layers.Add(name="inner_skip_add")(
+            [x, _normalize(skip, "inner_skip_normalization")]
+        )
     x = keras.layers.Activation(config.activation, name="decoder_0_activation")(x)
     x = convolve(x, config.channels, kernel, "decoder_1_conv", use_bias=False)
     x = _normalize(x, "decoder_1_normalization")

@@ -31,10 +31,12 @@ def count(config: Config) -> int:
         (Config(skip="image"), 9_044),
         # 8 times 16 * 8 and 8 * 3 more.
         (Config(decoder_kernel=3), 10_299),
+        # 16 * 8 + 8 and 16 for a second shortcut.
+        (Config(inner_skip=True), 9_235),
         # Where queries are not shared out, 3 * 16 + 32 for them and 3 * 16 + 32 for values.
         (Config(heads=1), 8_903),
     ],
-    ids=["paper", "small_window", "no shortcut", "image", "3x3 decoder", "one head"],
+    ids=["paper", "small_window", "no shortcut", "image", "3x3 decoder", "inner", "one head"],
 )
 def test_the_trainable_weights_are_as_many_as_published_or_counted(config: Config, weights: int):
     assert count(config) == weights
