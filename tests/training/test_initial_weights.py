@@ -212,6 +212,23 @@ def test_a_part_starts_with_that_of_another_network(
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_denoiser_behind_a_curve_starts_with_what_denoises_in_another_network(
+    save_run: SaveRun, recipe_text: Callable[..., str], tmp_path: Path
+):
+    given = parse_recipe(recipe_text(config=LEVEL, seed="9"))
+    save_run(given, tmp_path / "given")
+    config = "{ denoiser = { preset = 'tiny', noise_level = true }, estimates_level = true }"
+    parts = f"part_weights.denoiser = '{(tmp_path / 'given').as_posix()}'"
+    text = recipe_text(architecture='"stabilized"', config=f"{config}\n{parts}")
+    recipe = parse_recipe(text)
+    denoiser = build_task(recipe).denoiser
+    set_initial_weights(denoiser, recipe)
+    inner, tile = denoiser.get_layer("tile").get_layer("denoiser"), load_run(tmp_path / "given")[1]
+    noisy = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
+    told = [noisy, np.full((1, 16, 16, 1), 0.1, np.float32)]
+    np.testing.assert_allclose(inner(told), tile.get_layer("tile")(told), atol=1e-6)
+
+
 SMALL = Config(widths=(4, 8), blocks=(2, 1), estimates_level=True)
 LARGE = Config(widths=(7, 8), blocks=(2, 1), estimates_level=True)
 
