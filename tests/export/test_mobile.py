@@ -25,9 +25,9 @@ from kerasdenoise.models._parts import find_layers
 # What phones lack of these architectures.
 LACKING = {
     "autoencoder": "DEPTH_TO_SPACE, SPACE_TO_DEPTH",
-    "ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN",
+    "ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN, SPACE_TO_DEPTH, SQUARE, TILE",
     "lambda_net": "BATCH_MATMUL",
-    "latent_ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN",
+    "latent_ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN, SPACE_TO_DEPTH, TILE",
     "p1_diffusion": "EXP, LOG, NEG",
     "perona_malik": "EXP, SQUARE",
     "reaction_diffusion": "SQUARE",
