@@ -409,7 +409,8 @@ def _is_network(model: object) -> TypeGuard[keras.Model | str | Path]:
     """Whether a model is a Keras network or its file, and not yet a saved model."""
     if isinstance(model, str | os.PathLike):
         return Path(model).suffix == ".keras"
-    return "keras" in sys.modules and isinstance(model, sys.modules["keras"].Model)
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(model, keras.Model)
 
 
 def _unite(*masks: np.ndarray | None) -> np.ndarray | None:

@@ -269,6 +269,7 @@ class ContentNoise(keras.layers.Layer):
 
 def _take_in(number: Tensor | float, hashed: Tensor, factor: float) -> Tensor:
     """Mixes a whole number below the prime into a hash."""
-    prime = float(_PRIME)
+    # As a tensor: a plain number would be rounded to `floatx` on PyTorch.
+    prime = keras.ops.convert_to_tensor(_PRIME, "float32")
     mixed = keras.ops.mod(hashed * factor + number, prime)
     return keras.ops.mod(mixed * keras.ops.mod(mixed * mixed, prime), prime)

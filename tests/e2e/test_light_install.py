@@ -44,6 +44,7 @@ def without_training(cli_environment: dict[str, str], tmp_path: Path) -> None:
     lines = ["import sys", *(f"sys.modules[{name!r}] = None" for name in HIDDEN)]
     (hiding / "sitecustomize.py").write_text("\n".join(lines), "utf-8")
     cli_environment["PYTHONPATH"] = str(hiding)
+    cli_environment["PYTHONDONTWRITEBYTECODE"] = "1"  # which would be a new file
 
 
 @pytest.mark.parametrize(
