@@ -69,7 +69,10 @@ def run_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def hostile(models_folder: Path) -> bytes:
-    """A LiteRT file that ends the process that runs it: an operand of an operation is missing."""
+    """A LiteRT file that ends the process that runs it: an operand of an operation is missing.
+
+    It reads memory that is not its own, so that the end is by a signal or by another fault.
+    """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 

@@ -62,7 +62,7 @@ def test_one_that_kills_its_process_is_an_error(models: Path, tmp_path: Path) ->
     folder = shutil.copytree(models / "tiny", tmp_path / "model")
     engine = IsolatedEngine(folder / "model.tflite", 1)
     engine._process.send_signal(11)  # as a wild pointer does
-    with pytest.raises(ModelError, match="SIGSEGV"):
+    with pytest.raises(ModelError, match="crashed the process"):
         engine({"noisy": np.zeros((1, 8, 8, 3), np.float32)})
 
 
@@ -80,7 +80,7 @@ def test_a_hostile_file_never_ends_the_command(
         outcome = run_cli("denoise", "a.png", "--model", "./model", "-o", f"{number}.png")
         assert outcome.returncode in (1, 2), outcome.stderr
         assert "model.tflite" in outcome.stderr
-        assert ("SIGSEGV" in outcome.stderr) == (number == 0)
+        assert ("crashed the process" in outcome.stderr) == (number == 0)
 
 
 def test_only_files_with_a_record_run_in_this_process(models: Path, tmp_path: Path) -> None:
