@@ -150,5 +150,5 @@ def write_recipe(name: str, base: ModelInfo, survey: Survey, crops: Crops, root:
 
 def _describe_origin(survey: Survey) -> str:
     cameras = ", ".join(sorted(survey.cameras))
-    photos = f"{len(survey.photos)} photo(s)"
+    photos = survey.describe_count()
     return f"{photos} of {cameras}" if cameras else photos

@@ -96,6 +96,10 @@ class Survey:
         lags = self.photos[0].correlation.shape[1]
         return "lines" if near == 0 and far == lags else "correlated"
 
+    def describe_count(self) -> str:
+        """Says how many photos there are."""
+        return "1 photo" if len(self.photos) == 1 else f"{len(self.photos)} photos"
+
     def describe(self) -> list[str]:
         """Says it in lines of text."""
         first = self.photos[0]
@@ -106,7 +110,7 @@ class Survey:
         cameras = ", ".join(f"{camera} ({n})" for camera, n in self.cameras.most_common())
         clipped = float(np.mean([photo.clipped for photo in self.photos]))
         return [
-            f"{len(self.photos)} photo(s), {size}, {formats}, {depths} bits",
+            f"{self.describe_count()}, {size}, {formats}, {depths} bits",
             f"camera: {cameras or 'unknown'}",
             f"noise: {255 * self.sigma:.3g}/255, {self.describe_kind()}",
             f"clipped: {clipped:.1%} of the values are black or white",

@@ -138,7 +138,7 @@ def _is_recipe(text: str) -> bool:
 def _write_recipe(
     name: str, run: Path | None, data: str | None, noises: tuple[str, ...], steps: int | None
 ) -> tuple[Path, Path]:
-    """Writes an architecture's recipe beside its run, or finds the one that is there."""
+    """Writes an architecture's recipe beside its run, or returns the existing one."""
     from kerasdenoise.files import write_file
     from kerasdenoise.models import find_architecture
     from kerasdenoise.tuning.data import choose_data
@@ -155,15 +155,20 @@ def _write_recipe(
                     f"would change {file}, which this run follows",
                     "edit that file, or give another --run",
                 )
-        say(f"{file}: exists, resuming by it")
+        say(f"{file}: resuming with this recipe")
         return file, folder
-    if folder.exists():
-        raise UsageError(folder, f"exists without {file.name}", "give another --run")
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise UsageError(folder, f"exists without {file.name}", "give another --run") from error
+    except OSError as error:
+        cause = f"cannot be created ({error.strerror})"
+        raise UsageError(folder, cause, "give another --run") from error
     try:
         chosen = choose_data(data, folder)
         text = make_default_recipe(architecture, chosen, noise=noises, steps=steps)
         write_file(file, text, replaces=None, option="--run")
-    except KerasDenoiseError:
+    except KerasDenoiseError:  # the folder is of this call
         shutil.rmtree(folder, ignore_errors=True)
         raise
     say(f"{file}: written; {architecture} on {chosen.description}")
@@ -171,7 +176,7 @@ def _write_recipe(
 
 
 def _tell_speed(recipe: Recipe) -> list[Any]:
-    """Has speed and time left printed before the first checkpoint, which may be minutes away."""
+    """Prints the speed between checkpoints, which may be minutes apart."""
     import keras
 
     # Under JAX a look at each step would make all of them slower.
@@ -195,8 +200,8 @@ def _tell_speed(recipe: Recipe) -> list[Any]:
         due *= _LATER
         pace = (now - started) / batch
         say(
-            f"step {batch + 1} of this interval's {interval}  loss {logs['loss']:.5f}  "
-            f"{1000 * pace:.0f} ms/step  about {_duration(pace * steps)} for {steps} steps"
+            f"{batch + 1} of {interval} steps to the next checkpoint  loss {logs['loss']:.5f}  "
+            f"{1000 * pace:.0f} ms/step  {_duration(pace * steps)} for all {steps} steps"
         )
 
     return [keras.callbacks.LambdaCallback(on_train_batch_begin=begin, on_train_batch_end=end)]

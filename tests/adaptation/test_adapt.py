@@ -52,7 +52,7 @@ def test_a_better_model_is_saved_and_denoises(learn: Adapt, shoot: Shoot, tmp_pa
     assert np.diff(denoised, axis=0).std() < 0.9 * np.diff(start, axis=0).std()
     card = (outcome.model / "README.md").read_text("utf-8")
     assert "| Adapted from | `perona_malik`, by the method `quick` |" in card
-    assert "3 photo(s)" in card
+    assert "3 photos" in card
     index = json.loads((tmp_path / "models" / "index.json").read_text("utf-8"))
     assert "mycam" in index["models"]
     assert read_image(tmp_path / "run" / PICTURE).width == 3 * 64

@@ -21,7 +21,7 @@ def test_white_noise_and_its_level(shoot: Shoot):
     assert 255 * found.sigma == pytest.approx(25.5, rel=0.15)
     assert choose_method(found).method == "quick"
     said = "\n".join(found.describe())
-    assert "3 photo(s), 128 x 96 pixels, PNG, 8 bits" in said
+    assert "3 photos, 128 x 96 pixels, PNG, 8 bits" in said
     assert "independent from pixel to pixel" in said
 
 
