@@ -96,7 +96,9 @@ class Camera(Noise):
         quality: Range of the JPEG quality.
         compressed: Share of the images that are compressed: a third each with chroma of full
             resolution, half across, and half in both directions.
+        steepness: Range of the steepness of the quantization table; 1 is the standard's table.
         resaved: Share of the compressed images that are saved again with another quality.
+        shrunk: Share of the compressed and downscaled images that were compressed before as well.
     """
 
     kind: ClassVar[str] = "camera"
@@ -130,7 +132,9 @@ class Camera(Noise):
     reduction: tuple[float, float] = (1.0, 1.0)
     quality: tuple[float, float] = (60.0, 99.0)
     compressed: float = 0.7
+    steepness: tuple[float, float] = (0.4, 1.0)
     resaved: float = 0.3
+    shrunk: float = 0.5
 
     @classmethod
     def parse(cls, argument: str) -> Self:
@@ -182,7 +186,9 @@ class Camera(Noise):
         linear = curve.to_linear(clean)
         sensor = ops.maximum(_saturate(linear, 1.0 / saturation), 0.0) / gains
         shot, read = self._sensitivity(clean, seed)
-        noise = _saturate(self._sensor_noise(sensor, shot, read, seed) * gains, saturation)
+        scale = per_image(clean, *self.reduction, seed)
+        noise = self._sensor_noise(sensor, shot, read, scale, seed)
+        noise = _saturate(noise * gains, saturation)
         variance = _saturate_variance((shot * sensor + read) * gains * gains, saturation)
         # The remaining deviation after demosaic and reduction, measured in this draw.
         deviation = ops.sqrt(variance * _mean(ops.square(noise)) / _mean(variance))
@@ -206,7 +212,7 @@ class Camera(Noise):
         variance = variance * ops.square(kept)
         left = _mean(ops.square(noise - shift)) / ops.maximum(_mean(variance), 1e-12)
 
-        noisy = self._compress(ops.clip(clean + noise, 0.0, 1.0), seed)
+        noisy = self._compress(ops.clip(clean + noise, 0.0, 1.0), scale, seed)
         return noisy, clipped_mean(clean + shift, ops.sqrt(variance * left))
 
     def _process(
@@ -254,15 +260,28 @@ class Camera(Noise):
             results.append(ops.matmul(ycc, _TO_RGB))
         return results[0], results[1], kept
 
-    def _compress(self, noisy: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
-        """Saves as JPEG once or twice, or leaves the image unchanged."""
+    def _compress(self, noisy: Tensor, scale: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+        """Saves as JPEG once or twice, perhaps before it was downscaled too, or not at all."""
         ops = keras.ops
-        first, second = (per_image(noisy, *self.quality, seed) for _ in range(2))
+        first, second, large = (per_image(noisy, *self.quality, seed) for _ in range(3))
         # Saving again with the same quality changes nothing.
         second = ops.where(per_image(noisy, 0.0, 1.0, seed) < self.resaved, second, first)
         subsampling = ops.floor(per_image(noisy, 0.0, 3.0, seed))
-        packed = jpeg(noisy, [first, second], subsampling)
+        steepness = per_image(noisy, *self.steepness, seed)
+        packed = noisy
+        if self.reduction[0] < 1.0 and self.shrunk > 0.0:
+            _, height, width, _ = ops.shape(noisy)
+            tall, wide = (self._enlarged(side, self.multiple) for side in (height, width))
+            full = enlargement(noisy, scale, tall, wide)
+            lost = jpeg(full, [large], subsampling, steepness) - full
+            is_shrunk = ops.cast(per_image(noisy, 0.0, 1.0, seed) < self.shrunk, "float32")
+            packed = noisy + is_shrunk * reduction(lost, scale, height, width)
+        packed = jpeg(ops.clip(packed, 0.0, 1.0), [first, second], subsampling, steepness)
         return ops.where(per_image(noisy, 0.0, 1.0, seed) < self.compressed, packed, noisy)
+
+    def _enlarged(self, side: int, multiple: int) -> int:
+        """The side of an image before the largest reduction, rounded up."""
+        return multiple * math.ceil(side / self.reduction[0] / multiple)
 
     def _sensitivity(
         self, clean: Tensor, seed: keras.random.SeedGenerator
@@ -278,15 +297,19 @@ class Camera(Noise):
         return ops.exp(log_shot), ops.exp(1.28 * log_shot - 1.77 + scatter)
 
     def _sensor_noise(
-        self, sensor: Tensor, shot: Tensor, read: Tensor, seed: keras.random.SeedGenerator
+        self,
+        sensor: Tensor,
+        shot: Tensor,
+        read: Tensor,
+        scale: Tensor,
+        seed: keras.random.SeedGenerator,
     ) -> Tensor:
         """Draws the demosaiced noise of linear sensor values (batch, height, width, 3)."""
         ops = keras.ops
         _, height, width, _ = ops.shape(sensor)
-        scale = per_image(sensor, *self.reduction, seed)
         smallest = self.reduction[0]
         if smallest < 1.0:
-            tall, wide = (2 * math.ceil(side / smallest / 2) for side in (height, width))
+            tall, wide = (self._enlarged(side, 2) for side in (height, width))
             sensor = enlargement(sensor, scale, tall, wide)
         else:
             tall, wide = height, width

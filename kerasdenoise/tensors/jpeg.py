@@ -36,19 +36,26 @@ _TO_YCC = np.array(
 )
 
 
-def jpeg(images: Tensor, qualities: Sequence[Tensor], subsampling: Tensor) -> Tensor:
+def jpeg(
+    images: Tensor,
+    qualities: Sequence[Tensor],
+    subsampling: Tensor,
+    steepness: Tensor | float = 1.0,
+) -> Tensor:
     """Compresses and decompresses, with the rounding that loses information.
 
-    Entropy coding is lossless and left out. Chroma is reduced by averaging and enlarged by
-    repetition, while decoders may interpolate. A file that is saved again keeps its grid of
-    blocks and its subsampling, so only its coefficients are rounded again; the pixels in between
-    are not.
+    Entropy coding is lossless and left out. Chroma is reduced by averaging and enlarged with the
+    triangle filter of common decoders. A file that is saved again keeps its grid of blocks and
+    its subsampling, so only its coefficients are rounded again; the pixels in between are not.
 
     Args:
         images: Float32 RGB (batch, height, width, 3) in [0, 1], height and width multiples of 16.
         qualities: One (batch, 1, 1, 1) in [1, 100], the usual scale of encoders, for each save.
         subsampling: (batch, 1, 1, 1) of 0.0 for full chroma resolution (4:4:4), 1.0 for half
             across (4:2:2), 2.0 for half in both directions (4:2:0).
+        steepness: (batch, 1, 1, 1), or one number for all: how fast the steps of the quantization
+            table grow with the frequency. 1 is the table of the standard; 0 is a flat one with
+            the step of the mean. Those of many cameras lie between.
 
     Returns:
         Float32 images of the same shape in [0, 1].
@@ -58,19 +65,34 @@ def jpeg(images: Tensor, qualities: Sequence[Tensor], subsampling: Tensor) -> Te
     ycc = ycc - ops.convert_to_tensor([128.0, 0.0, 0.0], "float32")
     luma, chroma = ycc[..., :1], ycc[..., 1:]
     scales = [ops.where(q < 50, 50.0 / q, 2.0 - q / 50.0) for q in qualities]
-    full = _quantize(chroma, _CHROMA_TABLE, scales)
+    fine, coarse = (_table(steepness, table) for table in (_LUMA_TABLE, _CHROMA_TABLE))
+    full = _quantize(chroma, coarse, scales)
     half = ops.average_pool(chroma, (1, 2), strides=(1, 2), data_format="channels_last")
     quarter = ops.average_pool(half, (2, 1), strides=(2, 1), data_format="channels_last")
-    half = _quantize(half, _CHROMA_TABLE, scales)
-    quarter = ops.repeat(_quantize(quarter, _CHROMA_TABLE, scales), 2, axis=1)
-    reduced = ops.repeat(ops.where(subsampling > 1.5, quarter, half), 2, axis=2)
+    half = _quantize(half, coarse, scales)
+    quarter = _double(_quantize(quarter, coarse, scales), 1)
+    reduced = _double(ops.where(subsampling > 1.5, quarter, half), 2)
     chroma = ops.where(subsampling > 0.5, reduced, full)
-    ycc = ops.concatenate([_quantize(luma, _LUMA_TABLE, scales) + 128.0, chroma], axis=-1)
+    ycc = ops.concatenate([_quantize(luma, fine, scales) + 128.0, chroma], axis=-1)
     rgb = ops.matmul(ops.round(ycc), np.linalg.inv(_TO_YCC).T.astype(np.float32))
     return ops.clip(ops.round(rgb), 0.0, 255.0) / 255.0
 
 
-def _quantize(planes: Tensor, table: np.ndarray, scales: Sequence[Tensor]) -> Tensor:
+def _table(steepness: Tensor | float, table: np.ndarray) -> Tensor:
+    """The steps of a table, ([batch,] 1, 1, 1, 8, 8), before they are scaled by the quality."""
+    steepness = keras.ops.reshape(steepness, (-1, 1, 1, 1, 1, 1))
+    return table[0, 0] * keras.ops.exp(steepness * np.log(table / table[0, 0]))
+
+
+def _double(planes: Tensor, axis: int) -> Tensor:
+    """Doubles an axis: each new place is 3/4 of its own old one and 1/4 of the next nearest."""
+    own = np.arange(2 * planes.shape[axis]) // 2
+    next_nearest = np.clip(own + np.tile([-1, 1], planes.shape[axis]), 0, own[-1])
+    near, far = (keras.ops.take(planes, places, axis=axis) for places in (own, next_nearest))
+    return 0.75 * near + 0.25 * far
+
+
+def _quantize(planes: Tensor, table: Tensor, scales: Sequence[Tensor]) -> Tensor:
     """Rounds the 8x8 cosine coefficients of planes (batch, height, width, channels)."""
     ops = keras.ops
     batch, height, width, channels = ops.shape(planes)
@@ -82,7 +104,7 @@ def _quantize(planes: Tensor, table: np.ndarray, scales: Sequence[Tensor]) -> Te
     coefficients = ops.matmul(ops.matmul(rows, pieces), columns.T)
     for scale in scales:
         # Encoders round half up.
-        steps = ops.reshape(scale, (-1, 1, 1, 1, 1, 1)) * ops.convert_to_tensor(table)
+        steps = ops.reshape(scale, (-1, 1, 1, 1, 1, 1)) * table
         steps = ops.floor(steps + 0.5)
         steps = ops.tile(ops.clip(steps, 1.0, 255.0), (1, 1, 1, 1, tall // 8, wide // 8))
         coefficients = ops.round(coefficients / steps) * steps

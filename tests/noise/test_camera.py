@@ -361,6 +361,17 @@ def test_a_reduced_picture_has_less_noise():
     ).std()
 
 
+def test_compression_before_a_reduction_loses_more():
+    clean = np.random.default_rng(0).random((8, 64, 64, 3)).astype(np.float32)
+    clean = np.repeat(np.repeat(clean[:, ::8, ::8], 8, axis=1), 8, axis=2)
+    once = dataclasses.replace(
+        raw(1e-6), reduction=(0.6, 0.6), compressed=1.0, quality=(75.0, 75.0), shrunk=0.0
+    )
+    twice = dataclasses.replace(once, shrunk=1.0)
+    lost = [np.square(drawn(noise, clean) - clean).mean() for noise in (once, twice)]
+    assert 1.1 * lost[0] < lost[1] < 4 * lost[0]
+
+
 @pytest.mark.parametrize(
     "noise",
     [
