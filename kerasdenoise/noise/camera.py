@@ -13,7 +13,7 @@ from kerasdenoise.errors import UsageError
 from kerasdenoise.noise.base import Noise, clipped_mean, per_image
 from kerasdenoise.tensors import Tensor
 from kerasdenoise.tensors.bayer import demosaic, demosaic_green, to_mosaic
-from kerasdenoise.tensors.jpeg import jpeg
+from kerasdenoise.tensors.jpeg import jpeg, subsample
 from kerasdenoise.tensors.resample import enlargement, filter_pair, gaussian_response, reduction
 
 # Luma in all three channels: one product, where broadcasting a single one is slower.
@@ -30,6 +30,12 @@ _NEAR_BLACK, _NEAR_WHITE = 0.01, 0.99
 # deviation 1. Wherever it is clipped, its mean is correct to 0.02.
 _EXPOSURES = ((0.2504, 0.7885), (0.0988, 1.8644))
 
+# As programs and sites save photos, with lower quality than cameras.
+_REDUCED: dict[str, Any] = {
+    "reduction": (0.6, 0.95),
+    "quality": (75.0, 99.0),
+    "steepness": (0.5, 1.0),
+}
 _NIGHT: dict[str, Any] = {
     "shot": (4e-3, 6e-2),
     "denoised": 1.0,
@@ -41,6 +47,7 @@ _NIGHT: dict[str, Any] = {
     "blotch_width": (5.0, 14.0),
     "flattened": (-0.5, 0.5),
     "sharpening": (0.3, 1.2),
+    "quality": (75.0, 99.0),
     "compressed": 1.0,
 }
 
@@ -79,6 +86,8 @@ class Camera(Noise):
         saturation: Range of the color matrix's boost of saturation; 1 is none.
         softness: Range of the deviation, in pixels, of a Gaussian window that smooths all noise,
             like demosaics along edges and lens corrections.
+        chroma_softness: The same for chroma, besides: demosaics interpolate differences of color,
+            and chroma is often stored at half the resolution.
         denoised: Share of the images that the camera denoises.
         luma_smoothing: Range of the share of luma noise that is replaced by its local mean.
         luma_width: Range of the deviation, in pixels, of that mean's Gaussian window.
@@ -117,22 +126,23 @@ class Camera(Noise):
     white: tuple[float, float] = (0.92, 1.08)
     gain: tuple[float, float] = (1.2, 2.4)
     saturation: tuple[float, float] = (1.0, 2.0)
-    softness: tuple[float, float] = (0.0, 1.0)
+    softness: tuple[float, float] = (0.0, 1.5)
+    chroma_softness: tuple[float, float] = (0.0, 2.5)
     denoised: float = 0.75
     luma_smoothing: tuple[float, float] = (0.0, 0.98)
     luma_width: tuple[float, float] = (1.0, 10.0)
     chroma_smoothing: tuple[float, float] = (0.2, 1.0)
     chroma_width: tuple[float, float] = (1.0, 4.0)
-    blotch_smoothing: tuple[float, float] = (0.3, 0.98)
+    blotch_smoothing: tuple[float, float] = (0.0, 0.95)
     blotch_width: tuple[float, float] = (4.0, 12.0)
     edge: tuple[float, float] = (0.015, 0.08)
     spared: tuple[float, float] = (0.0, 1.0)
     flattened: tuple[float, float] = (-0.15, 1.0)
     sharpening: tuple[float, float] = (0.0, 0.8)
     reduction: tuple[float, float] = (1.0, 1.0)
-    quality: tuple[float, float] = (60.0, 99.0)
+    quality: tuple[float, float] = (92.0, 100.0)
     compressed: float = 0.7
-    steepness: tuple[float, float] = (0.4, 1.0)
+    steepness: tuple[float, float] = (0.2, 0.9)
     resaved: float = 0.3
     shrunk: float = 0.5
 
@@ -146,7 +156,7 @@ class Camera(Noise):
         if argument == "":
             return cls()
         if argument == "reduced":
-            return cls(reduction=(0.6, 0.95))
+            return cls(**_REDUCED)
         if argument == "night":
             return cls(**_NIGHT)
         try:
@@ -171,7 +181,7 @@ class Camera(Noise):
     def draw_pair(self, clean: Tensor, seed: keras.random.SeedGenerator) -> tuple[Tensor, Tensor]:
         """Draws a noisy version of each image, and the mean of many; see `Noise.draw_pair`.
 
-        JPEG's losses are not part of that mean.
+        Of JPEG's losses, only reduced chroma is part of that mean.
         """
         ops = keras.ops
         curve = _ToneCurve(
@@ -212,8 +222,8 @@ class Camera(Noise):
         variance = variance * ops.square(kept)
         left = _mean(ops.square(noise - shift)) / ops.maximum(_mean(variance), 1e-12)
 
-        noisy = self._compress(ops.clip(clean + noise, 0.0, 1.0), scale, seed)
-        return noisy, clipped_mean(clean + shift, ops.sqrt(variance * left))
+        expected = clipped_mean(clean + shift, ops.sqrt(variance * left))
+        return self._compress(ops.clip(clean + noise, 0.0, 1.0), expected, scale, seed)
 
     def _process(
         self, noise: Tensor, shift: Tensor, clean: Tensor, seed: keras.random.SeedGenerator
@@ -242,7 +252,10 @@ class Camera(Noise):
 
         # No camera denoises luma more than color.
         share = ops.maximum(is_denoised * strong(self.chroma_smoothing), least)
-        chroma = softness * removed(share, per_image(noise, *self.chroma_width, seed))
+        chroma = softness * gaussian_response(
+            per_image(noise, *self.chroma_softness, seed), height, width
+        )
+        chroma = chroma * removed(share, per_image(noise, *self.chroma_width, seed))
         share = is_denoised * strong(self.blotch_smoothing)
         chroma = chroma * removed(share, per_image(noise, *self.blotch_width, seed))
 
@@ -260,12 +273,15 @@ class Camera(Noise):
             results.append(ops.matmul(ycc, _TO_RGB))
         return results[0], results[1], kept
 
-    def _compress(self, noisy: Tensor, scale: Tensor, seed: keras.random.SeedGenerator) -> Tensor:
+    def _compress(
+        self, noisy: Tensor, expected: Tensor, scale: Tensor, seed: keras.random.SeedGenerator
+    ) -> tuple[Tensor, Tensor]:
         """Saves as JPEG once or twice, perhaps before it was downscaled too, or not at all."""
         ops = keras.ops
         first, second, large = (per_image(noisy, *self.quality, seed) for _ in range(3))
         # Saving again with the same quality changes nothing.
         second = ops.where(per_image(noisy, 0.0, 1.0, seed) < self.resaved, second, first)
+        is_compressed = per_image(noisy, 0.0, 1.0, seed) < self.compressed
         subsampling = ops.floor(per_image(noisy, 0.0, 3.0, seed))
         steepness = per_image(noisy, *self.steepness, seed)
         packed = noisy
@@ -277,7 +293,9 @@ class Camera(Noise):
             is_shrunk = ops.cast(per_image(noisy, 0.0, 1.0, seed) < self.shrunk, "float32")
             packed = noisy + is_shrunk * reduction(lost, scale, height, width)
         packed = jpeg(ops.clip(packed, 0.0, 1.0), [first, second], subsampling, steepness)
-        return ops.where(per_image(noisy, 0.0, 1.0, seed) < self.compressed, packed, noisy)
+        # An average of many exposures is no sharper in color than each of them.
+        expected = ops.where(is_compressed, subsample(expected, subsampling), expected)
+        return ops.where(is_compressed, packed, noisy), expected
 
     def _enlarged(self, side: int, multiple: int) -> int:
         """The side of an image before the largest reduction, rounded up."""

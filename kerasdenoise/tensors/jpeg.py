@@ -34,6 +34,7 @@ _LONGEST = 128
 _TO_YCC = np.array(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
 )
+_FROM_YCC = np.linalg.inv(_TO_YCC)
 
 
 def jpeg(
@@ -66,16 +67,42 @@ def jpeg(
     luma, chroma = ycc[..., :1], ycc[..., 1:]
     scales = [ops.where(q < 50, 50.0 / q, 2.0 - q / 50.0) for q in qualities]
     fine, coarse = (_table(steepness, table) for table in (_LUMA_TABLE, _CHROMA_TABLE))
-    full = _quantize(chroma, coarse, scales)
-    half = ops.average_pool(chroma, (1, 2), strides=(1, 2), data_format="channels_last")
-    quarter = ops.average_pool(half, (2, 1), strides=(2, 1), data_format="channels_last")
-    half = _quantize(half, coarse, scales)
-    quarter = _double(_quantize(quarter, coarse, scales), 1)
-    reduced = _double(ops.where(subsampling > 1.5, quarter, half), 2)
-    chroma = ops.where(subsampling > 0.5, reduced, full)
+    sizes = [_quantize(planes, coarse, scales) for planes in _reduce_chroma(chroma)]
+    chroma = _enlarge_chroma(sizes, subsampling)
     ycc = ops.concatenate([_quantize(luma, fine, scales) + 128.0, chroma], axis=-1)
-    rgb = ops.matmul(ops.round(ycc), np.linalg.inv(_TO_YCC).T.astype(np.float32))
+    rgb = ops.matmul(ops.round(ycc), _FROM_YCC.T)
     return ops.clip(ops.round(rgb), 0.0, 255.0) / 255.0
+
+
+def subsample(images: Tensor, subsampling: Tensor) -> Tensor:
+    """Reduces and enlarges chroma as `jpeg` does, without rounding anything.
+
+    Args:
+        images: RGB (batch, height, width, 3), height and width multiples of 2.
+        subsampling: As for `jpeg`.
+
+    Returns:
+        Images of the same shape.
+    """
+    ycc = keras.ops.matmul(images, _TO_YCC.T)
+    chroma = _enlarge_chroma(_reduce_chroma(ycc[..., 1:]), subsampling)
+    ycc = keras.ops.concatenate([ycc[..., :1], chroma], axis=-1)
+    return keras.ops.matmul(ycc, _FROM_YCC.T)
+
+
+def _reduce_chroma(chroma: Tensor) -> list[Tensor]:
+    """Returns chroma of full resolution, half across, and half in both directions."""
+    pool = keras.ops.average_pool
+    half = pool(chroma, (1, 2), strides=(1, 2), data_format="channels_last")
+    quarter = pool(half, (2, 1), strides=(2, 1), data_format="channels_last")
+    return [chroma, half, quarter]
+
+
+def _enlarge_chroma(sizes: Sequence[Tensor], subsampling: Tensor) -> Tensor:
+    """Chooses among the results of `_reduce_chroma`, at full resolution."""
+    full, half, quarter = sizes
+    reduced = _double(keras.ops.where(subsampling > 1.5, _double(quarter, 1), half), 2)
+    return keras.ops.where(subsampling > 0.5, reduced, full)
 
 
 def _table(steepness: Tensor | float, table: np.ndarray) -> Tensor:

@@ -27,6 +27,7 @@ RAW = Camera(
     black=(0, 0),
     white=(1, 1),
     softness=(0, 0),
+    chroma_softness=(0, 0),
     denoised=0.0,
     flattened=(0.0, 0.0),
     luma_smoothing=(0, 0),
@@ -248,6 +249,24 @@ def test_a_night_mode_leaves_smooth_noise_and_blotches():
     assert night[1] > 0.3 > day[1] + 0.1
 
 
+def test_chroma_may_be_softer_than_luma():
+    (luma, chroma), sharp = processed(chroma_softness=(1.2, 1.2)), processed()
+    np.testing.assert_allclose(luma, sharp[0], atol=1e-4)
+    assert np.mean(chroma) > np.mean(sharp[1]) + 0.2
+
+
+def test_the_mean_of_exposures_is_no_sharper_in_color_than_they_are():
+    clean = np.full((24, 32, 32, 3), 0.5, np.float32)
+    clean[:, :, ::2] = [0.6, 0.48, 0.4]
+    noise = dataclasses.replace(raw(1e-7), compressed=1.0, quality=(99.0, 99.0))
+    pair = noise.draw_pair(clean, keras.random.SeedGenerator(0))
+    noisy, expected = (np.ptp(keras.ops.convert_to_numpy(part)[:, 16], axis=1) for part in pair)
+    full = expected[:, 2] > 0.09
+    assert full.mean() == pytest.approx(1 / 3, abs=0.3)
+    assert expected[~full, 2].max() < 0.05
+    np.testing.assert_allclose(noisy[~full, 2], expected[~full, 2], atol=0.03)
+
+
 def test_softness_correlates_luma_and_chroma():
     for soft, sharp in zip(processed(softness=(0.9, 0.9)), processed(), strict=True):
         assert neighbors(soft) > neighbors(sharp) + 0.15
@@ -294,6 +313,7 @@ EQUAL: dict[str, Any] = {
     "gain": (1.6, 1.6),
     "saturation": (1.6, 1.6),
     "softness": (0.3, 0.3),
+    "chroma_softness": (0.5, 0.5),
     "denoised": 1.0,
     "luma_smoothing": (0.5, 0.5),
     "luma_width": (2.0, 2.0),

@@ -6,6 +6,7 @@ import pytest
 
 from kerasdenoise.errors import UsageError
 from kerasdenoise.noise import Camera, Film, Gaussian, Noise, parse_noise
+from kerasdenoise.noise.camera import _REDUCED
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from kerasdenoise.noise import Camera, Film, Gaussian, Noise, parse_noise
         ("camera:", Camera()),
         ("camera:0.004", Camera(shot=(0.004, 0.004))),
         ("film:10", Film(10 / 255, 10 / 255)),
-        ("camera:reduced", Camera(reduction=(0.6, 0.95))),
+        ("camera:reduced", Camera(**_REDUCED)),
     ],
 )
 def test_a_text_names_a_noise(text: str, noise: Noise):
