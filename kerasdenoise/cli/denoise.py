@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 from collections.abc import Iterator, Mapping
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
 from kerasdenoise.cli.options import (
     BYTES,
     CODING,
     POINT,
     SIGMA,
+    STRENGTHS,
     TILE,
     SectionedCommand,
     section,
@@ -125,6 +128,12 @@ def _complete_model(
     help="Write only a small part, before and after.",
 )
 @files(
+    "--strengths",
+    type=STRENGTHS,
+    metavar="A,B,...",
+    help="With --preview: compare these strengths.",
+)
+@files(
     "--compare",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -200,6 +209,7 @@ def command(
     bit_depth: str | None,
     metadata: Literal["keep", "no-gps", "none"],
     preview: tuple[int, int] | Literal["middle"] | None,
+    strengths: tuple[float, ...] | None,
     compare: Path | None,
     dry_run: bool,
     tile: int | Literal["auto"],
@@ -214,7 +224,6 @@ def command(
         kerasdenoise denoise photo.jpg              writes photo_denoised.jpg
         kerasdenoise denoise photo.jpg --preview    shows a part before and after
         kerasdenoise denoise shoot/ -r -o clean/    a folder and its subfolders
-        kerasdenoise denoise - < in.png > out.png   through a pipe
     """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise.cli.treatment import Treatment
     from kerasdenoise.inference.denoiser import Denoiser
@@ -225,6 +234,11 @@ def command(
         _refuse("-", {**several, **instead, "--preview": preview, "--watch": watch})
     elif preview:
         _refuse("--preview", {**instead, "--name": name, "--skip-existing": skip_existing})
+    if strengths:
+        if not preview:
+            raise UsageError("--strengths", "needs --preview", "add --preview, or use --strength")
+        if ctx.get_parameter_source("strength") is not ParameterSource.DEFAULT:
+            _refuse("--strengths", {"--strength": True})
     if watch:
         from kerasdenoise.cli.watch import check_watch
 
@@ -244,12 +258,13 @@ def command(
             quality=quality,
             max_memory=max_memory,
         )
-        settings = denoiser.prepare(
-            strength=strength, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
+        prepare = functools.partial(
+            denoiser.prepare, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
         )
+        all_settings = [prepare(strength=each) for each in strengths or (strength,)]
     treatment = Treatment(
         denoiser,
-        settings,
+        all_settings[0],
         overwrite,
         quality=jpeg_quality,
         metadata=metadata,
@@ -266,8 +281,9 @@ def command(
     elif preview:
         from kerasdenoise.cli.preview import write_previews
 
+        treatments = [dataclasses.replace(treatment, settings=each) for each in all_settings]
         code = write_previews(
-            inputs, output, treatment, preview, recursive=recursive, quiet=quiet, report=report
+            inputs, output, treatments, preview, recursive=recursive, quiet=quiet, report=report
         )
         ctx.exit(code)
     else:
@@ -310,6 +326,8 @@ def _named_as_options(ctx: click.Context) -> Iterator[None]:
         yield
     except UsageError as error:
         name, _, value = error.subject.partition(" ")
+        if name == "strength" and ctx.params["strengths"]:
+            name = "strengths"
         for option in ctx.command.params:
             if option.name == name and value:
                 subject = f"{option.opts[-1]} {value.removesuffix('/255')}"

@@ -149,6 +149,13 @@ def _parse_point(text: str) -> tuple[int, int] | Literal["middle"]:
     return x, y
 
 
+def _parse_strengths(text: str) -> tuple[float, ...]:
+    strengths = tuple(map(float, text.split(",")))
+    if not 2 <= len(strengths) <= 6:
+        raise ValueError(text)
+    return strengths
+
+
 def _parse_size(text: str) -> tuple[int, int]:
     width, height = map(int, text.split("x"))
     if min(width, height) < 1:
@@ -172,6 +179,7 @@ SIGMA = Parsed("sigma", _parse_sigma, "is neither auto nor a number")
 BYTES = Parsed("bytes", _parse_bytes, "is not an amount of memory, such as 800M or 1.5G")
 CODING = Parsed("coding", _parse_coding, "is neither keep nor a number from 1 to 100")
 POINT = Parsed("point", _parse_point, "is neither X,Y nor middle; put the photo before --preview")
+STRENGTHS = Parsed("strengths", _parse_strengths, "is not 2 to 6 numbers, such as 0.5,1,1.5")
 SIZE = Parsed("size", _parse_size, "is not a size in pixels, such as 4000x3000")
 TIME = Parsed("time", _parse_time, "is not a time, such as 2h, 90m or 1h30m")
 

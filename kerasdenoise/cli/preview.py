@@ -27,7 +27,7 @@ Point = tuple[int, int] | Literal["middle"]
 def write_previews(
     inputs: Sequence[str],
     output: str | None,
-    treatment: Treatment,
+    treatments: Sequence[Treatment],
     point: Point,
     *,
     recursive: bool,
@@ -39,7 +39,7 @@ def write_previews(
     Args:
         inputs: Files, folders and patterns.
         output: A file or a folder, or None.
-        treatment: How the photos are read, denoised and written.
+        treatments: How the photos are read, denoised and written; see `preview`.
         point: The middle of the part; see `preview`.
         recursive: Whether to include subfolders.
         quiet: Print only errors.
@@ -58,11 +58,11 @@ def write_previews(
         and not is_folder(output)
     )
     name = None if is_file else PREVIEW
-    plan, _ = make_plan(inputs, output, treatment, name=name, recursive=recursive)
+    plan, _ = make_plan(inputs, output, treatments[0], name=name, recursive=recursive)
     failed = 0
     for job in plan.jobs:
         try:
-            picture = preview(job.source, treatment, point)
+            picture = preview(job.source, treatments, point)
             write_image(picture, job.target, replaces=job.replaces, like=job.source)
         except KerasDenoiseError as error:
             report.traceback(error)
@@ -74,23 +74,24 @@ def write_previews(
     return failed
 
 
-def preview(source: Path, treatment: Treatment, point: Point) -> Image:
+def preview(source: Path, treatments: Sequence[Treatment], point: Point) -> Image:
     """Denoises a part of a photo, with as much context as the network sees.
 
     Args:
         source: The photo.
-        treatment: How it is read, denoised and written.
+        treatments: How it is read, denoised and written; they differ only in their strength.
         point: The middle of the part: x and y in pixels from the upper left corner of the upright
             photo, or the photo's own middle.
 
     Returns:
-        The part before and after, side by side.
+        The part before and after, side by side; with captions if there are several strengths.
 
     Raises:
         InputError: The photo cannot be read.
         UsageError: The point is outside the photo.
     """
-    photo = treatment.read(source)
+    first, *others = treatments
+    photo = first.read(source)
     tag = orientation(photo)
     height, width = turn(photo.pixels, tag).shape[:2]
     x, y = (width // 2, height // 2) if point == "middle" else point
@@ -107,20 +108,22 @@ def preview(source: Path, treatment: Treatment, point: Point) -> Image:
     marks = [np.flatnonzero(stored.any(axis=axis)) for axis in (1, 0)]
     inner = [range(int(mark[0]), int(mark[-1]) + 1) for mark in marks]
     # Start at a multiple of the stride, so that the grid is the same as for the whole photo.
-    info = treatment.denoiser.info
-    reach = info.radius + treatment.settings.margin
+    info = first.denoiser.info
+    reach = info.radius + first.settings.margin
     top, left = (max(0, side.start - reach) // info.stride * info.stride for side in inner)
     around = crop(
         photo,
         range(top, min(photo.height, inner[0].stop + reach)),
         range(left, min(photo.width, inner[1].stop + reach)),
     )
-    denoised = treatment.denoise(around, name=source)
+    denoised = [each.denoise(around, name=source) for each in treatments]
     rows, columns = (
         range(side.start - start, side.stop - start)
         for side, start in zip(inner, (top, left), strict=True)
     )
-    return side_by_side([crop(each, rows, columns) for each in (around, denoised)])
+    captions = ["before", *(f"strength {each.settings.strength:g}" for each in treatments)]
+    parts = [crop(each, rows, columns) for each in (around, *denoised)]
+    return side_by_side(parts, captions if others else ())
 
 
 def _around(position: int, size: int) -> slice:

@@ -13,6 +13,9 @@ from kerasdenoise.images.tags import ORIENTATION
 
 # Which tag undoes what a tag asks for.
 _UNDOES = {6: 8, 8: 6}
+# Height of captions, and width of the line between images that have some, in pixels.
+_BAND = 32
+_LINE = 2
 
 
 def orientation(image: Image) -> int:
@@ -61,17 +64,33 @@ def turn_upright(image: Image) -> Image:
     return replace(image, pixels=turn(image.pixels, tag), alpha=alpha, metadata=metadata)
 
 
-def side_by_side(images: Sequence[Image]) -> Image:
+def side_by_side(images: Sequence[Image], captions: Sequence[str] = ()) -> Image:
     """Puts images of the same upright size side by side.
 
     Args:
         images: The images, from left to right.
+        captions: A line of text above each; then a white line stands between images, too.
 
     Returns:
         An 8-bit image with the color profile of the first, without transparency.
     """
-    strip = np.concatenate([turn(image.pixels, orientation(image)) for image in images], axis=1)
-    return as_picture(strip, images[0])
+    upright = [turn(image.pixels, orientation(image)) for image in images]
+    if captions:
+        upright = [_caption(*each) for each in zip(upright, captions, strict=True)]
+        line = np.ones_like(upright[0][:, :_LINE])
+        upright = [part for pixels in upright for part in (line, pixels)][1:]
+    return as_picture(np.concatenate(upright, axis=1), images[0])
+
+
+def _caption(pixels: np.ndarray, text: str) -> np.ndarray:
+    """Adds a black band above pixels (height, width, channels), with white text, cut to fit."""
+    from PIL import Image as PillowImage
+    from PIL import ImageDraw
+
+    band = PillowImage.new("L", (pixels.shape[1], _BAND))
+    ImageDraw.Draw(band).text((_BAND // 4, _BAND // 8), text, fill=255, font_size=_BAND // 2)
+    band = np.asarray(band, np.float32)[..., np.newaxis] / 255
+    return np.concatenate([np.repeat(band, pixels.shape[2], axis=2), pixels])
 
 
 def as_picture(upright: np.ndarray, source: Image) -> Image:

@@ -156,6 +156,43 @@ def test_a_preview_never_replaces_a_file_unasked(
     assert "before --preview" in before.err
 
 
+def test_a_preview_compares_strengths(command: Callable, write_photo: Write, tmp_path: Path):
+    write_photo("a.png", (60, 80))
+    assert command("denoise", "a.png", "--preview", "--strengths", "0,0.5,1").code == 0
+    shown = np.asarray(Image.open(tmp_path / "a_preview.png"))
+    band, line = 32, 2
+    assert shown.shape == (60 + band, 4 * 80 + 3 * line, 3)
+    before, none, half, full = (
+        shown[:, left : left + 80].astype(int) for left in range(0, 4 * 82, 82)
+    )
+    np.testing.assert_array_equal(before[band:], none[band:])
+    assert (before[:band] != half[:band]).any()
+    assert (half[:band] != full[:band]).any()
+    is_clipped = (full == 0) | (full == 255)
+    middle = np.where(is_clipped, half, (before + full) / 2)
+    np.testing.assert_allclose(half[band:], middle[band:], atol=1)
+    assert (shown[band:, 80:82] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--strengths", "0.5,1"], "--strengths: needs --preview"),
+        (["--preview", "--strengths", "1"], "'1' is not 2 to 6 numbers"),
+        (["--preview", "--strengths", "0.5,x"], "'0.5,x' is not 2 to 6 numbers"),
+        (["--preview", "--strengths", "0.5,3"], "--strengths 3: "),
+        (["--preview", "--strengths", "0.5,1", "--strength", 1], "combined with --strength"),
+    ],
+)
+def test_strengths_that_cannot_be_compared(
+    command: Callable, write_photo: Write, tmp_path: Path, options: list[object], error: str
+):
+    write_photo("a.png")
+    result = command("denoise", "a.png", *options)
+    assert (result.code, error in result.err) == (2, True), result.err
+    assert files(tmp_path) == {"a.png"}
+
+
 def test_before_and_after_are_for_one_photo(command: Callable, write_photo: Write, tmp_path: Path):
     write_photo("a.png")
     write_photo("b.png")
