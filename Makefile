@@ -7,11 +7,12 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TRAINING := .venv/.training
 TOOLS := .venv/.tools
+SITE := .venv/.site
 # A process on each core, with one thread each: more would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: denoise setup check test test-all bench quality pictures pack web clean
+.PHONY: denoise setup check test test-all docs bench quality pictures pack web clean
 
 denoise: $(INSTALLED)  ## Denoise the sample photo, or PHOTO=file or folder, with ARGS="--overwrite"
 	@$(BIN)/python cli.py denoise "$(PHOTO)" $(if $(filter $(SAMPLE),$(PHOTO)),--overwrite) $(ARGS)
@@ -30,6 +31,9 @@ test: $(TOOLS)  ## The tests that take minutes
 
 test-all: $(TOOLS)  ## Those that take longer as well
 	$(PYTEST) -m "slow or not slow"
+
+docs: $(SITE)  ## The site, in build/site, with each link checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 pictures: $(TRAINING)  ## The pictures in the documentation
 	$(BIN)/python cli.py noise docs/images/sample_clean.png --kind camera:0.006 --seed 0 \
@@ -78,4 +82,8 @@ $(TRAINING): $(INSTALLED)
 
 $(TOOLS): $(TRAINING)
 	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+$(SITE): $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --group docs
 	@touch $@

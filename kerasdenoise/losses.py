@@ -14,6 +14,8 @@ import keras
 
 from kerasdenoise.errors import RecipeError
 
+__all__ = ["Loss", "balanced_bce", "bce", "charbonnier", "get_loss", "l1", "l2", "psnr"]
+
 # (target, denoised) -> one number per image.
 Loss = Callable[[Any, Any], Any]
 

@@ -26,6 +26,22 @@ if TYPE_CHECKING:
     from kerasdenoise.models._parts import get_parts as get_parts
     from kerasdenoise.models._primitives import Primitives as Primitives
 
+__all__ = [
+    "Architecture",
+    "Config",
+    "Parts",
+    "Primitives",
+    "build",
+    "describe_architectures",
+    "find_architecture",
+    "find_builder",
+    "get_architecture",
+    "get_parts",
+    "list_architectures",
+    "mac_per_pixel",
+    "make_config",
+]
+
 
 class Config(Protocol):
     """What every architecture's `Config` says about its network."""

@@ -1,4 +1,4 @@
-"""The commands of README.md and docs/command_line.md exist, and the quick ones work."""
+"""The commands of README.md, docs/command_line.md and the tutorials exist; quick ones work."""
 
 from __future__ import annotations
 
@@ -33,11 +33,18 @@ def read_lines(page: str) -> list[list[str]]:
 
 
 README = read_lines("README.md")
-COMMANDS = [
-    words[2:]
-    for words in [*README, *read_lines("docs/command_line.md")]
-    if words[:2] == ["python", "cli.py"]
+TUTORIALS = [
+    line
+    for page in sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+    for line in read_lines(page.relative_to(ROOT).as_posix())
 ]
+
+
+def find_commands(lines: list[list[str]]) -> list[list[str]]:
+    return [words[2:] for words in lines if words[:2] == ["python", "cli.py"]]
+
+
+COMMANDS = find_commands([*README, *read_lines("docs/command_line.md")])
 # The others train, search, export, serve or measure for minutes, of a run or images of a user.
 QUICK = ("denoise", "compare", "info", "models", "noise")
 
@@ -53,7 +60,7 @@ def test_every_line_is_a_command_of_this_checkout():
     assert first < min(i for i, words in enumerate(README) if words[0] == "python")
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", [*COMMANDS, *find_commands(TUTORIALS)], ids=" ".join)
 def test_every_command_has_these_options(words: list[str]):
     command: click.Command = group
     context = click.Context(group)
