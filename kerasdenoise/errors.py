@@ -31,6 +31,10 @@ class KerasDenoiseError(Exception):
         text = f"{self.subject}: {cause}"
         super().__init__(f"{text}; {remedy}" if remedy else text)
 
+    def __reduce__(self) -> tuple[type[KerasDenoiseError], tuple[str, str, str]]:
+        """Lets another process raise it."""
+        return type(self), (self.subject, self.cause, self.remedy)
+
 
 def describe_unexpected(error: BaseException) -> str:
     """Describes an unexpected error in one line, cut to 300 characters."""

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import mmap
-import os
-import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO, Literal, TypeVar
+from typing import BinaryIO, TypeVar
 
+from kerasdenoise.cli.photo import Photo, Result, Steps
 from kerasdenoise.cli.report import Progress, Report, arrow, is_terminal, print_error, say
 from kerasdenoise.cli.treatment import Treatment
-from kerasdenoise.errors import (
-    InputError,
-    KerasDenoiseError,
-    ModelError,
-    list_names,
-)
+from kerasdenoise.errors import list_names
 from kerasdenoise.files import Identity
 from kerasdenoise.images.formats import format_of_content, format_of_suffix
-from kerasdenoise.images.image import Image
-from kerasdenoise.images.orientation import side_by_side
 from kerasdenoise.images.tags import byte_order, directories, first_number
-from kerasdenoise.images.write import write_image
 from kerasdenoise.paths.plan import Job, Plan
 from kerasdenoise.plain_json import to_json
 
@@ -45,35 +36,8 @@ Load = TypeVar("Load")
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP")
 
 
-@dataclass
-class Result:
-    """The result for one photo; its fields are the keys of a `--json` line."""
-
-    input: str
-    output: str
-    status: Literal["written", "skipped", "failed", "planned"]
-    model: str
-    strength: float
-    format: str | None = None
-    width: int | None = None
-    height: int | None = None
-    bit_depth: int | None = None
-    tiles: int | None = None
-    seconds: float | None = None
-    notes: Sequence[str] = ()
-    error: str | None = None
-
-
-@dataclass
-class _Photo:
-    """A photo in progress; `image` is first noisy, then denoised."""
-
-    job: Job
-    result: Result
-    image: Image | None = None
-    noisy: Image | None = None
-    seconds: float = 0.0
-    error: Exception | None = None
+Elsewhere = Callable[[Sequence[Job]], Iterator[tuple[Result, str | None]]]
+"""Runs jobs, and returns each one's result and the traceback of its error, as they end."""
 
 
 class Batch:
@@ -106,54 +70,62 @@ class Batch:
     ) -> None:
         self._treatment = treatment
         self._denoiser = treatment.denoiser
-        self._compare = compare
+        self._steps = Steps(treatment, compare=compare, skip_existing=skip_existing)
         affordable = AHEAD_PIXELS if max_memory is None else max_memory // _BYTES_PER_PIXEL
         self._ahead_pixels = min(AHEAD_PIXELS, affordable)
-        self._skip_existing = skip_existing
         self._as_json = as_json
         self._silent = quiet or as_json
         self._report = report
-        self._results: list[Result] = []
+        self._counts: Counter[str] = Counter()
+        self._failures: list[str | None] = []
 
-    def run(self, plan: Plan, notes: Sequence[str] = ()) -> int:
+    def run(self, plan: Plan, notes: Sequence[str] = (), elsewhere: Elsewhere | None = None) -> int:
         """Runs all jobs of a plan.
 
         Args:
             plan: The jobs.
             notes: What was skipped in folders, for the summary.
+            elsewhere: What runs them instead of this process.
 
         Returns:
             The exit code: 0 if all were written or skipped as requested, 1 if some failed, 130
             if it was interrupted.
         """
         for job in plan.skipped:
-            self._record(self._result(job, "skipped"))
+            self._record(self._steps.result(job, "skipped"))
         self._say_renamed(plan)
         bar = is_terminal() and not self._silent
         to = arrow()  # before the bar replaces standard error
-        sizes = [_file_size(job) for job in plan.jobs] if bar else None
+        size = _file_size if elsewhere is None else lambda _: 1  # they end in another order
+        sizes = [size(job) for job in plan.jobs] if bar else None
         interrupted = False
         with Progress(sizes, quiet=self._silent) as progress:
             if self._report.verbosity:
                 progress.line(self._details())
             steps = {
-                "read": self._read,
+                "read": self._steps.read,
                 "work": functools.partial(self._work, progress),
-                "write": self._write,
+                "write": self._steps.write,
                 "done": functools.partial(self._done, progress, to),
             }
             try:
-                run_overlapped(plan.jobs, **steps, fits=self._fits)
+                if elsewhere is None:
+                    run_overlapped(plan.jobs, **steps, fits=self._fits)
+                else:
+                    for result, trace in elsewhere(plan.jobs):
+                        progress.start_file(Path(result.input).name)
+                        progress.end_file()
+                        self._tell(progress, to, result, trace)
             except KeyboardInterrupt:
                 interrupted = True
         self._summarize(notes)
         if interrupted:
             print_error(
-                f"interrupted: {self._count('written')} of {len(plan.jobs)} written, no partial "
+                f"interrupted: {self._counts['written']} of {len(plan.jobs)} written, no partial "
                 "files; run the same command with --skip-existing to resume"
             )
             return 130
-        return 1 if self._count("failed") else 0
+        return 1 if self._counts["failed"] else 0
 
     def list(self, plan: Plan, notes: Sequence[str] = ()) -> int:
         """Reads all photos and prints what `run` would do, and writes nothing.
@@ -162,12 +134,12 @@ class Batch:
             The exit code: 0, or 1 if a photo cannot be read or its result cannot be written.
         """
         for job in plan.skipped:
-            self._record(self._result(job, "skipped"))
+            self._record(self._steps.result(job, "skipped"))
         self._say_renamed(plan)
         with Progress(None, quiet=self._silent) as progress:
             for job in plan.jobs:
-                photo = self._read(job)
-                result = photo.result
+                photo = self._steps.read(job)
+                result = self._steps.finish(photo)
                 if photo.image is not None:
                     result.status = "planned"
                     result.notes = self._treatment.describe_losses(photo.image, job.target)
@@ -176,12 +148,11 @@ class Batch:
                     progress.line(f"{job.source} {arrow()} {job.target} ({size}, {tiles})")
                     for note in result.notes:
                         progress.line(f"{job.source}: {note}")
-                elif photo.error is not None:
-                    self._report.traceback(photo.error)
-                    result.error = _explain(photo.error, job)
+                elif photo.trace is not None:
+                    self._report.trace(photo.trace)
                 self._record(result)
         self._summarize(notes)
-        return 1 if self._count("failed") else 0
+        return 1 if self._counts["failed"] else 0
 
     def _say_renamed(self, plan: Plan) -> None:
         if plan.renamed and not self._silent:
@@ -190,68 +161,29 @@ class Batch:
                 "another result would have the same name"
             )
 
-    def _read(self, job: Job) -> _Photo:
-        photo = _Photo(job, self._result(job, "failed"))
-        if self._skip_existing and os.path.lexists(job.target):
-            photo.result.status = "skipped"
-            return photo
-        with _stage(photo):
-            image = self._treatment.read(job.source, to_write=self._compare is None)
-            self._treatment.check(image, job.target)  # before the work, not after it
-            photo.image = image
-            photo.result.width, photo.result.height = image.width, image.height
-            photo.result.bit_depth = image.bit_depth
-            photo.result.format = image.format
-            photo.result.notes = image.notes
-            photo.result.tiles = self._treatment.tile_count(image.height, image.width)
-        return photo
-
-    def _work(self, progress: Progress, photo: _Photo, poll: Callable[[], None]) -> _Photo:
+    def _work(self, progress: Progress, photo: Photo, poll: Callable[[], None]) -> Photo:
         def on_tile() -> None:
             progress.advance()
             poll()
 
         progress.start_file(photo.job.source.name, photo.result.tiles or 1)
-        image, photo.image = photo.image, None
-        if image is not None:
-            with _stage(photo):
-                photo.image = self._treatment.denoise(image, on_tile=on_tile, name=photo.job.source)
-                photo.noisy = image if self._compare else None
+        self._steps.work(photo, on_tile)
         progress.end_file()
         return photo
 
-    def _write(self, photo: _Photo) -> _Photo:
-        if photo.image is None:
-            return photo
-        with _stage(photo):
-            job = photo.job
-            photo.result.notes = self._treatment.write(
-                photo.image, job.target, job.replaces, like=job.source
-            )
-            if self._compare and photo.noisy:
-                target, replaces = self._compare
-                write_image(side_by_side([photo.noisy, photo.image]), target, replaces=replaces)
-        if photo.error is None:
-            photo.result.status = "written"
-        elif self._skip_existing and isinstance(photo.error.__cause__, FileExistsError):
-            photo.result.status = "skipped"  # another run was faster
-            photo.error = None
-        photo.image = photo.noisy = None
-        return photo
+    def _done(self, progress: Progress, to: str, photo: Photo) -> None:
+        self._tell(progress, to, self._steps.finish(photo), photo.trace)
 
-    def _done(self, progress: Progress, to: str, photo: _Photo) -> None:
-        result = photo.result
-        if photo.error is not None:
-            self._report.traceback(photo.error)
-            result.error = _explain(photo.error, photo.job)
+    def _tell(self, progress: Progress, to: str, result: Result, trace: str | None) -> None:
+        if trace is not None:
+            self._report.trace(trace)
         if result.status == "written":
-            result.seconds = round(photo.seconds, 3)
-            progress.line(f"{photo.job.source} {to} {photo.job.target} ({photo.seconds:.1f} s)")
+            progress.line(f"{result.input} {to} {result.output} ({result.seconds:.1f} s)")
             for note in result.notes:
-                progress.line(f"{photo.job.source}: {note}")
+                progress.line(f"{result.input}: {note}")
         self._record(result)
 
-    def _fits(self, photo: _Photo, following: Job) -> bool:
+    def _fits(self, photo: Photo, following: Job) -> bool:
         """Whether the next photo fits into memory beside this one."""
         if self._denoiser.threads == 1:
             return False
@@ -265,61 +197,27 @@ class Batch:
             limit *= 2 if photo.image.pixels.itemsize == 1 else 1
         return both <= limit
 
-    def _result(self, job: Job, status: Literal["skipped", "failed", "planned"]) -> Result:
-        model = self._denoiser.info.name
-        return Result(
-            str(job.source), str(job.target), status, model, self._treatment.settings.strength
-        )
-
     def _record(self, result: Result) -> None:
-        self._results.append(result)
+        self._counts[result.status] += 1
+        if result.status == "failed":
+            self._failures.append(result.error)
         if self._as_json:
             print(to_json(asdict(result)), flush=True)
 
-    def _count(self, status: str) -> int:
-        return sum(result.status == status for result in self._results)
-
     def _summarize(self, notes: Sequence[str]) -> None:
         """Prints the counts, and then the failures, where people look."""
-        counts = {each: self._count(each) for each in ("planned", "written", "skipped", "failed")}
+        counts = {each: self._counts[each] for each in ("planned", "written", "skipped", "failed")}
         if not self._silent:
             if notes:
                 say(f"skipped {', '.join(notes)}")
-            if len(self._results) > 1 or counts["skipped"]:
+            if self._counts.total() > 1 or counts["skipped"]:
                 say(", ".join(f"{count} {status}" for status, count in counts.items() if count))
-        for result in self._results:
-            if result.status == "failed":
-                print_error(result.error)
+        for error in self._failures:
+            print_error(error)
 
     def _details(self) -> str:
         info = self._denoiser.info
         return f"model {info.name} ({info.folder}), {self._denoiser.threads} threads"
-
-
-@contextlib.contextmanager
-def _stage(photo: _Photo) -> Iterator[None]:
-    """Times a step, and records its error in the photo."""
-    start = time.perf_counter()
-    try:
-        yield
-    except BrokenPipeError:  # the reader of standard output has closed it
-        raise
-    except Exception as error:
-        photo.error = error
-    finally:
-        photo.seconds += time.perf_counter() - start
-
-
-def _explain(error: Exception, job: Job) -> str:
-    """Describes a photo's error in one line."""
-    if isinstance(error, ModelError):
-        return str(InputError(job.source, f"the model failed: {error}"))
-    if isinstance(error, KerasDenoiseError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return str(InputError(job.source, "not enough memory", "use a smaller --tile"))
-    cause = f"unexpected {type(error).__name__}: {error}"
-    return str(InputError(job.source, cause, "run it again with -vv and report the output"))
 
 
 def _file_size(job: Job) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +26,7 @@ from kerasdenoise.cli.options import (
 )
 from kerasdenoise.cli.report import Report, verbose_option
 from kerasdenoise.errors import UsageError
+from kerasdenoise.stores import as_path, is_address
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -139,6 +140,13 @@ def _complete_model(
     metavar="FILE",
     help="Also write the photo before and after.",
 )
+@files(
+    "--ray",
+    is_flag=False,
+    flag_value="local",
+    metavar="[ADDRESS]",
+    help="Share the work in a Ray cluster; takes s3://... too.",
+)
 @files("-n", "--dry-run", is_flag=True, help="Print what would be written, and stop.")
 @formats(
     "-q",
@@ -211,6 +219,7 @@ def command(
     preview: tuple[int, int] | Literal["middle"] | None,
     strengths: tuple[float, ...] | None,
     compare: Path | None,
+    ray: str | None,
     dry_run: bool,
     tile: int | Literal["auto"],
     max_memory: int | None,
@@ -222,11 +231,9 @@ def command(
 
     \b
         kerasdenoise denoise photo.jpg              writes photo_denoised.jpg
-        kerasdenoise denoise photo.jpg --preview    shows a part before and after
         kerasdenoise denoise shoot/ -r -o clean/    a folder and its subfolders
     """  # noqa: D301 (\b keeps the lines after it as they are)
-    from kerasdenoise.cli.treatment import Treatment
-    from kerasdenoise.inference.denoiser import Denoiser
+    from kerasdenoise.cli.treatment import Request
 
     several = {"-r": recursive, "--name": name, "--skip-existing": skip_existing}
     instead = {"--dry-run": dry_run, "--compare": compare, "--json": as_json}
@@ -239,6 +246,13 @@ def command(
             raise UsageError("--strengths", "needs --preview", "add --preview, or use --strength")
         if ctx.get_parameter_source("strength") is not ParameterSource.DEFAULT:
             _refuse("--strengths", {"--strength": True})
+    if ray:
+        _refuse("--ray", {"--watch": watch, "--preview": preview, "--compare": compare})
+        if output is None or _STREAM in (*inputs, output):
+            raise UsageError("--ray", "needs a folder for the results", "add -o FOLDER")
+        output = f"{output}/"
+    else:
+        _refuse_addresses((*inputs, output or ""))
     if watch:
         from kerasdenoise.cli.watch import check_watch
 
@@ -246,33 +260,39 @@ def command(
         _refuse("--watch", {**others, "--preview": preview})
         check_watch(inputs, output)
     if model and model.endswith(".keras"):
+        _refuse("--ray", {f"-m {model}": ray})
         from kerasdenoise.cli.options import check_training
 
         check_training()
-    with _named_as_options(ctx):
-        denoiser = Denoiser(
-            model,
-            threads=threads,
-            tile=tile,
-            sigma=None if sigma is None else sigma / 255,
-            quality=quality,
-            max_memory=max_memory,
-        )
-        prepare = functools.partial(
-            denoiser.prepare, luma=luma, chroma=chroma, detail=detail, keep_grain=keep_grain
-        )
-        all_settings = [prepare(strength=each) for each in strengths or (strength,)]
-    treatment = Treatment(
-        denoiser,
-        all_settings[0],
-        overwrite,
-        quality=jpeg_quality,
+    request = Request(
+        model,
+        strength=strengths[0] if strengths else strength,
+        luma=luma,
+        chroma=chroma,
+        detail=detail,
+        keep_grain=keep_grain,
+        sigma=None if sigma is None else sigma / 255,
+        quality=quality,
+        tile=tile,
+        threads=(threads or 1) if ray else threads,
+        max_memory=max_memory,
+        overwrite=overwrite,
+        jpeg_quality=jpeg_quality,
         metadata=metadata,
         bit_depth=int(bit_depth) if bit_depth else None,
         first_only=first_only,
         half_size=half_size,
-        max_memory=max_memory,
     )
+    with _named_as_options(ctx):
+        treatment = request.prepare()
+        prepare = functools.partial(
+            treatment.denoiser.prepare,
+            luma=luma,
+            chroma=chroma,
+            detail=detail,
+            keep_grain=keep_grain,
+        )
+        settings = [prepare(strength=each) for each in strengths or (strength,)]
     report = ctx.ensure_object(Report)
     if _STREAM in (*inputs, output):
         from kerasdenoise.cli.pipe import denoise_stream
@@ -281,7 +301,7 @@ def command(
     elif preview:
         from kerasdenoise.cli.preview import write_previews
 
-        treatments = [dataclasses.replace(treatment, settings=each) for each in all_settings]
+        treatments = [dataclasses.replace(treatment, settings=each) for each in settings]
         code = write_previews(
             inputs, output, treatments, preview, recursive=recursive, quiet=quiet, report=report
         )
@@ -316,7 +336,14 @@ def command(
         plan, notes = find()
         replaced = check_compare(compare, plan, overwrite=overwrite) if compare else None
         batch = make_batch(compare=(compare, replaced) if compare else None)
-        ctx.exit((batch.list if dry_run else batch.run)(plan, notes))
+        if dry_run or not ray or not plan.jobs:
+            ctx.exit((batch.list if dry_run else batch.run)(plan, notes))
+        from kerasdenoise.cli.cluster import Order, join_cluster
+
+        order = Order(request, skip_existing=skip_existing)
+        with join_cluster(ray) as cluster:
+            denoise_all = cluster.prepare(order, treatment, plan.jobs, as_path(output or ""))
+            ctx.exit(batch.run(plan, notes, denoise_all))
 
 
 @contextlib.contextmanager
@@ -333,6 +360,13 @@ def _named_as_options(ctx: click.Context) -> Iterator[None]:
                 subject = f"{option.opts[-1]} {value.removesuffix('/255')}"
                 raise type(error)(subject, error.cause, error.remedy) from error
         raise
+
+
+def _refuse_addresses(names: Iterable[str]) -> None:
+    """Rejects addresses of stores, but not pages of the web, which are no stores."""
+    for name in names:
+        if is_address(name) and not name.startswith(("http://", "https://")):
+            raise UsageError(name, "is an address, not a file or folder", "add --ray")
 
 
 def _refuse(option: str, others: Mapping[str, object]) -> None:

@@ -51,7 +51,7 @@ def denoise_stream(
         content, notes = treatment.encode(denoised)
         _print(content)
     else:
-        notes = treatment.write(denoised, Path(output), replaces)
+        _, notes = treatment.write(denoised, Path(output), replaces)
     for note in () if quiet else notes:
         say(f"{name}: {note}")
 

@@ -27,9 +27,12 @@ class Report:
 
     def traceback(self, error: BaseException) -> None:
         """Prints an error's traceback at verbosity 2."""
-        if self.verbosity >= 2:
-            for line in "".join(traceback.format_exception(error)).splitlines():
-                say(line)
+        self.trace("".join(traceback.format_exception(error)))
+
+    def trace(self, text: str) -> None:
+        """Prints a formatted traceback at verbosity 2."""
+        for line in text.splitlines() if self.verbosity >= 2 else ():
+            say(line)
 
 
 def verbose_option(command: Command) -> Command:

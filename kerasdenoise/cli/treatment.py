@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from kerasdenoise.errors import UsageError, list_names
 from kerasdenoise.files import Identity, check_target
@@ -20,6 +21,67 @@ from kerasdenoise.inference.settings import DenoiseSettings
 from kerasdenoise.paths.photos import Found, find_photos
 from kerasdenoise.paths.plan import Plan, plan_jobs, refuse_inputs
 from kerasdenoise.paths.template import NameTemplate, can_be_written
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of a command that decide what becomes of each photo.
+
+    Every process that has the same request prepares the same treatment. Its fields are arguments
+    of `Denoiser`, `Denoiser.prepare` and `Treatment`.
+    """
+
+    model: str | None = None
+    strength: float = 1.0
+    luma: float = 1.0
+    chroma: float = 1.0
+    detail: float = 0.0
+    keep_grain: float = 0.0
+    sigma: float | None = None
+    quality: Literal["fast", "balanced", "best"] = "balanced"
+    tile: int | Literal["auto"] = "auto"
+    threads: int | None = None
+    max_memory: int | None = None
+    overwrite: bool = False
+    jpeg_quality: Quality = None
+    metadata: MetadataPolicy = "keep"
+    bit_depth: int | None = None
+    first_only: bool = False
+    half_size: bool = False
+
+    def prepare(self) -> Treatment:
+        """Loads the model.
+
+        Raises:
+            ModelError: As `Denoiser`.
+            UsageError: As `Denoiser` and `Denoiser.prepare`.
+        """
+        denoiser = Denoiser(
+            self.model,
+            threads=self.threads,
+            tile=self.tile,
+            sigma=self.sigma,
+            quality=self.quality,
+            max_memory=self.max_memory,
+        )
+        settings = denoiser.prepare(
+            strength=self.strength,
+            luma=self.luma,
+            chroma=self.chroma,
+            detail=self.detail,
+            keep_grain=self.keep_grain,
+        )
+        return Treatment(
+            denoiser,
+            settings,
+            self.overwrite,
+            quality=self.jpeg_quality,
+            metadata=self.metadata,
+            bit_depth=self.bit_depth,
+            first_only=self.first_only,
+            half_size=self.half_size,
+            max_memory=self.max_memory,
+        )
 
 
 @dataclass(frozen=True)
@@ -105,7 +167,7 @@ class Treatment:
 
     def write(
         self, denoised: Image, target: Path, replaces: Identity | None, like: Path | None = None
-    ) -> tuple[str, ...]:
+    ) -> tuple[bytes, tuple[str, ...]]:
         """Writes a photo to a file; see `images.write.write_image`.
 
         Args:
@@ -115,9 +177,9 @@ class Treatment:
             like: The file that it is made of, if any.
 
         Returns:
-            Notes on everything that the file loses or changes.
+            The content, and notes on everything that it loses or changes.
         """
-        write_image(
+        content = write_image(
             denoised,
             target,
             quality=self.quality,
@@ -126,7 +188,7 @@ class Treatment:
             replaces=replaces,
             like=like,
         )
-        return self.describe_losses(denoised, target)
+        return content, self.describe_losses(denoised, target)
 
     def describe_losses(self, photo: Image, target: Path) -> tuple[str, ...]:
         """Describes what a photo loses in a file; see `images.metadata.describe_losses`."""

@@ -30,6 +30,7 @@ from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.images.tags import is_camera_raw
 from kerasdenoise.images.tiff import read_tiff
 from kerasdenoise.images.webp import read_webp
+from kerasdenoise.stores import Address, read_bytes
 
 # So many first bytes show what a file is.
 _HEAD = 4096
@@ -61,7 +62,7 @@ def read_image(
     orientation tag stays in `metadata.exif`.
 
     Args:
-        source: A file, or a file's content.
+        source: A file, also one in a store, or a file's content.
         name: What errors call it; a path's own name unless given.
         half_size: Whether camera raw is developed at half its height and width.
         first_only: Whether the first picture is read of a file with several (an animation,
@@ -104,6 +105,10 @@ def _note_foreign_name(path: Path, image: Image, reading: Reading) -> None:
 
 
 def _read_bytes(path: Path, subject: str, reading: Reading) -> bytes:
+    if isinstance(path, Address):
+        data = read_bytes(path)
+        reading.check_bytes(len(data))
+        return data
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)

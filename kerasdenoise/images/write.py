@@ -25,6 +25,7 @@ from kerasdenoise.images.png import encode_png
 from kerasdenoise.images.refusal import RefusedError
 from kerasdenoise.images.tiff import encode_tiff
 from kerasdenoise.pixels import BAND_PIXELS, to_pixels, to_samples
+from kerasdenoise.stores import Address, write_bytes
 
 Quality = int | Literal["keep"] | None
 """1 to 100 for formats with loss, `keep` for that of a JPEG file itself, None for the usual."""
@@ -66,7 +67,7 @@ def write_image(
     bit_depth: int | None = None,
     replaces: Identity | None = None,
     like: Path | None = None,
-) -> None:
+) -> bytes:
     """Writes a picture to a file, all of it or nothing.
 
     The suffix of `target` decides the format; where it is unknown, the picture's own stays.
@@ -74,13 +75,16 @@ def write_image(
 
     Args:
         image: The picture.
-        target: Where to write it.
+        target: Where to write it. In a store, what exists there is replaced.
         overwrite: Whether any existing file may be replaced.
         quality: See `encode_image`.
         metadata: See `encode_image`.
         bit_depth: See `encode_image`.
         replaces: Without `overwrite`, what alone may be replaced; see `files.write_file`.
         like: The file whose permissions, time and owner it gets.
+
+    Returns:
+        The file's content.
 
     Raises:
         OutputError: The picture cannot be coded in this format, or the file cannot be
@@ -91,7 +95,11 @@ def write_image(
     if row is not None and row.name != image.format:
         image = replace(image, format=row.name, coding={})
     content = _encode(image, str(target), quality, metadata, bit_depth)
-    write_file(target, content, replaces=ANY if overwrite else replaces, like=like)
+    if isinstance(target, Address):
+        write_bytes(target, content)
+    else:
+        write_file(target, content, replaces=ANY if overwrite else replaces, like=like)
+    return content
 
 
 def check_writable(image: Image, target: Path, *, bit_depth: int | None = None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from kerasdenoise.errors import UsageError
 from kerasdenoise.images.formats import format_of_suffix
 from kerasdenoise.paths.identity import is_folder, make_locator
+from kerasdenoise.stores import Address, as_path, is_address, list_files
 
 
 @dataclass
@@ -50,20 +51,27 @@ def find_photos(
 
     Args:
         inputs: Files, folders and patterns such as `shoot/*.jpg`, in which `**` stands for any
-            number of folders. What exists by its name is no pattern.
+            number of folders. What exists by its name is no pattern. Addresses of folders and
+            files in stores are no patterns either.
         recursive: Whether the folders in folders are looked into as well.
         output: Where results are written. It is not looked into where it is a folder within
             another.
 
     Raises:
-        UsageError: A name is empty, a pattern matches nothing, or a folder cannot be read.
+        UsageError: A name is empty, a pattern matches nothing, or a folder or an address cannot
+            be read.
         NoPhotosError: Folders hold no photos at all.
     """
     found = Found()
     results = os.path.realpath(output) if output and is_folder(output) else None
     folders, named = [], []
     for path in _expand(inputs):
-        if is_folder(path):
+        if isinstance(path, Address):
+            if _look_into_store(path, found, recursive=recursive, output=output):
+                folders.append(path)
+            else:
+                named.append(path)
+        elif is_folder(path):
             folders.append(path)
             _look_into(path, path, found, recursive=recursive, results=results)
         else:
@@ -82,8 +90,8 @@ def _expand(inputs: Sequence[str]) -> Iterator[Path]:
     for text in inputs:
         if not text:  # a shell variable that is not set; as a path it were this folder
             raise UsageError("an input", "is empty", "name a file, or . for this folder")
-        if os.path.lexists(text) or not glob.has_magic(text):
-            yield Path(text)
+        if is_address(text) or os.path.lexists(text) or not glob.has_magic(text):
+            yield as_path(text)
             continue
         matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (`**/` at the end)
         if not matches:
@@ -124,6 +132,27 @@ def _look_into(
             _look_into(path, root, found, recursive=recursive, results=results)
         else:
             found.folders += 1
+
+
+def _look_into_store(root: Address, found: Found, *, recursive: bool, output: str | None) -> bool:
+    """Returns whether an address is a folder, and not a file."""
+    results = None if output is None else as_path(output)
+    for path, holds_others in list_files(root, recursive=recursive):
+        if path == root:
+            found.photos.append(path)
+            return False
+        if results is not None and path.is_relative_to(results) and results != root:
+            continue
+        if any(part.startswith(".") for part in path.relative_to(root).parts):
+            found.hidden += 1
+        elif holds_others:
+            found.folders += 1
+        elif format_of_suffix(path) is None:
+            found.others += 1
+        else:
+            found.photos.append(path)
+            found.roots.setdefault(path, root)
+    return True
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -19,6 +19,7 @@ from kerasdenoise.paths.identity import (
     make_locator,
 )
 from kerasdenoise.paths.template import DENOISED, KEPT, PREVIEW, NameTemplate, can_be_written
+from kerasdenoise.stores import Address, as_path, list_files
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def plan_jobs(
     jobs, renamed = _tell_apart(_lay_out(_unique(inputs), output, roots, name))
     jobs, results = _leave_results(jobs, roots)
     _refuse_shared_targets(jobs)
-    existing = [job for job in jobs if os.path.lexists(job.target)]
+    existing = _find_existing(jobs)
     _refuse_inputs_as_targets(jobs, existing)
     skipped: tuple[Job, ...] = ()
     if skip_existing:
@@ -140,7 +141,7 @@ def _lay_out(
     if output is None:
         name = name or NameTemplate(DENOISED)
         return [(Job(source, source.with_name(name.apply(source))), name) for source in sources]
-    target = Path(output)
+    target = as_path(output)
     named_folder = os.fspath(output).endswith(tuple(filter(None, (os.sep, os.altsep))))
     if is_folder(target) or named_folder or len(sources) > 1 or roots:
         _check_folder(target, len(sources), named_folder=named_folder)
@@ -253,6 +254,14 @@ def _other_name(
     return None  # the template has no stem in it
 
 
+def _find_existing(jobs: Sequence[Job]) -> list[Job]:
+    """Returns the jobs whose targets exist; a store is asked once for all."""
+    folders = {job.target.parent for job in jobs if isinstance(job.target, Address)}
+    root = Path(os.path.commonpath(folders)) if folders else None
+    stored = {path for path, _ in list_files(Address(root))} if root else set()
+    return [job for job in jobs if job.target in stored or os.path.lexists(job.target)]
+
+
 def _refuse_shared_targets(jobs: Sequence[Job]) -> None:
     locate = make_locator()
     names = [fold(locate(job.target)) for job in jobs]
@@ -296,6 +305,8 @@ def _refuse_unwritable(jobs: Sequence[Job]) -> None:
     unfit = []
     folders = dict.fromkeys(job.target.parent for job in jobs)
     for folder in folders:
+        if isinstance(folder, Address):  # of which nothing can be told now
+            continue
         there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
         if not is_folder(there):
             unfit.append((there, "is a file, not a folder"))

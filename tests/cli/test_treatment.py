@@ -50,7 +50,7 @@ def test_of_8_bits_twice_as_large_photos_are_read_ahead(
     denoiser = Denoiser()
     treatment = Treatment(denoiser, denoiser.prepare())
     run = batch.Batch(treatment, skip_existing=False, as_json=False, quiet=True, report=Report())
-    photo = run._read(following)
+    photo = run._steps.read(following)
     photo.image = Image(np.zeros((40, 50, 3), dtype), bit_depth=bit_depth)
     assert run._fits(photo, following) == fits
     photo.image = Image(np.zeros((41, 50, 3), dtype), bit_depth=bit_depth)
