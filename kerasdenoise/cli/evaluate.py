@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kerasdenoise.evaluation.noisy_sets import NoisySet
     from kerasdenoise.evaluation.quality import Failure, Figures, Result
     from kerasdenoise.inference.denoiser import Denoiser
+    from kerasdenoise.metrics.perception import Measure
 
 images = section("Images")
 results = section("Results")
@@ -58,6 +59,11 @@ results = section("Results")
     help="fast, balanced or best, as in denoise.  [default: balanced]",
 )
 @results(
+    "--metrics",
+    metavar="LIST",
+    help="Also measure gmsd or flip, or both: gmsd,flip.",
+)
+@results(
     "--json",
     "json_path",
     metavar="PATH|-",
@@ -78,6 +84,7 @@ def command(
     limit: int | None,
     gray: bool,
     quality: Literal["fast", "balanced", "best"],
+    metrics: str | None,
     json_path: str | None,
     overwrite: bool,
     threads: int | None,
@@ -97,14 +104,16 @@ def command(
     from kerasdenoise.evaluation.quality import print_table, to_json
     from kerasdenoise.inference.denoiser import Denoiser
     from kerasdenoise.metrics import warn_if_worse
+    from kerasdenoise.metrics.perception import get_metrics
 
     if bool(noises) == pairs:
         raise click.UsageError("Give either --noise or --pairs.", ctx)
     target = None if json_path in (None, "-") else Path(json_path)
     replaced = None if target is None else check_target(target, overwrite=overwrite)
     sets = _sets(folder, noises, pairs=pairs, seed=seed, limit=limit, gray=gray)
+    measures = get_metrics(metrics.split(",")) if metrics else {}
     denoiser = Denoiser(model, threads=threads, quality=quality)
-    results = _measure(denoiser, sets, verbose=ctx.ensure_object(Report).verbosity > 0)
+    results = _measure(denoiser, sets, measures, verbose=ctx.ensure_object(Report).verbosity > 0)
 
     stream = sys.stderr if json_path == "-" else sys.stdout
     print_table(results, printable(f"{denoiser.info.name} on {folder}"), stream)
@@ -155,7 +164,13 @@ def _sets(
     return [Corrupted(files, Corruption(noise), seed, gray) for noise in dict.fromkeys(noises)]
 
 
-def _measure(denoiser: Denoiser, sets: Sequence[NoisySet], *, verbose: bool) -> list[Result]:
+def _measure(
+    denoiser: Denoiser,
+    sets: Sequence[NoisySet],
+    metrics: Mapping[str, Measure],
+    *,
+    verbose: bool,
+) -> list[Result]:
     from kerasdenoise.cli.report import Progress
     from kerasdenoise.evaluation.quality import measure
 
@@ -167,7 +182,8 @@ def _measure(denoiser: Denoiser, sets: Sequence[NoisySet], *, verbose: bool) -> 
             progress.line(_line(outcome))
 
         return [
-            measure(denoiser, samples, on_start=progress.start_file, on_end=end) for samples in sets
+            measure(denoiser, samples, metrics=metrics, on_start=progress.start_file, on_end=end)
+            for samples in sets
         ]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import numpy as np
@@ -16,6 +16,7 @@ from kerasdenoise.evaluation.figures import level_ratio, low_frequency_error, me
 from kerasdenoise.evaluation.noisy_sets import NoisySet, Sample
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.metrics import psnr, ssim
+from kerasdenoise.metrics.perception import Measure
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,6 +48,7 @@ class Figures:
         psnr: PSNR of the denoised image, clipped to [0, 1], in dB.
         ssim: Mean structural similarity of the same.
         seconds: Time that denoising took.
+        others: What else was asked for, by name; see `metrics.perception.METRICS`.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Figures:
     psnr: float
     ssim: float
     seconds: float
+    others: Mapping[str, float] = field(default_factory=dict, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,11 @@ class Result:
     images: tuple[Figures, ...]
     failures: tuple[Failure, ...] = ()
 
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Names of all figures that are of every image."""
+        return (*FIGURES, *(self.images[0].others if self.images else ()))
+
     def mean(self, figure: str) -> float:
         """Mean of a figure over images; not a number if there are none."""
         return mean_with_error(self._values(figure))[0]
@@ -111,7 +119,8 @@ class Result:
         return 1e6 * float(self._values("seconds").sum()) / pixels if pixels else math.nan
 
     def _values(self, figure: str) -> np.ndarray:
-        return np.array([getattr(image, figure) for image in self.images], np.float64)
+        values = [{**vars(image), **image.others}[figure] for image in self.images]
+        return np.array(values, np.float64)
 
 
 def measure(
@@ -119,6 +128,7 @@ def measure(
     samples: NoisySet,
     *,
     photos: bool = False,
+    metrics: Mapping[str, Measure] | None = None,
     on_start: Callable[[str], None] = lambda name: None,
     on_end: Callable[[Figures | Failure], None] = lambda outcome: None,
 ) -> Result:
@@ -130,6 +140,7 @@ def measure(
         denoiser: What is measured.
         samples: What it is measured on.
         photos: Whether the figures of photos with their own noise are measured: tone and level.
+        metrics: What else is measured, by name; see `metrics.perception.get_metrics`.
         on_start: Called with an image's name before its turn.
         on_end: Called with what came of it.
     """
@@ -138,7 +149,7 @@ def measure(
     for index, name in enumerate(samples.names):
         on_start(name)
         try:
-            outcome = _measure_one(denoiser, samples, index, photos=photos)
+            outcome = _measure_one(denoiser, samples, index, metrics or {}, photos=photos)
             images.append(outcome)
         except InputError as error:
             outcome = Failure(name, str(error))
@@ -167,7 +178,14 @@ def mean_psnr(
     return mean_with_error(values)[0]
 
 
-def _measure_one(denoiser: Denoises, samples: NoisySet, index: int, *, photos: bool) -> Figures:
+def _measure_one(
+    denoiser: Denoises,
+    samples: NoisySet,
+    index: int,
+    metrics: Mapping[str, Measure],
+    *,
+    photos: bool,
+) -> Figures:
     name = samples.names[index]
     sample = samples.load(index)
     start = time.perf_counter()
@@ -187,6 +205,7 @@ def _measure_one(denoiser: Denoises, samples: NoisySet, index: int, *, photos: b
         psnr=psnr(sample.clean, denoised),
         ssim=similarity,
         seconds=seconds,
+        others={key: metric(sample.clean, denoised) for key, metric in metrics.items()},
     )
     if not photos:
         return figures
@@ -242,7 +261,9 @@ def _table(results: Sequence[Result], title: str, *, ascii_only: bool) -> Table:
 
     table = Table(title=title, title_justify="left")
     table.add_column("noise")
-    for heading in ("images", "noisy PSNR", "PSNR", "SSIM", "s/megapixel"):
+    others = list(dict.fromkeys(name for each in results for name in each.figures[len(FIGURES) :]))
+    headings = ("images", "noisy PSNR", "PSNR", "SSIM", *map(str.upper, others), "s/megapixel")
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     sign = "+/-" if ascii_only else "±"
     for result in results:
@@ -252,6 +273,7 @@ def _table(results: Sequence[Result], title: str, *, ascii_only: bool) -> Table:
             _number(result.mean("noisy_psnr"), 2),
             _with_error(result, "psnr", 2, sign),
             _with_error(result, "ssim", 4, sign),
+            *(_with_error(result, name, 4, sign) if result.images else "-" for name in others),
             _number(result.seconds_per_megapixel, 2),
         )
     return table
@@ -270,9 +292,16 @@ def _number(value: float, digits: int) -> str:
 def _as_dict(result: Result) -> dict[str, Any]:
     return {
         "noise": result.noise,
-        "mean": {figure: result.mean(figure) for figure in FIGURES},
-        "standard_error": {figure: result.standard_error(figure) for figure in FIGURES},
+        "mean": {figure: result.mean(figure) for figure in result.figures},
+        "standard_error": {figure: result.standard_error(figure) for figure in result.figures},
         "seconds_per_megapixel": result.seconds_per_megapixel,
-        "images": [asdict(image) for image in result.images],
+        "images": [_flatten(image) for image in result.images],
         "failed": [asdict(failure) for failure in result.failures],
     }
+
+
+def _flatten(image: Figures) -> dict[str, Any]:
+    """All figures of an image in one table."""
+    values = asdict(image)
+    others = values.pop("others")
+    return {**values, **others}

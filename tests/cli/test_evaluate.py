@@ -58,6 +58,20 @@ def test_the_table_shows_every_kind_of_noise(command: Command, photos: Path):
         assert re.search(noise + figures, outcome.out), outcome.out
 
 
+def test_other_metrics_are_measured_on_request(command: Command, photos: Path):
+    outcome = command(
+        "evaluate", "tiny", "set", "--noise", "gaussian:25", "--metrics", "gmsd", "--json", "-"
+    )
+    assert "GMSD" in outcome.err
+    (result,) = measured(outcome)["results"]
+    values = [image["gmsd"] for image in result["images"]]
+    assert result["mean"]["gmsd"] == pytest.approx(sum(values) / 3)
+    assert all(0 < value < 1 for value in values)
+    refused = command("evaluate", "tiny", "set", "--noise", "gaussian:25", "--metrics", "lpips")
+    assert refused.code == 2
+    assert "metric 'lpips'" in refused.err
+
+
 def test_json_alone_goes_to_standard_output(command: Command, photos: Path, models: Path):
     outcome = command("evaluate", "tiny", "set", "--noise", "gaussian:25", "--json", "-")
     content = measured(outcome)
