@@ -75,6 +75,9 @@ class ModelInfo:
         estimates_level: Whether it estimates the noise level itself, and accepts another.
         keeps_tone: Whether the photo's tone is kept, because the noise that it removes has zero
             mean; see `inference.tone`.
+        has_detail: Whether a file of its own adds detail, which it invents, to the others' result.
+        leaves_detail_out: Whether that file is not run.
+        mean_radius: How far it sees without that file, in pixels.
         runs_int8: Whether its 8-bit integer file denoises the tiles.
         part: Height and width of the parts from which statistics of the whole image are taken.
         bytes_per_pixel: Memory for each pixel of a tile, as far as known.
@@ -94,6 +97,9 @@ class ModelInfo:
     takes_noise_level: bool = False
     estimates_level: bool = False
     keeps_tone: bool = False
+    has_detail: bool = False
+    leaves_detail_out: bool = False
+    mean_radius: int = 0
     runs_int8: bool = False
     part: int = 1024
     bytes_per_pixel: int = 1
@@ -121,6 +127,12 @@ class ModelInfo:
         return self.folder / "level.tflite" if self.estimates_level else None
 
     @property
+    def detail_path(self) -> Path | None:
+        """The file that gives the detail to add, if the model adds any."""
+        adds = self.has_detail and not self.leaves_detail_out
+        return self.folder / "detail.tflite" if adds else None
+
+    @property
     def int8_path(self) -> Path | None:
         """The file that denoises a tile with 8-bit integers only, if the model has one."""
         has_one = "int8" in self.metadata and not self.has_context
@@ -136,13 +148,14 @@ class ModelInfo:
         """The file that denoises a tile of an image."""
         if self.runs_int8 and self.int8_path:
             return self.int8_path
-        is_cut = self.has_context or self.estimates_level
+        is_cut = self.has_context or self.estimates_level or self.has_detail
         return self.folder / "tile.tflite" if is_cut else self.litert_path
 
     @property
     def run_paths(self) -> list[Path]:
         """All files that denoising an image in tiles runs."""
-        return [path for path in (self.tile_path, self.context_path, self.level_path) if path]
+        paths = (self.tile_path, self.context_path, self.level_path, self.detail_path)
+        return [path for path in paths if path]
 
 
 def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> ModelInfo:
@@ -185,6 +198,8 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
         takes_noise_level=get("noise_level", bool, False),
         estimates_level=get("estimates_level", bool, False),
         keeps_tone=get("keeps_tone", bool, False),
+        has_detail="mean_radius" in metadata,
+        mean_radius=number("mean_radius", 0, 0),
         part=number("part", 1, 1024),
         bytes_per_pixel=number("bytes_per_pixel", 1, 1),
         files=files,

@@ -105,6 +105,13 @@ def _complete_model(
     metavar="QUALITY",
     help="fast, balanced (default), or best (8 times slower).",
 )
+@denoising(
+    "--naturalness",
+    type=float,
+    metavar="0..1",
+    help="Detail to invent, with models for that.  [default: 1]",
+)
+@denoising("--seed", type=int, metavar="N", help="Other invented detail.  [default: 0]")
 @files(
     "-o",
     "--output",
@@ -211,6 +218,8 @@ def command(
     detail: float,
     keep_grain: float,
     quality: Literal["fast", "balanced", "best"],
+    naturalness: float | None,
+    seed: int | None,
     first_only: bool,
     half_size: bool,
     jpeg_quality: int | Literal["keep"] | None,
@@ -227,12 +236,10 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Remove noise from photos and leave everything else untouched.
-
-    \b
-        kerasdenoise denoise photo.jpg              writes photo_denoised.jpg
-        kerasdenoise denoise shoot/ -r -o clean/    a folder and its subfolders
-    """  # noqa: D301 (\b keeps the lines after it as they are)
+    """\b
+    Remove noise from photos and leave everything else untouched.
+        kerasdenoise denoise photo.jpg    writes photo_denoised.jpg
+    """  # noqa: D205, D301, D415 (\b keeps the lines after it as they are)
     from kerasdenoise.cli.treatment import Request
 
     several = {"-r": recursive, "--name": name, "--skip-existing": skip_existing}
@@ -273,6 +280,8 @@ def command(
         keep_grain=keep_grain,
         sigma=None if sigma is None else sigma / 255,
         quality=quality,
+        naturalness=naturalness,
+        seed=seed,
         tile=tile,
         threads=(threads or 1) if ray else threads,
         max_memory=max_memory,

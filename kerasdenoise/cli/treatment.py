@@ -39,6 +39,8 @@ class Request:
     keep_grain: float = 0.0
     sigma: float | None = None
     quality: Literal["fast", "balanced", "best"] = "balanced"
+    naturalness: float | None = None
+    seed: int | None = None
     tile: int | Literal["auto"] = "auto"
     threads: int | None = None
     max_memory: int | None = None
@@ -62,6 +64,8 @@ class Request:
             tile=self.tile,
             sigma=self.sigma,
             quality=self.quality,
+            naturalness=self.naturalness,
+            seed=self.seed,
             max_memory=self.max_memory,
         )
         settings = denoiser.prepare(

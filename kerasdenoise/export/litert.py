@@ -17,7 +17,8 @@ import tensorflow as tf
 from kerasdenoise.errors import ModelError
 from kerasdenoise.inference.engines import LiteRTEngine, OnnxEngine
 from kerasdenoise.inference.tiles import PART, fit_part
-from kerasdenoise.models import Config, get_parts
+from kerasdenoise.models import Config, detail_ddim, get_parts
+from kerasdenoise.models._parts import find_detail
 from kerasdenoise.runtime import quiet_stderr
 
 # Largest difference, on the [0, 1] scale, that rounding in another order explains.
@@ -51,7 +52,8 @@ def write_litert(denoiser: keras.Model, folder: Path, stride: int) -> float:
 
     These are `model.tflite`, which denoises a whole image, and for a network of parts
     `tile.tflite`, which denoises a tile by what a third file tells it: `context.tflite`
-    the statistics of the whole image, or `level.tflite` the level of the noise.
+    the statistics of the whole image, or `level.tflite` the level of the noise. If the network
+    adds detail, `tile.tflite` gives the mean, and `detail.tflite` what is added.
 
     Args:
         denoiser: A functional model of images (batch, height, width, channels).
@@ -79,6 +81,8 @@ def write_litert(denoiser: keras.Model, folder: Path, stride: int) -> float:
         networks["level"] = parts.noise_level
     if parts.tile is not denoiser:
         networks["tile"] = parts.tile
+    if (detail := find_detail(denoiser)) is not None:
+        networks["detail"] = detail
     differences = []
     for name, network in networks.items():
         path = folder / f"{name}.tflite"
@@ -202,7 +206,7 @@ def write_runnable(denoiser: keras.Model, config: Config, folder: Path) -> dict[
         ModelError: If LiteRT cannot run the network, or a file computes something else.
     """
     difference = write_litert(denoiser, folder, config.stride)
-    parts = get_parts(denoiser)
+    parts, detail = get_parts(denoiser), {}
     has_context = parts.context is not None
     estimates_level = parts.noise_level is not None
     files, part = ["model"], PART
@@ -211,10 +215,14 @@ def write_runnable(denoiser: keras.Model, config: Config, folder: Path) -> dict[
         part = fit_part(measure_footprint(folder / "context.tflite", config.stride))
     if estimates_level:
         files = ["tile", "level"]  # both are held while tiles are denoised
+    if isinstance(config, detail_ddim.Config):
+        files = [*({"tile"} | {*files} - {"model"}), "detail"]
+        detail = {"mean_radius": config.mean_radius}
     return {
         "channels": config.channels,
         "stride": config.stride,
         "radius": config.radius,
+        **detail,
         "global_context": has_context,
         "noise_level": config.noise_level,
         "estimates_level": estimates_level,

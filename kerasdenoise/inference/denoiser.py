@@ -54,6 +54,10 @@ class Denoiser:
         quality: "fast" computes with 8-bit integers, if the model has a file for them: values
             outside [0, 1] are clipped, and the result has 256 levels. "best" averages all eight
             flips and rotations of the image, and takes eight times as long.
+        naturalness: For a model that adds detail, such as photo_natural: from 0 for the least
+            error, which is exactly the result of the model that gives the mean, to 1 for the most
+            natural look, whose detail is invented. None for 1.
+        seed: For such a model, which of many details is drawn, 0 to 4090. None for 0.
         max_memory: Most bytes of the work on a tile, without the image and its result; by
             default 640 MB to 1.6 GB, depending on the free memory, or no limit if `tile` is given.
 
@@ -64,8 +68,8 @@ class Denoiser:
 
     Raises:
         ModelError: The model is unknown, damaged, or not a denoiser.
-        UsageError: The tile or the memory is too small for the model, or `sigma`, `quality` or
-            `threads` cannot be used.
+        UsageError: The tile or the memory is too small for the model, or `sigma`, `quality`,
+            `naturalness`, `seed` or `threads` cannot be used.
     """
 
     def __init__(
@@ -76,9 +80,13 @@ class Denoiser:
         tile: int | Literal["auto"] = "auto",
         sigma: float | None = None,
         quality: Quality = "balanced",
+        naturalness: float | None = None,
+        seed: int | None = None,
         max_memory: int | None = None,
     ) -> None:
-        self._settings = DenoiseSettings(sigma=sigma, quality=quality)
+        self._settings = DenoiseSettings(
+            sigma=sigma, quality=quality, naturalness=naturalness, seed=seed
+        )
         if _is_network(model):
             model = self._save(model)
         if not isinstance(model, ModelInfo):
@@ -88,7 +96,13 @@ class Denoiser:
         self._tiling = Tiling(self.info, tile, max_memory)  # before anything is loaded
         if threads is not None and threads < 1:
             raise UsageError(f"threads {threads}", "is less than 1", "leave it out for all cores")
-        self._network = Network(self.info, threads, turns_of(quality))
+        self._network = Network(
+            self.info,
+            threads,
+            turns_of(quality),
+            naturalness=1.0 if naturalness is None else naturalness,
+            seed=seed or 0,
+        )
         self.threads = self._network.threads
 
     def _save(self, network: keras.Model | str | Path) -> Path:
@@ -144,7 +158,7 @@ class Denoiser:
         return denoise_any(noisy, denoise_into, output=output, overwrite=overwrite)
 
     def prepare(self, **changes: float) -> DenoiseSettings:
-        """Returns settings for this denoiser, with its own sigma and quality.
+        """Returns settings for this denoiser, with what it was given itself.
 
         Args:
             **changes: The other fields of `DenoiseSettings`.

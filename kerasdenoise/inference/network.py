@@ -96,6 +96,8 @@ class Network:
         info: The model.
         threads: Number of threads; all usable cores by default.
         turns: The flips and rotations whose results are averaged.
+        naturalness: For a model that adds detail, the share of it that is added.
+        seed: For such a model, which of many details is drawn.
 
     Attributes:
         threads: The number of threads.
@@ -105,13 +107,22 @@ class Network:
     """
 
     def __init__(
-        self, info: ModelInfo, threads: int | None = None, turns: Sequence[Turn] = UPRIGHT
+        self,
+        info: ModelInfo,
+        threads: int | None = None,
+        turns: Sequence[Turn] = UPRIGHT,
+        *,
+        naturalness: float = 1.0,
+        seed: int = 0,
     ) -> None:
         self._info = info
         self._turns = turns
+        self._naturalness = np.float32(naturalness)
+        self._seed = np.full((1, 1, 1, 1), seed, np.float32)
         verify_model(info, only=[path.name for path in info.run_paths])
         self._tile = open_engine(info, info.tile_path, threads)
         self._level = open_engine(info, info.level_path, threads) if info.level_path else None
+        self._detail = open_engine(info, info.detail_path, threads) if info.detail_path else None
         self.threads = self._tile.threads
         takes = set(self._tile.inputs)
         told = {"noisy", "noise_level"} if info.follows_level else {"noisy"}
@@ -195,7 +206,7 @@ class Network:
 
     def release(self) -> None:
         """Frees the memory of tiles."""
-        for engine in filter(None, (self._tile, self._level)):
+        for engine in filter(None, (self._tile, self._level, self._detail)):
             engine.release()
 
     def _runs(self, pixels: np.ndarray) -> int:
@@ -234,7 +245,10 @@ class Network:
                 f"returns {denoised.shape} for a tile of {inputs['noisy'].shape}",
                 "export the model again",
             )
-        return denoised
+        if self._detail is None:
+            return denoised
+        detail = self._detail({**inputs, "mean": denoised, "seed": self._seed})
+        return denoised + self._naturalness * next(iter(detail.values()))
 
 
 def merge_context(parts: tuple[Context, ...]) -> Context:

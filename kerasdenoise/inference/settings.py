@@ -20,6 +20,9 @@ QUALITIES: tuple[Quality, ...] = get_args(Quality)
 # Twice the noise level; networks have learned nothing about larger errors.
 STRONGEST = 2.0
 
+HIGHEST_SEED = 4090
+"""The last seed of `layers.ContentNoise`."""
+
 DETAIL_MARGIN = 21
 """Pixels around a pixel that `detail` uses: 6 for two wavelet levels, 15 for a window."""
 
@@ -38,6 +41,9 @@ class DenoiseSettings:
         keep_grain: The share of the removed noise to restore, in [0, 1], as luma.
         sigma: Standard deviation of the noise on the [0, 1] scale; estimated if None.
         quality: See `Quality`.
+        naturalness: For a model that adds detail: from 0 for the least error, which leaves the
+            detail out, to 1 for all of it, which looks most natural and is invented. None for 1.
+        seed: For such a model, which of many details is drawn, 0 to 4090. None for 0.
 
     Raises:
         UsageError: A value is out of range.
@@ -50,6 +56,8 @@ class DenoiseSettings:
     keep_grain: float = 0.0
     sigma: float | None = None
     quality: Quality = "balanced"
+    naturalness: float | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, STRONGEST, "use 0 for no change, 1 for all")
@@ -69,6 +77,13 @@ class DenoiseSettings:
         if self.quality not in QUALITIES:
             raise UsageError(
                 f"quality {self.quality!r}", "is unknown", f"use {', '.join(QUALITIES)}"
+            )
+        if self.naturalness is not None:
+            remedy = "use 0 for the least error, 1 for the most natural look"
+            _check_range("naturalness", self.naturalness, 1, remedy)
+        if self.seed is not None and not 0 <= self.seed <= HIGHEST_SEED:
+            raise UsageError(
+                f"seed {self.seed}", f"is not between 0 and {HIGHEST_SEED}", "give such a number"
             )
 
     @property
@@ -106,10 +121,11 @@ class DenoiseSettings:
             info: The model, or a result of this method for it.
 
         Raises:
-            UsageError: The model has no 8-bit integer file for `quality` "fast", or uses no noise
-                level, which `sigma` and a strength above 1 need.
+            UsageError: The model has no 8-bit integer file for `quality` "fast", uses no noise
+                level, which `sigma` and a strength above 1 need, or adds no detail, which
+                `naturalness` and `seed` are about.
         """
-        fitted = self._fit_quality(info)
+        fitted = self._fit_detail(self._fit_quality(info))
         if self.sigma is not None and not fitted.follows_level:
             raise UsageError(
                 _name(self.sigma),
@@ -148,6 +164,27 @@ class DenoiseSettings:
         return dataclasses.replace(
             info, runs_int8=True, takes_noise_level=False, estimates_level=False
         )
+
+    def _fit_detail(self, info: ModelInfo) -> ModelInfo:
+        for name in ("naturalness", "seed"):
+            value = getattr(self, name)
+            if value is not None and not info.has_detail:
+                raise UsageError(
+                    f"{name} {value:g}",
+                    f"the model {info.name} adds no detail, of which this would be a setting",
+                    "leave it out, or use a model such as photo_natural",
+                )
+        if not info.has_detail:
+            return info
+        if self.naturalness == 0:
+            return dataclasses.replace(info, leaves_detail_out=True, radius=info.mean_radius)
+        if self.quality != "balanced":
+            raise UsageError(
+                f"quality {self.quality!r}",
+                f"is not for the model {info.name}, whose added detail differs in each result",
+                "use 'balanced', or naturalness 0",
+            )
+        return info
 
 
 def _check_range(name: str, value: float, most: float, remedy: str) -> None:

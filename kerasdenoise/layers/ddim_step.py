@@ -13,6 +13,7 @@ from kerasdenoise.tensors import Tensor
 
 # Of a hash: the prime, below 2^12 and not 1 more than a multiple of 3, and two factors below it.
 _PRIME = 4091
+HIGHEST_SEED = _PRIME - 1
 _FACTORS = (1597.0, 2221.0)
 # Values of pixels beyond this are taken for it, so that their 255ths fit below the prime.
 _FARTHEST = 7.0
@@ -217,6 +218,8 @@ class ContentNoise(keras.layers.Layer):
 
     Call arguments:
         image: (batch, height, width, channels), nominally in [0, 1], rounded to 255ths.
+        seed: A seed to use instead of the layer's own, rounded to a whole number,
+            (batch or 1, 1, 1, 1).
 
     Returns:
         Numbers of mean 0 and variance 1, float32 (batch, height, width, `maps`), without a
@@ -228,16 +231,16 @@ class ContentNoise(keras.layers.Layer):
 
     def __init__(self, maps: int, seed: int = 0, **options: Any) -> None:
         super().__init__(**{"dtype": "float32", **options})
-        if maps < 1 or not 0 <= seed < _PRIME:
+        if maps < 1 or not 0 <= seed <= HIGHEST_SEED:
             raise ModelError(
                 f"noise of {maps} maps and seed {seed}",
                 "is out of range",
-                f"give one map or more, and a seed of 0 to {_PRIME - 1}",
+                f"give one map or more, and a seed of 0 to {HIGHEST_SEED}",
             )
         self.maps = maps
         self.seed = seed
 
-    def call(self, image: Tensor) -> Tensor:
+    def call(self, image: Tensor, seed: Tensor | None = None) -> Tensor:
         """Returns the noise."""
         ops = keras.ops
         image = ops.cast(ops.stop_gradient(image), "float32")
@@ -245,9 +248,13 @@ class ContentNoise(keras.layers.Layer):
         here = ops.round(image * 255.0) + 2000.0  # above 0
         wide = ops.pad(here, ((0, 0), (1, 1), (1, 1), (0, 0)))
         neighbors = (wide[:, :-2, 1:-1], wide[:, 2:, 1:-1], wide[:, 1:-1, :-2], wide[:, 1:-1, 2:])
+        start = ops.full_like(here[..., :1], float(self.seed))
+        if seed is not None:
+            given = ops.clip(ops.round(ops.cast(seed, "float32")), 0.0, float(HIGHEST_SEED))
+            start = ops.zeros_like(start) + given
         uniform = []
         for factor in _FACTORS:
-            hashed = ops.full_like(here[..., :1], float(self.seed))
+            hashed = start
             for pixels in (here, *neighbors):
                 for channel in range(image.shape[-1]):
                     hashed = _take_in(pixels[..., channel : channel + 1], hashed, factor)
@@ -258,9 +265,14 @@ class ContentNoise(keras.layers.Layer):
             uniform.append((ops.concatenate(found, axis=-1) + 0.5) / float(_PRIME))
         return ops.sqrt(-2.0 * ops.log(uniform[0])) * ops.cos(2 * math.pi * uniform[1])
 
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, image_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape of the noise."""
-        return (*shape[:-1], self.maps)
+        return (*image_shape[:-1], self.maps)
+
+    def compute_output_spec(self, image: Tensor, seed: Tensor | None = None) -> keras.KerasTensor:
+        """Returns the result of `call` as a symbol."""
+        del seed
+        return keras.KerasTensor(self.compute_output_shape(image.shape), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor arguments."""

@@ -19,6 +19,7 @@ from kerasdenoise.tensors import Tensor
 NOISE_LEVEL = "noise_level"
 CONTEXT = "context"
 TILE = "tile"
+DETAIL = "detail"
 # Those of an autoencoder, which another network may have as well.
 ENCODER = "encoder"
 DECODER = "decoder"
@@ -48,9 +49,20 @@ def get_parts(network: keras.Model) -> Parts:
     return Parts(parts.get(NOISE_LEVEL), parts.get(CONTEXT), parts.get(TILE, network))
 
 
+def find_detail(network: keras.Model) -> keras.Model | None:
+    """Finds the part of a network that adds detail to what its part `tile` gives.
+
+    Returns:
+        From the inputs of `tile`, its result `mean` and a `seed` (1, 1, 1, 1) to what is added to
+        that result; None if nothing is.
+    """
+    parts = {layer.name: layer for layer in network.layers if isinstance(layer, keras.Model)}
+    return parts.get(DETAIL)
+
+
 def list_parts(network: keras.Model) -> list[keras.Model]:
     """Lists the parts that a network was built of, or itself if it has none."""
-    return [part for part in get_parts(network) if part is not None]
+    return [part for part in (*get_parts(network), find_detail(network)) if part is not None]
 
 
 def run_parts(
@@ -58,10 +70,18 @@ def run_parts(
 ) -> list[tuple[keras.Model, Any]]:
     """Returns each part of a network with what it is given when the network is given `inputs`."""
     noise_level, context, tile = get_parts(network)
+    detail = find_detail(network)
     images = [keras.ops.convert_to_tensor(each) for each in keras.tree.flatten(inputs)]
+    told, before = images, []
     if noise_level is not None:
         told = [*images, noise_level(inputs, training=False)]
-        return [(noise_level, inputs), (tile, told)]
+        before = [(noise_level, inputs)]
+    if detail is not None:
+        seed = keras.ops.zeros((images[0].shape[0], 1, 1, 1))
+        mean = tile(told, training=False)
+        return [*before, (tile, told), (detail, [*told, mean, seed])]
+    if noise_level is not None:
+        return [*before, (tile, told)]
     if context is not None:
         statistics = context(inputs, training=False)
         told = [*images, *(statistics[given.name] for given in tile.inputs[len(images) :])]

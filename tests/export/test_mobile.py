@@ -26,6 +26,7 @@ from kerasdenoise.models._parts import find_layers
 LACKING = {
     "autoencoder": "DEPTH_TO_SPACE, SPACE_TO_DEPTH",
     "ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN, SPACE_TO_DEPTH, SQUARE, TILE",
+    "detail_ddim": "ATAN2, COS, DEPTH_TO_SPACE, FLOOR_MOD, LOG, ROUND, SPACE_TO_DEPTH, TILE",
     "lambda_net": "BATCH_MATMUL",
     "latent_ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN, SPACE_TO_DEPTH, TILE",
     "p1_diffusion": "EXP, LOG, NEG",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,20 +57,25 @@ def write_random(architecture: str, folder: Path, **settings: object) -> Path:
         "estimates_level": (folder / "level.tflite").exists(),
         "bytes_per_pixel": 100,
     }
+    if (folder / "detail.tflite").exists():
+        metadata["mean_radius"] = config.mean_radius
     (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
     (folder / "config.json").write_text("{}", "utf-8")
     return folder
 
 
-def _build(architecture: str, **settings: object):
+def _build(architecture: str, **settings: object) -> tuple[Any, Any]:
     from kerasdenoise.runtime import prepare_keras
 
     prepare_keras()
     from kerasdenoise.models import get_architecture, make_config
+    from kerasdenoise.models._parts import find_layers
 
     config = make_config(architecture, {"preset": "tiny", **settings})
     network = get_architecture(architecture).build(config)
     rng = np.random.default_rng(0)
+    for layer in find_layers(network):  # also in parts that are trained elsewhere
+        layer.trainable = True
     for weight in network.trainable_variables:
         fan_in = max(1, int(np.prod(weight.shape[:-1])))
         weight.assign(rng.normal(0, 0.7 * fan_in**-0.5, weight.shape))

@@ -36,7 +36,7 @@ CASES: dict[str, Case] = {
     "AngleLevels": Case({"steps": 3, "spread": 0.3}, {"noise_level": MAP}),
     "BlockDct": Case({"block": 2, "inverse": True}, {"blocks": (None, None, 12)}),
     "BorderMix": Case({"hard": False}, {"border": MAP, "at_border": ONE, "elsewhere": ONE}),
-    "ContentNoise": Case({"maps": 2, "seed": 3}, {"image": IMAGE}),
+    "ContentNoise": Case({"maps": 2, "seed": 3}, {"image": IMAGE, "seed": ONE}),
     "ContrastRegressor": Case(
         {"start": (0.1, 0.2), "widths": (4, 6)}, {"inputs": IMAGE}, ((6,), (1,))
     ),

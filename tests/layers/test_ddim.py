@@ -130,6 +130,13 @@ def test_noise_of_a_picture_is_normal_and_independent(channels: int):
     assert np.abs(np.corrcoef(maps, other)[:4, 4:]).max() < 0.05
 
 
+def test_a_given_seed_replaces_the_own():
+    image = RNG.random((1, 9, 8, 3), np.float32)
+    given = _numpy(ContentNoise(2, seed=3)(image, np.full((1, 1, 1, 1), 7.0, np.float32)))
+    np.testing.assert_array_equal(given, _numpy(ContentNoise(2, seed=7)(image)))
+    assert np.abs(given - _numpy(ContentNoise(2, seed=3)(image))).std() > 0.5
+
+
 def test_noise_is_that_of_the_place_and_picture():
     image = RNG.random((1, 20, 24, 3), np.float32)
     noise = _numpy(ContentNoise(2)(image))

@@ -20,6 +20,7 @@ from ai_edge_litert.schema_py_generated import ModelT
 from kerasdenoise.export.litert import TOLERANCE, write_litert
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.models import get_architecture, get_parts, list_architectures, make_config
+from kerasdenoise.models._parts import find_detail, find_layers
 
 SHIPPED = Path(__file__).parents[2] / "saved_models"
 
@@ -35,6 +36,8 @@ def _smallest(architecture: str) -> Any:
 def _randomize(network: keras.Model, seed: int, shape: Callable = lambda values: values) -> None:
     """Gives all weights random values that keep the size of what flows through them."""
     rng = np.random.default_rng(seed)
+    for layer in find_layers(network):  # also in parts that are trained elsewhere
+        layer.trainable = True
     for weight in network.trainable_variables:
         fan_in = max(1, int(np.prod(weight.shape[:-1])))
         weight.assign(shape(rng.normal(0, fan_in**-0.5, weight.shape)))
@@ -121,6 +124,8 @@ def _save(architecture: str, network: keras.Model, config: Any, folder: Path) ->
         "noise_level": config.noise_level,
         "estimates_level": get_parts(network).noise_level is not None,
     }
+    if find_detail(network) is not None:
+        metadata["mean_radius"] = config.mean_radius
     (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
     (folder / "config.json").write_text("{}", "utf-8")
     return folder

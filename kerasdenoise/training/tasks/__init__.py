@@ -12,6 +12,7 @@ from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.tasks.adversarial import Adversarial
 from kerasdenoise.training.tasks.border import Border
 from kerasdenoise.training.tasks.contrast_search import ContrastSearch
+from kerasdenoise.training.tasks.detail import Detail
 from kerasdenoise.training.tasks.diffusion import AdversarialDiffusion, Diffusion
 from kerasdenoise.training.tasks.distillation import Distillation
 from kerasdenoise.training.tasks.exposures import Exposures
@@ -35,6 +36,7 @@ TASKS: tuple[type[Task], ...] = (
     Adversarial,
     AdversarialDiffusion,
     Diffusion,
+    Detail,
 )
 
 
