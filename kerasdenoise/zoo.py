@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
+import importlib
 import os
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kerasdenoise.errors import ModelError
+from kerasdenoise.errors import ModelError, describe_unexpected
 from kerasdenoise.foreign import fault_of_name
 from kerasdenoise.plain_json import read_object
 
@@ -41,6 +42,9 @@ INT8 = "model_int8.tflite"
 INDEX = "index.json"
 
 _PACKAGE = Path(__file__).resolve().parent
+
+# What a model's name begins with on the Hugging Face Hub.
+_HUB = "hf://"
 
 # Besides the files that denoising runs. A wheel omits the others.
 REQUIRED = (METADATA, "config.json")
@@ -273,9 +277,10 @@ def default_model() -> str:
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
-    """Finds a model by its name or folder.
+    """Finds a model by its name or folder, or on the Hugging Face Hub.
 
-    A name takes precedence over a folder of the same name; `./name` is always the folder. The
+    `hf://OWNER/NAME`, or `hf://OWNER/NAME@REVISION`, is downloaded into the Hub's cache first. A
+    name takes precedence over a folder of the same name; `./name` is always the folder. The
     folder of a model in an index has the index's records, as long as all its files match them.
 
     Raises:
@@ -288,6 +293,8 @@ def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
             "give a name, a folder, a Keras network or its .keras file",
         )
     asked = os.fspath(name_or_path)
+    if asked.startswith(_HUB):
+        return read_info(_download(asked))
     entries = _entries(model_folders())
     if isinstance(name_or_path, str) and asked in entries:
         return read_info(*entries[asked])
@@ -304,6 +311,26 @@ def find_model(name_or_path: str | os.PathLike[str]) -> ModelInfo:
     if asked in entries:
         remedy = "a Path must be a model folder; give a name as a str"
     raise ModelError(f"model {asked}", "unknown", remedy)
+
+
+def _download(address: str) -> Path:
+    """Downloads a model's folder, but for the files that no command of this package reads."""
+    repository, _, revision = address.removeprefix(_HUB).partition("@")
+    try:
+        hub = importlib.import_module("huggingface_hub")
+    except ModuleNotFoundError as error:
+        remedy = 'run pip install "kerasdenoise[hub]"'
+        raise ModelError(
+            address, "needs huggingface_hub, which is not installed", remedy
+        ) from error
+    try:
+        folder = hub.snapshot_download(
+            repository, revision=revision or None, ignore_patterns=["saved_model/*", "*.raw"]
+        )
+    except (OSError, ValueError) as error:
+        cause = f"cannot be downloaded ({describe_unexpected(error)})"
+        raise ModelError(address, cause, "check the name and the connection") from error
+    return Path(folder)
 
 
 def _read_folder(path: Path, entries: Mapping[str, Entry]) -> ModelInfo:

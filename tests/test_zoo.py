@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -266,3 +268,39 @@ def test_a_model_of_no_index_needs_its_own_files_only(tiny: ModelInfo, tmp_path:
     unrecorded.litert_path.unlink()
     with pytest.raises(ModelError, match="missing"):
         verify_model(unrecorded)
+
+
+@pytest.fixture
+def hub(models: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """A stand-in for the Hugging Face Hub with one model; lists what was asked for."""
+    asked = []
+
+    def snapshot_download(repo_id: str, *, revision: str | None, ignore_patterns: list[str]) -> str:
+        asked.append((repo_id, revision))
+        assert "saved_model/*" in ignore_patterns
+        if repo_id != "me/tiny":
+            raise OSError(f"404: {repo_id}")
+        return str(models / "tiny")
+
+    module = types.ModuleType("huggingface_hub")
+    monkeypatch.setattr(module, "snapshot_download", snapshot_download, raising=False)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", module)
+    return asked
+
+
+def test_a_model_of_the_hub_is_downloaded(hub: list[tuple[str, str | None]], models: Path):
+    assert find_model("hf://me/tiny").folder == models / "tiny"
+    # Nobody here recorded its files: it is run like any stranger's.
+    assert find_model("hf://me/tiny@v2").files is None
+    assert hub == [("me/tiny", None), ("me/tiny", "v2")]
+
+
+def test_a_failed_download_says_why(hub: list[tuple[str, str | None]]):
+    with pytest.raises(ModelError, match=r"hf://me/gone.*404.*connection"):
+        find_model("hf://me/gone")
+
+
+def test_the_hub_needs_its_extra(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ModelError, match=r"hf://me/tiny.*pip install .kerasdenoise\[hub\]"):
+        find_model("hf://me/tiny")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ _WARNING = (
 
 
 def render_card(metadata: dict[str, Any]) -> str:
-    """Renders `metadata.json` as Markdown.
+    """Renders `metadata.json` as Markdown, with what the Hugging Face Hub reads at its top.
 
     Args:
         metadata: What is known of the model: `training` by `write_saved_model`, or else
@@ -56,7 +57,36 @@ def render_card(metadata: dict[str, Any]) -> str:
     lines += ["", *_files(metadata.get("files", {})), *_figures(metadata["figures"])]
     if "training" in metadata:
         lines += ["This page is written by `python cli.py export`; edit the recipe instead.", ""]
-    return "\n".join(lines)
+    return "\n".join([*_hub(metadata), *lines])
+
+
+def _hub(metadata: dict[str, Any]) -> list[str]:
+    """The block by which the Hub lists a model. JSON values are YAML, too."""
+    license_name = metadata["license"]
+    known = license_name == "Apache-2.0"
+    values = {
+        "license": "apache-2.0" if known else "other",
+        **({} if known else {"license_name": license_name}),
+        "library_name": "keras",
+        "pipeline_tag": "image-to-image",
+        "tags": ["image-denoising", "image-restoration", "kerasdenoise", "litert"],
+    }
+    if metadata["figures"]:
+        results = [_hub_result(row) for row in metadata["figures"]]
+        values["model-index"] = [{"name": metadata["name"], "results": results}]
+    block = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    return ["---", *block, "---", ""]
+
+
+def _hub_result(row: dict[str, Any]) -> dict[str, Any]:
+    noise = row["noise"] or "its own noise"
+    dataset = {"name": f"{row['set']}, {noise}", "type": row["set"].partition(",")[0].lower()}
+    metrics = [
+        {"type": "psnr", "value": round(row["psnr"], 2), "name": "PSNR in dB"},
+        {"type": "ssim", "value": round(row["ssim"], 4), "name": "SSIM"},
+    ]
+    task = {"type": "image-to-image", "name": "denoising"}
+    return {"task": task, "dataset": dataset, "metrics": metrics}
 
 
 def _training(metadata: dict[str, Any]) -> list[tuple[str, str]]:

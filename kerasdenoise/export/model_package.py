@@ -41,7 +41,8 @@ def load_model(name: str | Path) -> keras.Model:
     """Loads a saved model into Keras, for evaluation, fine-tuning or inspection.
 
     Args:
-        name: A model's name, or the path of its folder.
+        name: A model's name, the path of its folder, or `hf://OWNER/NAME` for one on the Hugging
+            Face Hub, with the extra `hub`.
 
     Returns:
         A functional model from noisy images (batch, height, width, channels), float32 and

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kerasdenoise.export.card import render_card
 from kerasdenoise.images.read import read_image
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.metrics import psnr
@@ -40,6 +42,25 @@ def test_every_file_is_the_one_that_was_recorded(info: ModelInfo):
     verify_model(info)
     assert info.files is not None
     assert {"model.keras", "model.tflite", "README.md", "recipe.toml"} <= set(info.files)
+
+
+def test_its_card_is_what_export_would_write(info: ModelInfo):
+    card = (info.folder / "README.md").read_text("utf-8")
+    assert card == render_card(dict(info.metadata))
+
+
+def test_the_hub_can_read_its_card(info: ModelInfo):
+    card = (info.folder / "README.md").read_text("utf-8")
+    _, block, _ = card.split("---\n", 2)
+    values = {key: json.loads(text) for key, text in re.findall(r"^([\w-]+): (.*)$", block, re.M)}
+    assert values["license"] == "apache-2.0"
+    assert values["pipeline_tag"] == "image-to-image"
+    (entry,) = values["model-index"]
+    assert entry["name"] == info.name
+    first = entry["results"][0]
+    assert first["dataset"] == {"name": "CBSD68, gaussian:15", "type": "cbsd68"}
+    (psnr_value, _) = (metric["value"] for metric in first["metrics"])
+    assert f"| CBSD68 | 68 | gaussian:15 | 24.61 | {psnr_value:.2f} ±" in card
 
 
 def test_its_sidecars_say_whether_the_tone_is_kept(info: ModelInfo):
