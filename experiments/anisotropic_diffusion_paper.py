@@ -11,7 +11,7 @@ from __future__ import annotations
 from anisotropic_diffusion.claims import check_claims, measure_edginess
 from anisotropic_diffusion.coefficient_pictures import COEFFICIENTS, draw_borders, draw_coefficients
 from anisotropic_diffusion.diffusion_page import NAME, write_sections
-from anisotropic_diffusion.trials import NOISES, list_trials
+from anisotropic_diffusion.trials import NOISES, SHAPED, list_trials
 from common.paper import Paper, Study
 
 TRIALS = list_trials()
@@ -19,7 +19,8 @@ PAPER = Paper(
     name=NAME,
     title="Slides on learned anisotropic diffusion (December 2022)",
     redoes="coefficient maps, curves over noise levels, P1 functions and their partition, "
-    "edginess, borders; 14 claims, each held against images with an interval.",
+    "falling functions and splines, edginess, borders; 14 claims, each held against images with an "
+    "interval.",
     trials=TRIALS,
     write_sections=write_sections,
     studies=(
@@ -32,7 +33,7 @@ PAPER = Paper(
             needs=tuple(
                 trial.name
                 for trial in TRIALS
-                if trial.quick and not trial.name.startswith("p1_border")
+                if trial.quick and not trial.name.startswith(("p1_border", *SHAPED))
             ),
         ),
         Study(

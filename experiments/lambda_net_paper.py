@@ -12,10 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common.data import Data, pack_photos
 from common.paper import Paper, Study
 from common.records import ROOT
 from common.trials import Context, Length, Trial
-from lambda_net.lambda_net_page import CHANNELS, MODELS, NOISES, QUICK, write_sections
+from lambda_net.lambda_net_page import (
+    CHANNELS,
+    FIRST,
+    FUTURE,
+    MODELS,
+    NOISES,
+    QUICK,
+    write_sections,
+)
 
 from kerasdenoise.evaluation.figures import add_noise, denoise, figures_of
 from kerasdenoise.evaluation.pages import draw_images
@@ -24,6 +33,8 @@ EPOCH = 195  # steps in an epoch of all of CIFAR-10, in batches of 256
 # A photo with smooth and fine parts, free of rights (CC0), and one that is always there.
 PHOTOS = ("train/gb82/dog-lossless.webp", ROOT / "docs" / "images" / "sample_clean.png")
 SIDE, ZOOM = 512, 96
+# What is trained on before CIFAR-10, and measured: photos, of which patches of 32x32 are taken.
+OTHER = {"train": ("train/gb82", "train/clic2025"), "test": ("test/kodak24",)}
 
 
 def train_as_published(epochs: int) -> Length:
@@ -69,6 +80,43 @@ def list_trials() -> list[Trial]:
             )
         )
     return trials
+
+
+def list_future() -> list[Trial]:
+    """Lists what the paper leaves to future work."""
+
+    def make(name: str, title: str, config: dict[str, Any], **settings: Any) -> Trial:
+        return Trial(
+            name=name,
+            title=f"LambdaNet, {title}",
+            architecture="lambda_net",
+            noise=NOISES["gaussian_01"][1],
+            quick=QUICK,
+            full=train_as_published(50),
+            config={"preset": "paper", **config},
+            **settings,
+        )
+
+    return [
+        make(FIRST, "photos", {}, data=find_photos),
+        *(
+            make(name, title, config, initial=FIRST if name == "transferred" else "")
+            for name, (title, config) in FUTURE.items()
+        ),
+    ]
+
+
+def find_photos(root: Path) -> Data:
+    """Finds another data set than CIFAR-10: photos, 256x256 pixels out of their middle.
+
+    Args:
+        root: The data folder.
+    """
+    if not all((root / folder).is_dir() for each in OTHER.values() for folder in each):
+        return Data(root, OTHER["train"][0], OTHER["test"], "photos: none found")
+    archive = pack_photos("color_photos", root, OTHER, (256, 256), 3)
+    note = f"photos of {', '.join(OTHER['train'])}, tested on {', '.join(OTHER['test'])}"
+    return Data(Path(), f"{archive}:train", (f"{archive}:test",), note)
 
 
 def count_costs(context: Context, folder: Path) -> dict[str, Any]:
@@ -127,8 +175,9 @@ PAPER = Paper(
     name="lambda_net",
     title="Image denoising using LambdaNetworks (student paper)",
     redoes="Table 2 (five kinds of noise, four networks) and its errors; Figures 8 (channels), 9 "
-    "(convergence) and 10 (a photo).",
-    trials=list_trials(),
+    "(convergence) and 10 (a photo); its future work (k, layer normalization, a second shortcut, "
+    "transfer).",
+    trials=[*list_trials(), *list_future()],
     write_sections=write_sections,
     studies=(
         Study("costs", "weights and arithmetic", count_costs),

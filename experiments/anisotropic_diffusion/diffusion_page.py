@@ -23,6 +23,8 @@ from anisotropic_diffusion.trials import (
     FULL_STEPS,
     NETWORKS,
     NOISES,
+    PARTITIONED,
+    SHAPED,
 )
 from kerasdenoise.evaluation.pages import table
 
@@ -57,6 +59,7 @@ def write_sections(records: Mapping[str, Record], pictures: Path) -> list[str]:
         _PARTITION,
         draw("PSNR over noise level and pieces", "partition", draw_partition, records),
         draw("P1 functions", "functions", draw_functions, records),
+        *_list_shaped(records),
         "## Edginess",
         _EDGINESS,
         show("Edginess and PSNR", "edginess", claims is not None),
@@ -155,6 +158,19 @@ def _list_borders(records: Mapping[str, Record]) -> str:
     return table(("noise, from weak to strong", "precision", "recall", "F1"), rows)
 
 
+def _list_shaped(records: Mapping[str, Record]) -> list[str]:
+    """The section of other functions than the slides prefer, once any of them is trained."""
+    titles = {"p1": NETWORKS["p1"]} | {name: title for name, (title, _) in SHAPED.items()}
+    names = {name: [f"{name}_{noise}" for noise in PARTITIONED] for name in titles}
+    if not any(each in records for name in SHAPED for each in names[name]):
+        return []
+    header = ("mean over levels, dB / SSIM", *[NOISES[noise].title for noise in PARTITIONED])
+    rows = [
+        [title, *[_cell(records.get(each)) for each in names[n]]] for n, title in titles.items()
+    ]
+    return ["### Functions that only fall, and smooth splines", _SHAPED, table(header, rows)]
+
+
 def _list_contrasts(records: Mapping[str, Record]) -> str:
     rows = []
     for key, noise in NOISES.items():
@@ -217,6 +233,9 @@ denoised photo. A P1 function may be negative, and then sharpens; that is black 
 _PARTITION = """Networks with P1 functions of more or fewer pieces, each trained in the same way.
 In the heat-maps the figure is the PSNR, the color what it is above that of two pieces at the same
 level. The functions are means over test images."""
+
+_SHAPED = """The slides doubt that the coefficient has to fall as edges get stronger, and that
+splines of a degree above 1 are worth it. All functions have 20 pieces."""
 
 _EDGINESS = """The sum of all differences between neighbors, as a multiple of the clean image's.
 Above: over the noise level, with the range of the middle 80 % of images. Below: the PSNR of each

@@ -94,6 +94,12 @@ BORDERED = {
     "p1_border": "two P1 functions, by borders",
 }
 PARTITIONED = ("gaussian", "blur")
+# What the slides doubt, or take for unnecessary.
+SHAPED: dict[str, tuple[str, dict[str, Any]]] = {
+    "falling": ("P1 function that only falls", {"monotone": True}),
+    "spline_2": ("spline of degree 2", {"degree": 2}),
+    "spline_3": ("spline of degree 3", {"degree": 3}),
+}
 PIECES = (2, 5, 10, 20, 40)
 QUICK_PIECES = (2, 5, 20)
 
@@ -208,6 +214,9 @@ def list_trials() -> list[Trial]:
                 steps = 100 if pieces in QUICK_PIECES else None
                 config = {"preset": "paper", "pieces": pieces}
                 trials.append(_make(f"p1_{pieces}", noise, "p1_diffusion", config, steps))
+    for noise in PARTITIONED:
+        for name, (_, config) in SHAPED.items():
+            trials.append(_make(name, noise, "p1_diffusion", {"preset": "paper", **config}, 100))
     options = {"objective": "border", "loss": "balanced_bce"}
     trials += [
         _make("borders", noise, "border_unet", {}, 100, options, measure=measure_borders)
@@ -238,6 +247,7 @@ def _make(
     **settings: Any,
 ) -> Trial:
     titles = {**NETWORKS, **BORDERED, "borders": "border classifier"}
+    titles |= {key: title for key, (title, _) in SHAPED.items()}
     title = titles.get(name, f"P1 function of {name.removeprefix('p1_')} pieces")
     options = options or {}
     return Trial(

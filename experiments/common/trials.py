@@ -92,6 +92,7 @@ class Trial:
         full: How the paper trained it.
         config: Fields of the network's `Config`.
         parts: Networks within this one, and the trials, listed before, that their weights are of.
+        initial: The trial, listed before, whose weights training starts from; empty for new ones.
         percent: Share of the training images that are used.
         turns: Whether images are flipped and turned at random.
         images: Test images that are measured by `quick`; `full` measures all.
@@ -108,6 +109,7 @@ class Trial:
     full: Length
     config: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
+    initial: str = ""
     percent: int = 100
     turns: bool = True
     images: int = 256
@@ -144,6 +146,7 @@ def write_recipe(trial: Trial, context: Context) -> str:
     """Writes a trial's recipe: the loss is L2, and every other setting what `Length` says."""
     length, data = trial.length(context), trial.data(context.root)
     parts = {part: (context.runs / source).as_posix() for part, source in trial.parts.items()}
+    start = {"initial_weights": (context.runs / trial.initial).as_posix()} if trial.initial else {}
     return tomli_w.dumps(
         {
             "name": trial.name,
@@ -153,6 +156,7 @@ def write_recipe(trial: Trial, context: Context) -> str:
                 "architecture": trial.architecture,
                 "config": trial.config,
                 "part_weights": parts,
+                **start,
             },
             "data": {
                 "root": data.root.as_posix(),

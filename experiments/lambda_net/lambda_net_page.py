@@ -63,6 +63,22 @@ PUBLISHED_PARAMETERS = {
     512: 143_375,
 }
 
+# What the paper leaves to future work, and the start of its own code: trials by their names, all of
+# LambdaNet u=1 m=23 at sigma 0.1.
+FUTURE: dict[str, tuple[str, dict[str, Any]]] = {
+    "layer_normalization": ("layer normalization", {"normalization": "layer"}),
+    "inner_skip": ("a second shortcut in the decoder", {"inner_skip": True}),
+    "paper_start": ("the start of the paper's code", {"embedding_initializer": "paper"}),
+    **{f"key_depth_{k}": (f"k = {k}", {"key_depth": k}) for k in (8, 32, 64)},
+    "transferred": ("trained on photos first", {}),
+}
+# What comes before `transferred`: no row of its own.
+FIRST = "photos_first"
+
+_FUTURE = """The paper leaves these to future work: more numbers in a query (k, 16 in the paper),
+layer normalization, a second shortcut, and transfer learning. Each is trained as the first row is,
+at sigma 0.1."""
+
 _INTRODUCTION = """# LambdaNet for image denoising
 
 A student paper puts a lambda layer and two small convolutions against a denoising autoencoder and
@@ -157,7 +173,27 @@ def write_sections(records: Mapping[str, Record], pictures: Path) -> list[str]:
         _draw_convergence(records, pictures),
         "## Figure 10: a photo of 512x512 pixels",
         _describe_photo(records.get("photo")),
+        *_list_future(records),
     ]
+
+
+def _list_future(records: Mapping[str, Record]) -> list[str]:
+    """The section of the paper's future work, once any of it is trained."""
+    if not FUTURE.keys() & records.keys():
+        return []
+    titles = {"lambda_23_gaussian_01": "as in the paper"}
+    titles |= {name: title for name, (title, _) in FUTURE.items()}
+    rows = [
+        [
+            title,
+            cell(records.get(name), "psnr_image_max"),
+            cell(records.get(name), "psnr_image_max_error", label=False),
+            cell(records.get(name), "ssim", label=False),
+        ]
+        for name, title in titles.items()
+    ]
+    header = ("LambdaNet u=1 m=23", "PSNR, image's maximum", "standard error", "SSIM")
+    return ["## The paper's future work", _FUTURE, table(header, rows)]
 
 
 def _table_2(records: Mapping[str, Record]) -> list[list[str]]:

@@ -33,8 +33,9 @@ class LambdaLayer(keras.layers.Layer):
     - the positional lambda P[n] = sum over u and the window around n of E V: what lies where,
       a convolution with the embedding E, zero beyond the borders.
 
-    `normalize` is batch normalization of momentum 0.9 and epsilon 1e-5. In channels c, the
-    layer has c k h + 2 k h + c k u + c v u + 2 v u + k u `window`^2 trainable weights.
+    `normalize` is batch normalization of momentum 0.9 and epsilon 1e-5, or, with
+    `normalization="layer"`, normalization over the channels of each pixel. In channels c, the layer
+    has c k h + 2 k h + c k u + c v u + 2 v u + k u `window`^2 trainable weights.
 
     **Tiles.** Only the content lambda needs the whole photo. It is a mean weighted by a softmax,
     so those of several parts combine exactly to that of the photo, weighted by their softmax's
@@ -55,6 +56,9 @@ class LambdaLayer(keras.layers.Layer):
             result a variance of about one. `paper`: N(0, 1), as in the code of the student
             paper on denoising with LambdaNetworks; with a window of 23 the result's standard
             deviation is then near 92, and steps of 1e-3 hardly move E.
+        normalization: `batch`, or `layer`, which the student paper leaves to future work: it
+            depends on no batch, and costs a product of queries and lambdas at each pixel that batch
+            normalization saves.
         **options: Other settings of a Keras layer.
 
     Call arguments:
@@ -71,7 +75,7 @@ class LambdaLayer(keras.layers.Layer):
 
     Raises:
         ModelError: If a number is not positive, `window` is even, `heads` does not divide
-            `out_channels`, or `embedding_initializer` is unknown.
+            `out_channels`, or `embedding_initializer` or `normalization` is unknown.
     """
 
     def __init__(
@@ -82,9 +86,16 @@ class LambdaLayer(keras.layers.Layer):
         intra_depth: int = 1,
         window: int | None = 23,
         embedding_initializer: Literal["unit", "paper"] = "unit",
+        normalization: Literal["batch", "layer"] = "batch",
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        if normalization not in _PROJECTIONS:
+            raise ModelError(
+                f"lambda layer normalization {normalization!r}",
+                "is unknown",
+                f"known: {', '.join(_PROJECTIONS)}",
+            )
         _check(out_channels, key_depth, heads, intra_depth, window, embedding_initializer)
         self.out_channels = out_channels
         self.key_depth = key_depth
@@ -94,10 +105,10 @@ class LambdaLayer(keras.layers.Layer):
         self.embedding_initializer = embedding_initializer
         self._head_channels = out_channels // heads
         self._side = window or 1
-        self._queries = _NormalizedProjection(
-            heads * key_depth, dtype=self.variable_dtype, name="queries"
-        )
-        self._values = _NormalizedProjection(
+        self.normalization = normalization
+        project = _PROJECTIONS[normalization]
+        self._queries = project(heads * key_depth, dtype=self.variable_dtype, name="queries")
+        self._values = project(
             self._head_channels * intra_depth, dtype=self.variable_dtype, name="values"
         )
 
@@ -129,9 +140,11 @@ class LambdaLayer(keras.layers.Layer):
         training: bool | None = None,
     ) -> Tensor:
         """Returns the result, or the content lambda and its weight; see the class."""
+        layered = self.normalization == "layer"
         # Networks call the layer twice per step; batch normalization learns only once.
         matrix = self._values(inputs, training=training, update=not summarize)
-        values = _project(inputs, keras.ops.cast(matrix, self.compute_dtype))
+        matrix = keras.ops.cast(matrix, self.compute_dtype)
+        values = matrix if layered else _project(inputs, matrix)
         if summarize:
             keys = self._find_keys(inputs)
             denominator = keras.ops.logsumexp(keys, axis=-1, keepdims=True)
@@ -140,6 +153,8 @@ class LambdaLayer(keras.layers.Layer):
         if context is None:
             context = self._find_content(self._find_keys(inputs), values)
         matrix = keras.ops.cast(self._queries(inputs, training=training), self.compute_dtype)
+        if layered:
+            return self._apply_each(matrix, values, context)
         # Queries of few channels are cheaper to apply to the embedding than to each lambda.
         fold = self.heads * (self._channels + 1) <= self.key_depth
         apply = self._apply_folded if fold else self._apply
@@ -179,6 +194,22 @@ class LambdaLayer(keras.layers.Layer):
         kernel = keras.ops.reshape(kernel, (batch, channels + 1, self.out_channels))
         pixels = keras.ops.reshape(inputs, (batch, height * width, channels))
         result = keras.ops.matmul(pixels, kernel[:, :-1]) + kernel[:, -1:]
+        return keras.ops.reshape(result, (batch, height, width, self.out_channels))
+
+    def _apply_each(self, queries: Tensor, values: Tensor, context: Tensor) -> Tensor:
+        """Multiplies each pixel's queries by the sum of both lambdas."""
+        batch, height, width, _ = keras.ops.shape(queries)
+        depth, pixels = self.key_depth, height * width
+        content = keras.ops.cast(keras.ops.sum(context, axis=1), self.compute_dtype)
+        content = keras.ops.expand_dims(keras.ops.transpose(content, (0, 2, 1)), 2)
+        lambdas = self._find_lambdas(values, self._embedding) + content
+        heads = []
+        for start in range(0, self.heads * depth, depth):
+            query = keras.ops.reshape(
+                queries[..., start : start + depth], (batch, 1, pixels, depth)
+            )
+            heads.append(keras.ops.sum(query * lambdas, axis=-1))
+        result = keras.ops.transpose(keras.ops.concatenate(heads, axis=1), (0, 2, 1))
         return keras.ops.reshape(result, (batch, height, width, self.out_channels))
 
     def _apply(self, inputs: Tensor, matrix: Tensor, values: Tensor) -> Tensor:
@@ -276,6 +307,7 @@ class LambdaLayer(keras.layers.Layer):
             "intra_depth": self.intra_depth,
             "window": self.window,
             "embedding_initializer": self.embedding_initializer,
+            "normalization": self.normalization,
         }
 
 
@@ -332,6 +364,42 @@ class _NormalizedProjection(keras.layers.Layer):
         covariance = ops.matmul(ops.transpose(centered), centered) / count
         variance = ops.sum(self.kernel * ops.matmul(covariance, self.kernel), axis=0)
         return ops.matmul(mean, self.kernel)[0], ops.maximum(variance, 0.0)
+
+
+class _LayeredProjection(keras.layers.Layer):
+    """A 1x1 convolution without bias, and normalization over the channels of each pixel."""
+
+    epsilon = 1e-5
+
+    def __init__(self, filters: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.filters = filters
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        channels = input_shape[-1]
+        assert channels is not None
+        self.kernel = self.add_weight(
+            name="kernel", shape=(channels, self.filters), initializer=_uniform(channels)
+        )
+        self.gamma = self.add_weight(name="gamma", shape=(self.filters,), initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=(self.filters,), initializer="zeros")
+        self.built = True
+
+    def call(self, inputs: Tensor, training: bool | None = None, update: bool = True) -> Tensor:
+        """Returns the normalized projection (batch, height, width, filters), not a matrix."""
+        del training, update  # there are no statistics
+        ops = keras.ops
+        kernel = ops.reshape(self.kernel, (1, 1, *self.kernel.shape))
+        projected = _convolve(ops.cast(inputs, self.variable_dtype), kernel)
+        projected = projected - ops.mean(projected, axis=-1, keepdims=True)
+        power = ops.mean(ops.square(projected), axis=-1, keepdims=True)
+        return projected * ops.rsqrt(power + self.epsilon) * self.gamma + self.beta
+
+
+_PROJECTIONS: dict[str, type[keras.layers.Layer]] = {
+    "batch": _NormalizedProjection,
+    "layer": _LayeredProjection,
+}
 
 
 def _project(inputs: Tensor, matrix: Tensor) -> Tensor:

@@ -192,6 +192,11 @@ class P1Coefficient(keras.layers.Layer):
     the image's largest gradient into equal pieces with an affine function each, and call them P1
     functions. They do not bound the values or say how pieces meet.
 
+    The slides also name splines of higher degree, and argue that they are not needed. With
+    `degree` 2 or 3 the hats are replaced by B-splines of that degree, centered at the knots; the
+    values beyond both ends are those at the ends. g then is smooth, still in [-gamma, 1], and
+    still falls if the values do, but passes near them, not through them.
+
     Args:
         pieces: N, the number of pieces.
         monotone: Whether g falls from knot to knot. If so, theta_i is replaced by
@@ -202,6 +207,7 @@ class P1Coefficient(keras.layers.Layer):
         roughness: Weight mu of the penalty mu * sum((c_(i-1) - 2 * c_i + c_(i+1))^2), the mean
             over the batch, that each call adds to the losses. Fine partitions have steep
             slopes, and with them large gradients.
+        degree: 1, or 2 or 3 for smooth splines, whose pieces meet.
 
     Call arguments:
         indicator: s, 0 or above, (batch, height, width, 1).
@@ -212,7 +218,8 @@ class P1Coefficient(keras.layers.Layer):
         g(s), float32 (batch, height, width, 1).
 
     Raises:
-        ModelError: If there is no piece, or `backward` or `roughness` is negative.
+        ModelError: If there is no piece, `backward` or `roughness` is negative, or `degree` is
+            not 1 to 3, or above 1 though pieces do not meet.
     """
 
     def __init__(
@@ -222,9 +229,16 @@ class P1Coefficient(keras.layers.Layer):
         continuous: bool = True,
         backward: float = 0.1,
         roughness: float = 0.0,
+        degree: int = 1,
         **options: Any,
     ) -> None:
         super().__init__(**{"dtype": "float32", **options})
+        if degree not in (1, 2, 3) or (degree > 1 and not continuous):
+            raise ModelError(
+                f"P1 function of degree {degree}, continuous={continuous}",
+                "is none of the splines that can be computed",
+                "give degree 1, or 2 or 3 with pieces that meet",
+            )
         if pieces < 1:
             raise ModelError(f"P1 function of {pieces} pieces", "has none", "give 1 or more")
         if backward < 0 or roughness < 0:
@@ -238,6 +252,7 @@ class P1Coefficient(keras.layers.Layer):
         self.continuous = continuous
         self.backward = backward
         self.roughness = roughness
+        self.degree = degree
 
     @property
     def count(self) -> int:
@@ -283,6 +298,8 @@ class P1Coefficient(keras.layers.Layer):
         knots = [values[..., i : i + 1] for i in range(self.count)]
         lefts, rights = (knots[:-1], knots[1:]) if self.continuous else (knots[0::2], knots[1::2])
         place = indicator * (self.pieces / top)
+        if self.degree > 1:
+            return self._add_splines(ops.clip(place, 0.0, float(self.pieces)), knots)
         # Piece by piece, so that no tensor has as many channels as there are knots. A sum of
         # hats is the same as one of ramps, which also are constant beyond the last knot.
         coefficient = lefts[0]
@@ -294,7 +311,12 @@ class P1Coefficient(keras.layers.Layer):
         return coefficient
 
     def mac_per_position(self) -> int:
-        """Counts the multiplications for each pixel: its place, and one for each piece."""
+        """Counts the multiplications for each pixel: its place, and those of each piece.
+
+        A smooth spline takes two powers and two products for each knot and the one beyond.
+        """
+        if self.degree > 1:
+            return 1 + (self.pieces + 3) * 2 * self.degree
         jumps = 0 if self.continuous else self.pieces - 1
         return 1 + self.pieces + jumps
 
@@ -313,10 +335,30 @@ class P1Coefficient(keras.layers.Layer):
             "continuous": self.continuous,
             "backward": self.backward,
             "roughness": self.roughness,
+            "degree": self.degree,
         }
+
+    def _add_splines(self, place: Tensor, knots: list[Tensor]) -> Tensor:
+        """Adds up the B-splines around a place in pieces, 0 to their number."""
+        coefficient = 0.0
+        for i in range(-1, self.pieces + 2):
+            value = knots[min(max(i, 0), self.pieces)]
+            coefficient = coefficient + value * _find_spline(place - i, self.degree)
+        return coefficient
 
     def _penalize(self, values: Tensor) -> Tensor:
         if not self.continuous:  # the left ends, and the last right one
             values = keras.ops.concatenate([values[..., 0::2], values[..., -1:]], axis=-1)
         bend = values[..., :-2] - 2 * values[..., 1:-1] + values[..., 2:]
         return self.roughness * keras.ops.mean(keras.ops.sum(keras.ops.square(bend), axis=-1))
+
+
+def _find_spline(distance: Tensor, degree: int) -> Tensor:
+    """The B-spline of degree 2 or 3 around 0, whose sum over all whole distances is 1."""
+    ops = keras.ops
+    far, near, weight, scale = (1.5, 0.5, 3.0, 2.0) if degree == 2 else (2.0, 1.0, 4.0, 6.0)
+    away = ops.abs(distance)
+    outer, inner = ops.relu(far - away), ops.relu(near - away)
+    if degree == 2:
+        return (outer * outer - weight * inner * inner) / scale
+    return (outer * outer * outer - weight * inner * inner * inner) / scale

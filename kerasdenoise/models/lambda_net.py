@@ -21,6 +21,8 @@ def _make_lambda_layer(config: Config) -> LambdaLayer:
         config.heads,
         config.intra_depth,
         config.window,
+        config.embedding_initializer,
+        config.normalization,
         name="encoder",
     )
 
@@ -46,6 +48,10 @@ class Config:
         decoder_kernel: Size of the decoder's two kernels, odd.
         activation: Between them, by its name in Keras.
         output: The last activation, by its name in Keras.
+        embedding_initializer: How the lambda layer's embedding starts: `unit`, or `paper` as in the
+            paper's code; see `layers.LambdaLayer`.
+        normalization: `batch`, or `layer`: over the channels of each pixel, which the paper leaves
+            to future work.
         noise_level: Whether the network is told the level of the noise, as a second input.
     """
 
@@ -60,6 +66,8 @@ class Config:
     decoder_kernel: int = 1
     activation: str = "relu"
     output: str = "sigmoid"
+    embedding_initializer: Literal["unit", "paper"] = "unit"
+    normalization: Literal["batch", "layer"] = "batch"
     noise_level: bool = False
 
     def __post_init__(self) -> None:
@@ -112,7 +120,8 @@ def build(config: Config) -> keras.Model:
     `skip="none"` is the variant of 9,026. What is different here:
 
     - The embedding starts at N(0, 1 / (k u window^2)), not at N(0, 1), with which the lambda
-      layer's result starts at a standard deviation near 92; see `LambdaLayer`.
+      layer's result starts at a standard deviation near 92; `embedding_initializer="paper"` starts
+      it as theirs.
     - Their weight decay of 1e-5 is up to the training recipe.
 
     What the network knows of the whole image is the content lambda, `key_depth` times
@@ -133,22 +142,25 @@ def build(config: Config) -> keras.Model:
     encoded = inputs.pass_context(_make_lambda_layer(config), inputs.seen)
     kernel = config.decoder_kernel
     x = convolve(encoded, config.out_channels // 2, kernel, "decoder_0_conv", use_bias=False)
-    x = _normalize(x, "decoder_0_normalization")
+    x = _normalize(x, config, "decoder_0_normalization")
     if config.inner_skip:
         skip = convolve(encoded, config.out_channels // 2, 1, "inner_skip_conv")
         x = keras.layers.Add(name="inner_skip_add")(
-            [x, _normalize(skip, "inner_skip_normalization")]
+            [x, _normalize(skip, config, "inner_skip_normalization")]
         )
     x = keras.layers.Activation(config.activation, name="decoder_0_activation")(x)
     x = convolve(x, config.channels, kernel, "decoder_1_conv", use_bias=False)
-    x = _normalize(x, "decoder_1_normalization")
+    x = _normalize(x, config, "decoder_1_normalization")
     if config.skip != "none":
         source = encoded if config.skip == "lambda" else inputs.noisy
-        skip = _normalize(convolve(source, config.channels, 1, "skip_conv"), "skip_normalization")
+        skip = convolve(source, config.channels, 1, "skip_conv")
+        skip = _normalize(skip, config, "skip_normalization")
         x = keras.layers.Add(name="skip_add", dtype="float32")([x, skip])
     denoised = keras.layers.Activation(config.output, name="denoised", dtype="float32")(x)
     return inputs.make_network(denoised, "lambda_net")
 
 
-def _normalize(x: Any, name: str) -> Any:
+def _normalize(x: Any, config: Config, name: str) -> Any:
+    if config.normalization == "layer":
+        return keras.layers.LayerNormalization(epsilon=1e-5, name=name)(x)
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)

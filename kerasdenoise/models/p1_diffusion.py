@@ -30,6 +30,7 @@ def _make_coefficient(config: Config) -> P1Coefficient:
         config.backward,
         # Each call adds its penalty; together they are those of the functions, once for each.
         config.roughness / (calls if config.shared else 1),
+        config.degree,
         name="coefficient",
     )
 
@@ -52,6 +53,8 @@ class Config:
         monotone: Whether it falls as edges get stronger.
         continuous: Whether its pieces meet.
         roughness: Weight of the penalty on its bends, in the model's losses.
+        degree: 1 for a piecewise linear function, 2 or 3 for a smooth spline; see
+            `layers.P1Coefficient`.
         stem: 3x3 convolutions that make the edge indicator, 0 to 3; with 0 it is the norm of
             the gradient at the pixel itself.
         recompute: Whether the indicator is taken anew before each step, as Perona and Malik
@@ -74,6 +77,7 @@ class Config:
     monotone: bool = False
     continuous: bool = True
     roughness: float = 0.0
+    degree: int = 1
     stem: int = 2
     recompute: bool = True
     border: bool = False
@@ -123,6 +127,7 @@ PRESETS = {
     "global": Config(values="global"),
     "pixel": Config(values="pixel"),
     "monotone": Config(monotone=True),
+    "spline": Config(degree=3),
     "border": Config(border=True),
     "noise_aware": Config(steps=20, noise_level=True),
 }

@@ -14,14 +14,18 @@ from kerasdenoise.runtime import prepare_keras
 prepare_keras()
 
 import lambda_net_paper  # noqa: E402
-from common.trials import Context  # noqa: E402
+from common.trials import Context, write_recipe  # noqa: E402
 from lambda_net.lambda_net_page import (  # noqa: E402
+    FUTURE,
     MODELS,
     NOISES,
     PUBLISHED,
     PUBLISHED_PARAMETERS,
     PUBLISHED_WEIGHTS,
 )
+
+from kerasdenoise.training.recipe import parse_recipe  # noqa: E402
+from tests.experiments.test_papers import make_record  # noqa: E402
 
 
 def test_every_network_has_the_paper_s_number_of_weights(tmp_path: Path):
@@ -88,3 +92,19 @@ def test_a_photo_is_denoised_by_all_and_drawn(tmp_path: Path, monkeypatch: pytes
     assert figures["dncnn"]["psnr"] > figures["noisy"]["psnr"]
     assert figures["dncnn"]["edginess"] > 1.5
     assert (tmp_path / "photo.png").exists()
+
+
+def test_its_future_work_has_rows_once_it_is_trained(tmp_path: Path):
+    trials = {trial.name: trial for trial in lambda_net_paper.PAPER.trials}
+    text = lambda_net_paper.PAPER.write_page({}, tmp_path)
+    assert "future work\n" not in text
+    context = Context("lambda_net", tmp_path, Path("runs"))
+    recipe = parse_recipe(write_recipe(trials["transferred"], context))
+    assert recipe.model.initial_weights == "runs/lambda_net/quick/photos_first"
+    for name, (_, changes) in FUTURE.items():
+        config = parse_recipe(write_recipe(trials[name], context)).model.config
+        assert {key: getattr(config, key) for key in changes} == changes
+    record = make_record(trials["key_depth_64"], "quick")
+    text = lambda_net_paper.PAPER.write_page({"key_depth_64": record}, tmp_path)
+    assert "| k = 64 | 24.60<br>" in text
+    assert "| layer normalization | not run |" in text

@@ -112,6 +112,33 @@ def test_the_result_is_that_of_the_formulas(shape: dict, size: tuple[int, int]):
     assert relative(layer(images, context=value), expected) < 1e-5
 
 
+@shapes
+def test_layer_normalization_is_over_the_channels_of_each_pixel(shape: dict):
+    layer = make(shape, normalization="layer")
+    images = RNG.random((2, 4, 5, 3))
+    weights = read(layer)
+
+    def project(name: str) -> np.ndarray:
+        x = images @ weights[f"{name}/kernel"]
+        x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        return x * weights[f"{name}/gamma"] + weights[f"{name}/beta"]
+
+    depth, intra, heads = layer.key_depth, layer.intra_depth, layer.heads
+    keys = np.exp(images @ weights["keys"]).reshape(2, 20, intra, depth)
+    keys /= keys.sum(axis=1, keepdims=True)
+    values = project("values").reshape(2, 4, 5, -1, intra)
+    content = np.einsum("bnud,bnvu->bdv", keys, values.reshape(2, 20, -1, intra))
+    reach = (layer.window or 1) // 2
+    wide = np.pad(values, ((0, 0), (reach, reach), (reach, reach), (0, 0), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(wide, (2 * reach + 1,) * 2, (1, 2))
+    positional = np.einsum("yxud,bijvuyx->bijdv", weights["embedding"], windows)
+    queries = project("queries").reshape(2, 4, 5, heads, depth)
+    expected = np.einsum("bijhd,bijdv->bijhv", queries, content[:, None, None] + positional)
+    result = layer(images.astype(np.float32))
+    assert relative(result, expected.reshape(2, 4, 5, -1)) < 1e-4
+    assert not layer.non_trainable_weights
+
+
 @pytest.mark.parametrize("channels", [1, 4])
 def test_any_number_of_channels_will_do(channels: int):
     layer = make(SHAPES["folded"], channels)
@@ -372,6 +399,7 @@ def test_the_multiply_accumulates_by_hand(layer: Callable[[], LambdaLayer], expe
         {"key_depth": 0},
         {"intra_depth": 0},
         {"embedding_initializer": "zeros"},
+        {"normalization": "group"},
     ],
 )
 def test_an_impossible_layer_is_refused(values: dict):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.interpolate import BSpline
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.inference.network import merge_context
@@ -44,6 +45,35 @@ def test_it_is_the_sum_of_hats(pieces: int):
     np.testing.assert_allclose(
         _evaluate(layer, s, thetas), _values(layer, thetas) @ hats, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("degree", [2, 3])
+def test_splines_of_higher_degree_are_those_of_scipy(degree: int):
+    layer = P1Coefficient(6, degree=degree)
+    thetas = _thetas(layer)
+    s = np.linspace(0, 0.8, 201)
+    values = np.pad(_values(layer, thetas), ((0, 0), (1, 1)), mode="edge")
+    # Knots around the first spline, which is centered at the place before the first piece.
+    knots = np.arange(len(values[0]) + degree + 1) - 1 - (degree + 1) / 2
+    for own, expected in zip(_evaluate(layer, s, thetas), values, strict=True):
+        spline = BSpline(knots, expected, degree)
+        np.testing.assert_allclose(own, spline(s * 6 / 0.8), atol=1e-5)
+
+
+@pytest.mark.parametrize("degree", [2, 3])
+def test_a_monotone_spline_falls_within_its_values(degree: int):
+    layer = P1Coefficient(5, monotone=True, degree=degree)
+    thetas = _thetas(layer)
+    g, values = _evaluate(layer, np.linspace(0, 2, 300), thetas), _values(layer, thetas)
+    assert (np.diff(g) <= 1e-6).all()
+    assert (g <= values.max(1, keepdims=True) + 1e-6).all()
+    assert (g >= values.min(1, keepdims=True) - 1e-6).all()
+
+
+@pytest.mark.parametrize("settings", [{"degree": 0}, {"degree": 4}, {"degree": 2, "continuous": 0}])
+def test_other_splines_are_refused(settings: dict):
+    with pytest.raises(ModelError, match="degree"):
+        P1Coefficient(5, **settings)
 
 
 def test_equal_values_are_a_constant():

@@ -100,6 +100,29 @@ def test_an_untrained_network_gives_a_gray_image_not_black_and_white(preset: str
     assert 0.1 < denoised.std() < 0.36
 
 
+def test_layer_normalization_has_as_many_weights_and_no_statistics(tmp_path: Path):
+    config = Config(window=3, normalization="layer", inner_skip=True)
+    network = build(config)
+    batched = build(Config(window=3, inner_skip=True))
+    assert not network.non_trainable_weights
+    counts = [sum(np.prod(w.shape) for w in each.trainable_weights) for each in (network, batched)]
+    assert counts[0] == counts[1]
+    noisy = np.random.default_rng(0).random((2, 9, 7, 3), np.float32)
+    together = np.asarray(network(noisy, training=True))
+    np.testing.assert_allclose(together[:1], network(noisy[:1]), atol=1e-5)
+    assert write_litert(network, tmp_path, stride=1) < 1e-5
+
+
+def test_the_embedding_may_start_as_in_the_paper():
+    deviations = []
+    for start in ("unit", "paper"):
+        keras.utils.set_random_seed(0)
+        network = build(Config(window=7, embedding_initializer=start))
+        (embedding,) = [w for w in network.weights if w.path.endswith("embedding")]
+        deviations.append(float(np.std(np.asarray(embedding))))
+    assert deviations == pytest.approx([1 / 28, 1], rel=0.1)
+
+
 @pytest.mark.parametrize("skip", ["lambda", "image", "none"])
 def test_the_shortcut_starts_where_it_says(skip: Any):
     tile = get_parts(build(Config(window=3, skip=skip))).tile
