@@ -15,6 +15,7 @@ import contextlib
 import difflib
 import hashlib
 import importlib
+import math
 import os
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
@@ -33,7 +34,13 @@ T = TypeVar("T")
 # No model has a radius this large, or uses this much memory.
 _LARGEST = 2**24
 
-_KINDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "a table"}
+_KINDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a table",
+}
 _REMEDY = "export the model again"
 
 # A model's file that computes with 8-bit integers only.
@@ -82,6 +89,8 @@ class ModelInfo:
         has_detail: Whether a file of its own adds detail, which it invents, to the others' result.
         leaves_detail_out: Whether that file is not run.
         mean_radius: How far it sees without that file, in pixels.
+        highest_level: The largest noise level that it has learned, on the [0, 1] scale, which more
+            counts as; None where it learned no limit.
         runs_int8: Whether its 8-bit integer file denoises the tiles.
         part: Height and width of the parts from which statistics of the whole image are taken.
         bytes_per_pixel: Memory for each pixel of a tile, as far as known.
@@ -104,6 +113,7 @@ class ModelInfo:
     has_detail: bool = False
     leaves_detail_out: bool = False
     mean_radius: int = 0
+    highest_level: float | None = None
     runs_int8: bool = False
     part: int = 1024
     bytes_per_pixel: int = 1
@@ -204,6 +214,7 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
         keeps_tone=get("keeps_tone", bool, False),
         has_detail="mean_radius" in metadata,
         mean_radius=number("mean_radius", 0, 0),
+        highest_level=get("highest_level", float) if "highest_level" in metadata else None,
         part=number("part", 1, 1024),
         bytes_per_pixel=number("bytes_per_pixel", 1, 1),
         files=files,
@@ -213,6 +224,9 @@ def read_info(folder: Path, files: Mapping[str, FileRecord] | None = None) -> Mo
         get(name, kind, kind())
     if fault := fault_of_name(info.name):
         raise ModelError(path, f"its name {fault}", _REMEDY)
+    if info.highest_level is not None and not 0 < info.highest_level < math.inf:
+        cause = f"{_quote('highest_level', info.highest_level)} is not above 0"
+        raise ModelError(path, cause, _REMEDY)
     if info.channels not in (1, 3):
         cause = f"{_quote('channels', info.channels)} is neither 1 for gray nor 3 for RGB"
         raise ModelError(path, cause, _REMEDY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from kerasdenoise.inference.settings import DenoiseSettings
 from kerasdenoise.paths.photos import Found, find_photos
 from kerasdenoise.paths.plan import Plan, plan_jobs, refuse_inputs
 from kerasdenoise.paths.template import NameTemplate, can_be_written
+
+# The share of a photo whose noise may be stronger than a model has learned, without a note.
+_BEYOND = 0.1
 
 
 @dataclass(frozen=True)
@@ -141,11 +145,19 @@ class Treatment:
         on_tile: Callable[[], None] | None = None,
         name: object = "image",
     ) -> Image:
-        """Denoises a photo; see `Denoiser.denoise_pixels`."""
+        """Denoises a photo; see `Denoiser.denoise_pixels`.
+
+        If much of its noise is stronger than the model has learned, the result's notes say so.
+        """
         denoise_into = functools.partial(
             self.denoiser.denoise_into, settings=self.settings, on_tile=on_tile
         )
-        return denoise_image(noisy, denoise_into, name)
+        denoised = denoise_image(noisy, denoise_into, name)
+        if self.denoiser.share_beyond <= _BEYOND:
+            return denoised
+        info = self.denoiser.info
+        note = f"has more noise than {info.name} has learned to remove: some of it may be left"
+        return dataclasses.replace(denoised, notes=(*denoised.notes, note))
 
     def tile_count(self, height: int, width: int) -> int:
         """The number of tiles for a photo of this size."""

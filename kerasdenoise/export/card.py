@@ -36,6 +36,9 @@ def render_card(metadata: dict[str, Any]) -> str:
     given = ", and the level of its noise at each pixel" if metadata["noise_level"] else ""
     estimated = "estimated by `level.tflite`; `tile.tflite` takes it, or another, at each pixel"
     levels = [("Noise level", estimated)] if metadata.get("estimates_level") else []
+    if "highest_level" in metadata:
+        most = f"up to {255 * metadata['highest_level']:g}/255; stronger noise counts as that"
+        levels.append(("Noise that it has learned", most))
     facts = [
         ("Architecture", f"`{metadata['architecture']}`, see `config.json`"),
         ("Parameters", f"{metadata['parameters']:,}"),

@@ -124,6 +124,7 @@ def save_model(
             **write_runnable(network, origin.config, made),
             "keeps_tone": origin.keeps_tone,
             "invents_detail": origin.invents_detail,
+            **_name_level(origin.highest_level),
             "parameters": network.count_params(),
             "mac_per_pixel": mac_per_pixel(network, origin.config.stride),
             "license": origin.license,
@@ -147,6 +148,7 @@ class _Origin:
     license: str = "not stated"
     keeps_tone: bool = False
     invents_detail: bool = False
+    highest_level: float | None = None
     recipes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -212,6 +214,7 @@ def _read_origin(like: str | Path | Config) -> _Origin:
             recipe.model.license,
             _keeps_tone(recipe),
             find_task(recipe).invents_detail,
+            find_task(recipe).find_highest_level(recipe.mixture),
             {"recipe.toml": recipe.source},
         )
     info = find_model(like)
@@ -223,6 +226,7 @@ def _read_origin(like: str | Path | Config) -> _Origin:
         info.metadata["license"],
         info.keeps_tone,
         info.metadata.get("invents_detail", False),
+        info.highest_level,
         {path.name: path.read_text("utf-8") for path in info.folder.glob("recipe*.toml")},
     )
 
@@ -338,6 +342,7 @@ def _write_files(denoiser: keras.Model, recipe: Recipe, folder: Path, name: str)
         **runnable,
         "keeps_tone": _keeps_tone(recipe),
         "invents_detail": find_task(recipe).invents_detail,
+        **_name_level(find_task(recipe).find_highest_level(recipe.mixture)),
         "parameters": denoiser.count_params(),
         "mac_per_pixel": mac_per_pixel(denoiser, config.stride),
         "license": recipe.model.license,
@@ -368,6 +373,11 @@ def _keeps_tone(recipe: Recipe) -> bool:
 
     keeps = [noise.keeps_tone for noise in recipe.mixture.noises]
     return find_task(recipe).finds_images and all(keeps)
+
+
+def _name_level(highest: float | None) -> dict[str, float]:
+    """The entry of the metadata that says how much noise a model has learned, if it is limited."""
+    return {} if highest is None else {"highest_level": highest}
 
 
 def _halo(runnable: dict[str, Any]) -> int:

@@ -65,6 +65,8 @@ class Denoiser:
         info: The model as it is run: at "fast" it uses no noise level.
         quality: The quality.
         threads: The number of threads.
+        share_beyond: Of the last image, the share of pixels whose noise is stronger than a
+            diffusion model has learned, and was denoised as if it were not; 0 for other models.
 
     Raises:
         ModelError: The model is unknown, damaged, or not a denoiser.
@@ -265,6 +267,7 @@ class Denoiser:
             UsageError: The pixels have another shape or type.
         """
         check_pixels(pixels)
+        self._network.counted = self._network.beyond = 0
         factors = settings.factors(pixels.shape[2])
         if not factors:
             return
@@ -309,6 +312,11 @@ class Denoiser:
             np.copyto(denoised, pixels, where=missing[..., np.newaxis])
         if pixels.nbytes > _LARGE:
             self._network.release()
+
+    @property
+    def share_beyond(self) -> float:
+        """See the class."""
+        return self._network.beyond / max(self._network.counted, 1)
 
     def estimate_noise(self, pixels: np.ndarray) -> np.ndarray:
         """Estimates the noise level at each pixel, regardless of `sigma`.

@@ -101,6 +101,8 @@ class Network:
 
     Attributes:
         threads: The number of threads.
+        counted: Pixels whose noise level was compared with the highest that the model has learned.
+        beyond: Those of them whose noise is stronger, which was reduced to that level.
 
     Raises:
         ModelError: The model is damaged or not a denoiser.
@@ -118,6 +120,7 @@ class Network:
         self._info = info
         self._turns = turns
         self._naturalness = np.float32(naturalness)
+        self.counted = self.beyond = 0
         self._seed = np.full((1, 1, 1, 1), seed, np.float32)
         verify_model(info, only=[path.name for path in info.run_paths])
         self._tile = open_engine(info, info.tile_path, threads)
@@ -226,7 +229,12 @@ class Network:
             level = self._estimate(noisy)
         else:
             level = np.full((*noisy.shape[:3], 1), told.level, np.float32)
-        return {"noisy": noisy, "noise_level": np.float32(told.factor) * level}
+        level = np.float32(told.factor) * level
+        if self._info.highest_level is not None:
+            self.counted += level.size
+            self.beyond += int((level > self._info.highest_level).sum())
+            level = np.minimum(level, np.float32(self._info.highest_level))
+        return {"noisy": noisy, "noise_level": level}
 
     def _estimate(self, noisy: np.ndarray) -> np.ndarray:
         if self._level is None:

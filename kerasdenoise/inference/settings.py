@@ -132,6 +132,13 @@ class DenoiseSettings:
                 f"the model {info.name} takes no noise level",
                 "leave it out, or use strength for less denoising",
             )
+        highest = fitted.highest_level
+        if self.sigma is not None and highest is not None and self.sigma > highest:
+            raise UsageError(
+                _name(self.sigma),
+                f"is above {255 * highest:g}/255, the most that the model {info.name} has learned",
+                "give that level or less, or use a model such as photo",
+            )
         for name, product in self._products().items():
             if product > 1.0 and not fitted.follows_level:
                 cause = f"is above 1, but the model {info.name} takes no noise level"

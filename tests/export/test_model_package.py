@@ -399,10 +399,12 @@ def test_the_card_says_it(metadata: dict[str, Any], said: str):
 
 def test_the_card_warns_first_of_what_is_invented(metadata: dict[str, Any]):
     warned = render_card({**metadata, "invents_detail": True}).splitlines()
-    assert warned[:2] == ["# quick", ""]
+    warned = warned[warned.index("# quick") :]  # what is above is for programs
+    assert warned[1] == ""
     assert "detail" in warned[2]
     assert "invented" in warned[2]
     assert "invented" not in render_card({**metadata, "invents_detail": False})
+    assert "up to 100/255" in render_card({**metadata, "highest_level": 100 / 255})
 
 
 def test_a_network_with_global_context_sees_everything(metadata: dict[str, Any]):

@@ -141,6 +141,13 @@ def test_a_discriminator_sees_no_codes(text: Callable[..., str], encoded: Path):
         build_task(parse_recipe(text(**_on_codes(encoded)) + JUDGED))
 
 
+def test_the_highest_level_is_that_of_the_noise(text: Callable[..., str]):
+    recipe = parse_recipe(text(kind='"gaussian:20-100"'))
+    assert find_task(recipe).find_highest_level(recipe.mixture) == pytest.approx(100 / 255)
+    other = parse_recipe(text(architecture='"unet"').replace('"diffusion"', '"supervised"'))
+    assert find_task(other).find_highest_level(other.mixture) is None
+
+
 @pytest.mark.parametrize(
     "kind",
     [

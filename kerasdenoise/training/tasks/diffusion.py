@@ -55,6 +55,11 @@ class Diffusion(Supervised):
                 'write one [[noise]] with kind = "gaussian:0-100"',
             )
 
+    @classmethod
+    def find_highest_level(cls, noise: Noise) -> float | None:
+        """Finds the level of the noise at which the chain of steps may start."""
+        return _find_white(noise).high
+
     def make_caller(self) -> Caller:
         """Makes what calls the network within the denoiser, and its estimate of the level.
 
@@ -84,8 +89,7 @@ class Diffusion(Supervised):
 
     def draw(self, clean: Tensor) -> Example:
         """Draws angles, and noise of their levels."""
-        noises = self._noise.noises if isinstance(self._noise, Mixture) else (self._noise,)
-        (noise,) = (each for each in noises if isinstance(each, Gaussian))
+        noise = _find_white(self._noise)
         low, high = (math.atan(each / SPREAD) for each in (noise.low, noise.high))
         level = SPREAD * keras.ops.tan(per_image(clean, low, high, self.seed_generator))
         drawn = keras.random.normal(clean.shape, dtype="float32", seed=self.seed_generator)
@@ -128,6 +132,13 @@ class AdversarialDiffusion(Adversarial, Diffusion):
                 "leave it out",
             )
         return caller
+
+
+def _find_white(noise: Noise) -> Gaussian:
+    """Finds the only noise of a recipe that `Diffusion.check` takes."""
+    noises = noise.noises if isinstance(noise, Mixture) else (noise,)
+    (white,) = (each for each in noises if isinstance(each, Gaussian))
+    return white
 
 
 def _put_before(encoder: keras.Model, predictor: keras.Model) -> keras.Model:

@@ -136,6 +136,19 @@ class Task(keras.Model):
         """
 
     @classmethod
+    def find_highest_level(cls, noise: Noise) -> float | None:
+        """Finds the largest noise level that a network can follow after this task.
+
+        Args:
+            noise: The recipe's corruptions.
+
+        Returns:
+            The level on the [0, 1] scale; None if there is no such limit.
+        """
+        del noise
+        return None
+
+    @classmethod
     def make_denoiser(cls, recipe: Recipe, dtype: str | None = None) -> keras.Model:
         """Builds the network that is trained, its weights new.
 
