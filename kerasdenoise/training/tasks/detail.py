@@ -10,7 +10,7 @@ import keras
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.models._parts import find_detail, get_parts
 from kerasdenoise.models.ddim import PREDICTOR
-from kerasdenoise.models.detail_ddim import scale_of
+from kerasdenoise.models.detail_ddim import FAINT, scale_of
 from kerasdenoise.noise import Noise
 from kerasdenoise.noise.base import per_image
 from kerasdenoise.tensors import Tensor
@@ -68,7 +68,7 @@ class Detail(Exposures):
         noisy, target, _ = self._crop(*self.draw(clean))
         level = self._estimator(noisy, training=False)
         mean = self._mean([noisy, level], training=False)
-        detail = (target - mean) / scale_of(level)
+        detail = (target - mean) / scale_of(ops.maximum(level, FAINT))
         angle = per_image(noisy, 0.0, math.pi / 2, self.seed_generator)
         drawn = keras.random.normal(noisy.shape, dtype="float32", seed=self.seed_generator)
         mixed = ops.cos(angle) * detail + ops.sin(angle) * drawn
