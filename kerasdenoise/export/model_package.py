@@ -276,13 +276,24 @@ def write_saved_model(
 
 
 def _round_weights(denoiser: keras.Model) -> None:
-    """Rounds weights to as many bits as float16 has, in the range of float32."""
+    """Rounds weights to as many bits as float16 has, in the range of float32.
+
+    Parts that were not trained stay exactly those of the model that they come from.
+    """
     import keras
 
+    from kerasdenoise.models._parts import find_layers
+
+    frozen = {
+        id(weight)
+        for layer in find_layers(denoiser)
+        if not layer.trainable
+        for weight in layer.weights
+    }
     half = np.uint32(1 << (_SPARE_BITS - 1))
     for variable in denoiser.weights:
         values = keras.ops.convert_to_numpy(variable)
-        if values.dtype == np.float32:
+        if values.dtype == np.float32 and id(variable) not in frozen:
             bits = (values.view(np.uint32) + half) & ~np.uint32(2 * half - 1)
             variable.assign(bits.view(np.float32))
 

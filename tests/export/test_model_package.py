@@ -463,3 +463,15 @@ def test_files_that_were_kept_by_force_are_marked(metadata: dict[str, Any]):
     assert "| `b.tflite` (`--force`) |" in card
     assert "without that option" in card
     assert "--force" not in render_card(metadata | {"files": {"a.tflite": files["a.tflite"]}})
+
+
+def test_parts_that_were_not_trained_keep_their_weights_to_the_last_bit():
+    from kerasdenoise.export.model_package import _round_weights
+    from kerasdenoise.models import build
+
+    network = build("detail_ddim", preset="tiny")
+    parts = {name: network.get_layer(name) for name in ("noise_level", "tile", "detail")}
+    before = {name: part.get_weights()[0] for name, part in parts.items()}
+    _round_weights(network)
+    for name, part in parts.items():
+        assert np.array_equal(part.get_weights()[0], before[name]) == (name != "detail")
