@@ -118,13 +118,16 @@ def restart_head(folder: Path, photos: int, options: list[str]) -> None:
     for number in range(1, photos):
         (source / f"{number}.jpg").write_bytes((source / "0.jpg").read_bytes())
     resume = [*options, "--skip-existing", "--ray"]
-    with start_nodes(2) as cluster:
-        process = start(source, output, [*resume, cluster.address])
-        for _ in range(photos // 2):
-            assert process.stdout is not None
-            process.stdout.readline()
-        cluster.head_node.kill_gcs_server()
-        process.communicate(timeout=120)
+    # A process that talks to the head ends with it: the nodes get one of their own.
+    command = [sys.executable, __file__, "--nodes", "2"]
+    nodes = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert nodes.stdout is not None
+    process = start(source, output, [*resume, nodes.stdout.readline().strip()])
+    for _ in range(photos // 2):
+        assert process.stdout is not None
+        process.stdout.readline()
+    nodes.communicate("kill the head\n")
+    process.communicate(timeout=120)
     first = len(read_tree(output))
     with start_nodes(2) as cluster:
         process = start(source, output, [*resume, cluster.address])
@@ -138,12 +141,24 @@ def restart_head(folder: Path, photos: int, options: list[str]) -> None:
         sys.exit("results are missing, or differ")
 
 
+def serve_nodes(count: int) -> None:
+    """Says the address of new nodes, and kills their head at a word."""
+    with start_nodes(count) as cluster:
+        print(cluster.address, flush=True)
+        if sys.stdin.readline():
+            cluster.head_node.kill_gcs_server()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--photos", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--faults", action="store_true")
+    parser.add_argument("--nodes", type=int, help=argparse.SUPPRESS)
     arguments, options = parser.parse_known_args()
+    if arguments.nodes:
+        serve_nodes(arguments.nodes)
+        return
     with tempfile.TemporaryDirectory() as temporary:
         if arguments.faults:
             restart_head(Path(temporary), arguments.photos, options)

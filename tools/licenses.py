@@ -46,7 +46,7 @@ def _license(distribution: metadata.Distribution) -> str:
 
 def main() -> None:
     """Prints a line for each."""
-    for name, text in find_dependencies("kerasdenoise[heif,raw,scale]").items():
+    for name, text in find_dependencies("kerasdenoise[heif,raw,scale,serve]").items():
         print(f"{name:32} {text}")
 
 

@@ -31,11 +31,12 @@ COMMANDS = {
     "noise": "Add noise to an image.",
     "info": "Show format, camera and estimated noise.",
     "app": "Denoise photos in your browser.",
+    "serve": "Denoise photos for other computers.",
 }
 
 # The order and the titles in `--help`.
 SECTIONS = {
-    "Photos": ("denoise", "info", "compare", "noise", "app"),
+    "Photos": ("denoise", "info", "compare", "noise", "app", "serve"),
     "Models": ("models", "evaluate", "benchmark"),
     "Building models": ("adapt", "train", "tune", "export", "reproduce"),
 }

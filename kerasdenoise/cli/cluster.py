@@ -1,7 +1,7 @@
 """Denoises many photos on a Ray cluster: each photo is a task, each worker process has an engine.
 
 Photos and results never pass through Ray: workers read and write them. A photo whose worker ended
-is tried again by this process, which alone knows how often; decision 22 tells why.
+is tried again by this process, which alone knows how often; decision 23 tells why.
 """
 
 from __future__ import annotations
