@@ -12,7 +12,7 @@ SITE := .venv/.site
 PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: denoise setup check test test-all docs bench quality pictures pack web clean
+.PHONY: denoise setup check test test-all docs bench quality pages pictures pack web clean
 
 denoise: $(INSTALLED)  ## Denoise the sample photo, or PHOTO=file or folder, with ARGS="--overwrite"
 	@$(BIN)/python cli.py denoise "$(PHOTO)" $(if $(filter $(SAMPLE),$(PHOTO)),--overwrite) $(ARGS)
@@ -55,6 +55,10 @@ bench: $(TRAINING)  ## Speed and memory
 quality: $(TRAINING)  ## How well the models denoise, beside others
 	@$(BIN)/python -m pip install --quiet --editable ".[train,peers]"
 	$(BIN)/python experiments/quality.py
+
+pages: $(TRAINING) pictures  ## All pages whose figures come from weights, which takes hours
+	@$(BIN)/python -m pip install --quiet --editable ".[train,peers]"
+	PYTHONPATH=. $(BIN)/python tools/pages.py
 
 pack: $(TRAINING)  ## The photos of RECIPE, in build/pack, for a machine without a network
 	@rm -rf build/pack

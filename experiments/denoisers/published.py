@@ -11,6 +11,9 @@ from denoisers.methods import Cost
 SOURCES = {
     "color": "https://github.com/JingyunLiang/SwinIR/blob/main/figs/color_image_denoising.png",
     "gray": "https://github.com/JingyunLiang/SwinIR/blob/main/figs/gray_image_denoising.png",
+    "kodak": "32.15 dB stands in that table, and is 1.44 dB above CBSD68, where the networks are "
+    "0.90 to 1.02 dB above it. FFDNet's paper, https://arxiv.org/abs/1710.04026, has 31.68 dB, "
+    "which fits",
     "grl": "https://github.com/ofsoundof/GRL-Image-Restoration/blob/main/figs/task3.png",
     "art": "https://github.com/gladzhang/ART/blob/main/figs/ColorDN.png",
     "art_real": "https://github.com/gladzhang/ART/blob/main/figs/RealDN.png",
@@ -81,7 +84,7 @@ COLOR = (
             "Kodak24": (34.28, 32.15, 28.46),
             "McMaster": (34.06, 31.66, 28.51),
         },
-        ("color",),
+        ("color", "kodak"),
     ),
     Published(
         "IRCNN",
