@@ -67,6 +67,14 @@ def run_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "IsolatedEngine", engines.LiteRTEngine)
 
 
+@pytest.fixture
+def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws no curves of runs, which takes longer than tiny ones; `training/test_run.py` does."""
+    from kerasdenoise.training import run
+
+    monkeypatch.setattr(run, "draw_curves", lambda entries, target: target.touch())
+
+
 @pytest.fixture(scope="session")
 def hostile(models_folder: Path) -> bytes:
     """A LiteRT file that ends the process that runs it: an operand of an operation is missing.

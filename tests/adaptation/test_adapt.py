@@ -21,7 +21,7 @@ Adapt = Callable[..., tuple[Outcome, list[str]]]
 
 
 @pytest.fixture
-def learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Adapt:
+def learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_curves: None) -> Adapt:
     """Adapts to photos in a few steps; returns what came of it and what was said."""
     monkeypatch.setattr(methods, "_STEPS", 12)
     monkeypatch.setattr(methods, "_INTERVAL", 4)
@@ -37,15 +37,32 @@ def learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Adapt:
     return act
 
 
-def test_a_better_model_is_saved_and_denoises(learn: Adapt, shoot: Shoot, tmp_path: Path):
+def test_an_interrupted_call_resumes_and_saves_a_better_model(
+    learn: Adapt, shoot: Shoot, tmp_path: Path
+):
     photos = shoot("photons")
     before = [file.read_bytes() for file in photos]
-    outcome, said = learn(photos)
+    steps = []
+
+    def interrupt(progress: Progress) -> None:
+        steps.append(progress.step)
+        if progress.step == 4:
+            raise KeyboardInterrupt
+
+    outcome, said = learn(photos, report=interrupt)
+    assert any("interrupted" in line for line in said)
+    assert any("independent from pixel to pixel" in line for line in said)
+    assert outcome.model == tmp_path / "models" / "mycam"
+    with pytest.raises(UsageError, match="mycam"):
+        learn(photos)  # it exists
+    with pytest.raises(RecipeError, match=r"different recipe.*--run"):
+        learn(shoot("white", 4, folder="another"), overwrite=True)
+
+    outcome, _ = learn(photos, report=lambda progress: steps.append(progress.step), overwrite=True)
+    assert steps == [4, 8, 12]
     assert [file.read_bytes() for file in photos] == before
     assert outcome.gain.is_better
     assert outcome.gain.after < outcome.gain.before
-    assert any("independent from pixel to pixel" in line for line in said)
-    assert outcome.model == tmp_path / "models" / "mycam"
     noisy = read_image(photos[0]).pixels
     denoised = Denoiser(outcome.model).denoise_pixels(noisy)
     start = Denoiser("perona_malik").denoise_pixels(noisy)
@@ -56,8 +73,6 @@ def test_a_better_model_is_saved_and_denoises(learn: Adapt, shoot: Shoot, tmp_pa
     index = json.loads((tmp_path / "models" / "index.json").read_text("utf-8"))
     assert "mycam" in index["models"]
     assert read_image(tmp_path / "run" / PICTURE).width == 3 * 64
-    with pytest.raises(UsageError, match="mycam"):
-        learn(photos)  # it exists
 
 
 def test_what_is_not_better_is_not_saved(
@@ -68,23 +83,6 @@ def test_what_is_not_better_is_not_saved(
     assert not outcome.gain.is_better
     assert outcome.model is None
     assert not (tmp_path / "models").exists()
-
-
-def test_an_interruption_keeps_what_there_is_and_resumes(learn: Adapt, shoot: Shoot):
-    photos = shoot("photons")
-    steps = []
-
-    def interrupt(progress: Progress) -> None:
-        steps.append(progress.step)
-        if progress.step == 4:
-            raise KeyboardInterrupt
-
-    _, said = learn(photos, report=interrupt)
-    assert any("interrupted" in line for line in said)
-    with pytest.raises(RecipeError, match=r"different recipe.*--run"):
-        learn(shoot("white", 4, folder="another"), overwrite=True)
-    learn(photos, report=lambda progress: steps.append(progress.step), overwrite=True)
-    assert steps == [4, 8, 12]
 
 
 def test_what_is_adapted_already_is_no_start(learn: Adapt, shoot: Shoot, tmp_path: Path):

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import os
-import subprocess
-import sys
 from typing import Any
 
 import keras
@@ -480,37 +476,6 @@ def test_saturation_leads_back_and_forth_and_keeps_gray():
     np.testing.assert_allclose(_saturate(strong, factor(1 / 1.6)), colors, atol=1e-6)
     gray = np.full((1, 2, 2, 3), 0.3, np.float32)
     np.testing.assert_allclose(_saturate(gray, factor(1.6)), gray, atol=1e-6)
-
-
-# A seed gives other numbers on another backend: averages over many are compared.
-_JAX = """
-import keras, jax, numpy as np
-from kerasdenoise.noise import Camera
-def draw(state, clean):
-    with keras.StatelessScope(state_mapping=[(generator.state, state)]):
-        return Camera.parse("reduced")(clean, generator)
-generator = keras.random.SeedGenerator(0)
-clean = np.full((1600, 32, 32, 3), 0.5, np.float32)
-noisy = np.asarray(jax.jit(draw)(generator.state.value, clean))
-assert noisy.shape == clean.shape and noisy.dtype == np.float32
-print(np.median((noisy - clean).std(axis=(1, 2, 3))))
-"""
-
-
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
-def test_jax_takes_such_pictures_too():
-    result = subprocess.run(
-        [sys.executable, "-c", _JAX],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    added = drawn(Camera.parse("reduced"), flat(0.5, 1600, 32)) - 0.5
-    expected = np.median(added.std(axis=(1, 2, 3)))
-    assert float(result.stdout) == pytest.approx(expected, rel=0.25)
 
 
 def test_a_compiled_step_of_any_batch_draws_the_same():
