@@ -12,6 +12,8 @@ from kerasdenoise.runtime import prepare_keras
 
 prepare_keras()
 
+from kerasdenoise.training.recipe import Recipe, parse_recipe  # noqa: E402
+
 _RECIPE = """
 name = "quick"
 summary = "Random weights"
@@ -21,8 +23,8 @@ architecture = "unet"
 config = { preset = "tiny" }
 [data]
 root = "nowhere"
-train = ["made/up"]
-validation = ["made/up"]
+train = ["train"]
+validation = ["validation"]
 license = "Made up"
 [[noise]]
 kind = "gaussian:0-55"
@@ -36,12 +38,16 @@ noises = ["gaussian:25"]
 
 
 @pytest.fixture(scope="session")
-def training_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recipe() -> Recipe:
+    """The recipe of that run."""
+    return parse_recipe(_RECIPE)
+
+
+@pytest.fixture(scope="session")
+def training_run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run."""
     from kerasdenoise.training.network import build_network, save_network
-    from kerasdenoise.training.recipe import parse_recipe
 
-    recipe = parse_recipe(_RECIPE)
     network = build_network(recipe.model)
     rng = np.random.default_rng(0)
     # Twice: with the first numbers, a few values lie far beyond those that calibration sees.

@@ -16,26 +16,8 @@ from kerasdenoise.models import find_builder, get_architecture, get_parts, make_
 from kerasdenoise.models._parts import find_layers
 from kerasdenoise.models.unet import Config
 from kerasdenoise.training.fake_quantization import Rounded, build_rounded, set_scales
-from kerasdenoise.training.recipe import Recipe, parse_recipe
+from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.zoo import INT8
-
-TEXT = """
-name = "small"
-summary = "Small"
-seed = 1
-[model]
-architecture = "unet"
-config = { preset = "tiny" }
-[data]
-root = "."
-train = ["photos"]
-validation = ["photos"]
-license = "none"
-[[noise]]
-kind = "gaussian:25"
-[optimization]
-steps = 1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +31,14 @@ def network() -> keras.Model:
 
 
 @pytest.fixture
-def recipe() -> Recipe:
-    return parse_recipe(TEXT)
-
-
-@pytest.fixture
 def photos(tmp_path: Path) -> Path:
     from PIL import Image
 
-    (tmp_path / "photos").mkdir()
+    (tmp_path / "train").mkdir()
     rng = np.random.default_rng(0)
     for number in range(2):
         coarse = Image.fromarray(rng.integers(0, 256, (13, 13, 3), np.uint8))
-        coarse.resize((400, 400)).save(tmp_path / "photos" / f"{number}.png")
+        coarse.resize((400, 400)).save(tmp_path / "train" / f"{number}.png")
     return tmp_path
 
 
@@ -112,7 +89,7 @@ def test_patches_hold_the_recipes_noise_as_pictures_do(recipe: Recipe, photos: P
 
 
 def test_photos_that_are_not_there_are_named(recipe: Recipe, tmp_path: Path):
-    with pytest.raises(RecipeError, match="photos"):
+    with pytest.raises(RecipeError, match="train"):
         draw_noisy_patches(recipe, tmp_path)
 
 

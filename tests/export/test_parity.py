@@ -13,30 +13,7 @@ from kerasdenoise.export import parity
 from kerasdenoise.export.kinds import Variant, write_kind
 from kerasdenoise.export.parity import ParityGate, load_photos
 from kerasdenoise.layers import LambdaLayer
-from kerasdenoise.training.recipe import Recipe, parse_recipe
-
-TEXT = """
-name = "small"
-summary = "Small"
-seed = 1
-[model]
-architecture = "unet"
-config = { preset = "tiny" }
-[data]
-root = "."
-train = ["train"]
-validation = ["validation"]
-license = "none"
-[[noise]]
-kind = "gaussian:25"
-[optimization]
-steps = 1
-"""
-
-
-@pytest.fixture
-def recipe() -> Recipe:
-    return parse_recipe(TEXT)
+from kerasdenoise.training.recipe import Recipe
 
 
 def _blur(factor: float = 1.0) -> keras.Model:
