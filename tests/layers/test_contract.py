@@ -100,7 +100,9 @@ CASES: dict[str, Case] = {
     "SharedValues": Case({"start": (0.5, 2.0), "learned": False}, {"inputs": IMAGE}),
     "VarianceStabilizer": Case({"low": 0.1, "high": 0.8, "knots": 9}, {"values": IMAGE}),
 }
-POLICIES = ("mixed_bfloat16", "mixed_float16")
+# Another backend has its own rounding, but no code of ours for one half or the other.
+HALVES = ("mixed_bfloat16", "mixed_float16")
+POLICIES = HALVES if keras.backend.backend() == "tensorflow" else HALVES[:1]
 
 
 @pytest.fixture(params=CASES)
@@ -244,12 +246,6 @@ def test_a_step_of_training_changes_what_can_be_trained(name: str, case: Case):
         assert (_numpy(weight) != old).any(), weight.path
 
 
-SETTINGS = [
-    {"image_data_format": "channels_first", "floatx": "float16"},
-    {"image_data_format": "channels_first", "floatx": "float64"},
-]
-
-
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of a model and its result for each layer."""
@@ -262,30 +258,39 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
-def test_files_load_in_another_process_whatever_its_keras_json(
-    saved: Path, tmp_path: Path, settings: dict[str, str]
-):
-    backend = keras.backend.backend()
-    (tmp_path / "keras.json").write_text(json.dumps({"backend": backend, **settings}), "utf-8")
-    _run(
-        [sys.executable, "-c", LOAD, str(saved)],
-        {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": backend},
-    )
+@pytest.mark.parametrize("floatx", ["float16", "float64"])
+def test_files_load_whatever_a_user_has_set(saved: Path, name: str, floatx: str):
+    before = keras.config.image_data_format(), keras.config.floatx()
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_floatx(floatx)
+    try:
+        _load(saved / f"{name}.keras")
+    finally:
+        keras.config.set_image_data_format(before[0])
+        keras.config.set_floatx(before[1])
 
 
-LOAD = """
-import pathlib, sys
-import keras, numpy as np
-import kerasdenoise.layers
-
-for file in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
+def _load(file: Path) -> None:
+    """Loads a model and compares its result with that of the saved one."""
     arrays = dict(np.load(file.with_suffix(".npz")))
     expected = arrays.pop("result")
     result = keras.ops.convert_to_numpy(keras.models.load_model(file)(arrays))
-    assert result.dtype == np.float32, (file.stem, result.dtype)
+    assert result.dtype == np.float32, file.stem
     np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6, err_msg=file.stem)
-"""
+
+
+def _load_all(folder: str) -> None:
+    for file in sorted(Path(folder).glob("*.keras")):
+        _load(file)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is no matter of the backend")
+def test_files_load_in_another_process_whatever_its_keras_json(saved: Path, tmp_path: Path):
+    settings = {"image_data_format": "channels_first", "floatx": "float16"}
+    (tmp_path / "keras.json").write_text(json.dumps(settings), "utf-8")
+    script = "import runpy, sys; runpy.run_path(sys.argv[1])['_load_all'](sys.argv[2])"
+    environment = {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "tensorflow"}
+    _run([sys.executable, "-c", script, __file__, str(saved)], environment)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
