@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import json
 import shutil
@@ -25,6 +26,7 @@ from kerasdenoise.models._parts import find_detail, find_layers
 SHIPPED = Path(__file__).parents[2] / "saved_models"
 
 
+@functools.cache
 def _smallest(architecture: str) -> Any:
     module = get_architecture(architecture)
     presets = module.PRESETS
@@ -68,67 +70,101 @@ def _can_estimate(architecture: str) -> bool:
 
 
 ESTIMATING = [name for name in list_architectures() if _can_estimate(name)]
-VARIANTS = [
-    *(pytest.param((name, {}), id=name) for name in list_architectures()),
-    *(pytest.param((name, {"estimates_level": True}), id=f"{name}_level") for name in ESTIMATING),
-    pytest.param(("ddim", {"eta": 0.5}), id="ddim_drawing"),
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: (name, {}) for name in list_architectures()},
+    **{f"{name}_level": (name, {"estimates_level": True}) for name in ESTIMATING},
+    "ddim_drawing": ("ddim", {"eta": 0.5}),
+}
+COLORS = {"gray": 1, "color": 3}
+# Steps of diffusion treat the channels of an image in ways of their own. In other networks, gray
+# and color differ in the first and the last convolution alone, so that one conversion stands for
+# both.
+MIXED = ("perona_malik", "p1_diffusion", "reaction_diffusion")
+CONVERTED = [
+    (name, color)
+    for name, (architecture, settings) in VARIANTS.items()
+    for color in COLORS
+    if color == "color" or architecture in MIXED or "estimates_level" in settings
 ]
+# The level is another channel of the first convolution, for which `dncnn` stands, or enters in
+# another way.
+TOLD = ("dncnn", "unet", "p1_diffusion", "reaction_diffusion", "ddim", "latent_ddim", "stabilized")
 
 
-@pytest.fixture(scope="module", params=VARIANTS)
-def variant(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """An architecture, and settings that make it another network than its presets do."""
-    return request.param
+@pytest.fixture(scope="module", params=itertools.product(VARIANTS, COLORS), ids="-".join)
+def case(request: pytest.FixtureRequest) -> tuple[str, Any]:
+    """An architecture, and a small config."""
+    name, color = request.param
+    architecture, settings = VARIANTS[name]
+    smallest = _smallest(architecture)
+    return architecture, dataclasses.replace(smallest, channels=COLORS[color], **settings)
+
+
+converted = pytest.mark.parametrize("case", CONVERTED, indirect=True, ids="-".join, scope="module")
 
 
 @pytest.fixture(scope="module")
-def architecture(variant: tuple[str, dict[str, Any]]) -> str:
-    return variant[0]
+def architecture(case: tuple[str, Any]) -> str:
+    return case[0]
 
 
-@pytest.fixture(scope="module", params=[1, 3], ids=["gray", "color"])
-def config(variant: tuple[str, dict[str, Any]], request: pytest.FixtureRequest) -> Any:
-    architecture, settings = variant
-    return dataclasses.replace(_smallest(architecture), channels=request.param, **settings)
+@pytest.fixture(scope="module")
+def config(case: tuple[str, Any]) -> Any:
+    return case[1]
 
 
 @pytest.fixture(scope="module")
 def network(architecture: str, config: Any) -> keras.Model:
+    return _build(architecture, config)
+
+
+def _build(architecture: str, config: Any) -> keras.Model:
+    """A network of random weights, the same each time."""
     network = get_architecture(architecture).build(config)
     _randomize(network, seed=2)
     return network
 
 
+Save = Callable[[str, Any, keras.Model], Path]
+
+
 @pytest.fixture(scope="module")
-def saved(
-    architecture: str,
-    network: keras.Model,
-    config: Any,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """A folder with the network's LiteRT files, which are equal to the network."""
-    return _save(architecture, network, config, tmp_path_factory.mktemp("saved"))
+def save(tmp_path_factory: pytest.TempPathFactory) -> Save:
+    """Writes a network's LiteRT files, which are equal to it, into a folder: once of a config."""
+    folders: dict[str, Path] = {}
+
+    def find(architecture: str, config: Any, network: keras.Model) -> Path:
+        key = f"{architecture}: {config}"
+        if key not in folders:
+            folders[key] = tmp_path_factory.mktemp("saved")
+            write(architecture, config, network, folders[key])
+        return folders[key]
+
+    def write(architecture: str, config: Any, network: keras.Model, folder: Path) -> None:
+        difference = write_litert(network, folder, config.stride)
+        assert difference < TOLERANCE
+        metadata = {
+            "name": "any",
+            "architecture": architecture,
+            "summary": "Random weights",
+            "channels": config.channels,
+            "stride": config.stride,
+            "radius": config.radius,
+            "global_context": get_parts(network).context is not None,
+            "noise_level": config.noise_level,
+            "estimates_level": get_parts(network).noise_level is not None,
+        }
+        if find_detail(network) is not None:
+            metadata["mean_radius"] = config.mean_radius
+        (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
+        (folder / "config.json").write_text("{}", "utf-8")
+
+    return find
 
 
-def _save(architecture: str, network: keras.Model, config: Any, folder: Path) -> Path:
-    difference = write_litert(network, folder, config.stride)
-    assert difference < TOLERANCE
-    metadata = {
-        "name": "any",
-        "architecture": architecture,
-        "summary": "Random weights",
-        "channels": config.channels,
-        "stride": config.stride,
-        "radius": config.radius,
-        "global_context": get_parts(network).context is not None,
-        "noise_level": config.noise_level,
-        "estimates_level": get_parts(network).noise_level is not None,
-    }
-    if find_detail(network) is not None:
-        metadata["mean_radius"] = config.mean_radius
-    (folder / "metadata.json").write_text(json.dumps(metadata), "utf-8")
-    (folder / "config.json").write_text("{}", "utf-8")
-    return folder
+@pytest.fixture(scope="module")
+def saved(architecture: str, config: Any, network: keras.Model, save: Save) -> Path:
+    return save(architecture, config, network)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4), (3, 2), (8, 8)])
@@ -172,6 +208,7 @@ def test_a_saved_network_loads_equal(network: keras.Model, config: Any, tmp_path
     np.testing.assert_array_equal(_denoise(loaded, noisy), _denoise(network, noisy))
 
 
+@converted
 def test_litert_needs_no_operation_from_elsewhere(saved: Path):
     for file in saved.glob("*.tflite"):
         codes = ModelT.InitFromPackedBuf(file.read_bytes()).operatorCodes
@@ -179,6 +216,7 @@ def test_litert_needs_no_operation_from_elsewhere(saved: Path):
         assert [code.customCode for code in codes if code.customCode is not None] == []
 
 
+@converted
 def test_litert_takes_any_height_and_width(saved: Path, config: Any):
     for file in saved.glob("*.tflite"):
         given = Interpreter(model_path=str(file)).get_signature_runner().get_input_details()
@@ -234,6 +272,7 @@ def test_every_weight_gets_a_gradient(network: keras.Model, config: Any):
     assert idle == []
 
 
+@converted
 @pytest.mark.parametrize("channels", [1, 3], ids=["a gray image", "a color image"])
 @pytest.mark.parametrize("size", [(1, 1), (17, 23), (64, 64)])
 def test_an_image_of_any_size_is_denoised(saved: Path, size: tuple[int, int], channels: int):
@@ -243,6 +282,7 @@ def test_an_image_of_any_size_is_denoised(saved: Path, size: tuple[int, int], ch
     assert np.isfinite(denoised).all()
 
 
+@converted
 def test_tiles_agree_with_the_whole(saved: Path, config: Any):
     side = 2 * config.radius + 4 * config.stride
     pixels = _noisy(side + 5, 2 * side + 3, config.channels)
@@ -252,6 +292,7 @@ def test_tiles_agree_with_the_whole(saved: Path, config: Any):
     np.testing.assert_allclose(tiled.denoise_pixels(pixels), expected, atol=1e-5)
 
 
+@converted
 def test_tiles_agree_when_the_image_has_many_parts(saved: Path, config: Any, tmp_path: Path):
     shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
     metadata = json.loads((saved / "metadata.json").read_text("utf-8"))
@@ -266,13 +307,23 @@ def test_tiles_agree_when_the_image_has_many_parts(saved: Path, config: Any, tmp
     np.testing.assert_allclose(tiled.denoise_pixels(pixels), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", list_architectures())
-def test_the_level_of_the_noise_can_be_told(architecture: str, tmp_path: Path):
-    config = dataclasses.replace(_smallest(architecture), noise_level=True)
-    network = get_architecture(architecture).build(config)
-    _randomize(network, seed=2)
+@pytest.mark.parametrize("told", list_architectures())
+def test_the_level_of_the_noise_can_be_told(told: str):
+    config = dataclasses.replace(_smallest(told), noise_level=True)
+    network = _build(told, config)
     assert [tensor.name for tensor in network.inputs] == ["noisy", "noise_level"]
-    folder = _save(architecture, network, config, tmp_path)
+    noisy, level = _inputs(
+        network, _noisy(1, 4 * config.stride, 5 * config.stride, config.channels)
+    )
+    low, high = (network([noisy, np.float32(sigma) * level]) for sigma in (0.02, 0.5))
+    assert low.shape == noisy.shape
+    assert np.abs(keras.ops.convert_to_numpy(low - high)).max() > 1e-4
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_a_saved_model_can_be_told_the_level(told: str, save: Save):
+    config = dataclasses.replace(_smallest(told), noise_level=True)
+    folder = save(told, config, _build(told, config))
     pixels = _noisy(4 * config.stride + 3, 5 * config.stride, config.channels)
     low, high = (Denoiser(folder, sigma=sigma).denoise_pixels(pixels) for sigma in (0.02, 0.5))
     assert low.shape == pixels.shape
@@ -286,15 +337,12 @@ def test_the_level_of_the_noise_can_be_told(architecture: str, tmp_path: Path):
     params=itertools.product(ESTIMATING, (1, 3)),
     ids=lambda each: "-".join(map(str, each)),
 )
-def estimating(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[keras.Model, Path]:
+def estimating(request: pytest.FixtureRequest, save: Save) -> tuple[keras.Model, Path]:
     """A network that estimates the level of the noise, and the folder of its files."""
     architecture, channels = request.param
     config = dataclasses.replace(_smallest(architecture), channels=channels, estimates_level=True)
-    network = get_architecture(architecture).build(config)
-    _randomize(network, seed=2)
-    return network, _save(architecture, network, config, tmp_path_factory.mktemp("estimating"))
+    network = _build(architecture, config)
+    return network, save(architecture, config, network)
 
 
 def _as_a_tile(denoiser: Denoiser, network: Callable, pixels: np.ndarray) -> np.ndarray:
@@ -363,8 +411,9 @@ def _shipped() -> list[Any]:
 @pytest.mark.parametrize("name", _shipped())
 def test_a_shipped_model_leaves_even_gray_alone(name: str):
     denoiser = Denoiser(SHIPPED / name)
-    for level in (0.0, 0.02, 0.25, 0.5, 0.75, 0.98, 1.0):
-        for height, width in ((1, 1), (17, 23), (64, 64), (75, 130)):
-            gray = np.full((height, width, denoiser.info.channels), level, np.float32)
-            change = np.abs(denoiser.denoise_pixels(gray) - level).max()
-            assert change <= 1 / 255, f"{255 * change:.2f}/255 at {level} on {height}x{width}"
+    levels = [((17, 23), level) for level in (0.0, 0.02, 0.25, 0.5, 0.75, 0.98, 1.0)]
+    sizes = [(size, 0.25) for size in ((1, 1), (64, 64), (75, 130))]
+    for size, level in levels + sizes:
+        gray = np.full((*size, denoiser.info.channels), level, np.float32)
+        change = np.abs(denoiser.denoise_pixels(gray) - level).max()
+        assert change <= 1 / 255, f"{255 * change:.2f}/255 at {level} on {size}"

@@ -148,9 +148,9 @@ def test_an_output_that_is_not_squeezed_and_another_activation():
     assert np.asarray(inside(given)).min() < 0
 
 
-@pytest.mark.parametrize("preset", ["paper", "small_window"])
-def test_litert_computes_the_same(preset: str, tmp_path: Path):
-    assert write_litert(build(PRESETS[preset]), tmp_path, stride=1) < 1e-5
+def test_litert_computes_the_same_without_intra_depth(tmp_path: Path):
+    # With it, as in the other presets, `test_contract.py` compares `tiny`.
+    assert write_litert(build(PRESETS["paper"]), tmp_path, stride=1) < 1e-5
 
 
 def test_lower_precision_ends_in_float32():
@@ -160,7 +160,7 @@ def test_lower_precision_ends_in_float32():
         network = build(PRESETS["tiny"])
     finally:
         keras.config.set_dtype_policy(policy)
-    network.compile("adam", "mse")
+    network.compile("adam", "mse", run_eagerly=True)
     noisy = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
     assert np.isfinite(network.train_on_batch(noisy, noisy))
     assert network(noisy).dtype == "float32"
