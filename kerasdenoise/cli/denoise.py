@@ -36,7 +36,6 @@ _STREAM = "-"
 
 denoising = section("Denoising")
 files = section("Files")
-formats = section("Formats")
 
 
 def _complete_model(
@@ -122,11 +121,11 @@ def _complete_model(
 @files(
     "--name",
     metavar="TEMPLATE",
-    help="Result names, from {stem}, {ext}, {model}, {strength}.",
+    help="Names, from {stem}, {ext}, {model}, {strength}.",
 )
 @files("--overwrite", is_flag=True, help="Overwrite existing results.")
-@files("--skip-existing", is_flag=True, help="Skip photos that have a result; resumes a run.")
-@files("--watch", is_flag=True, help="Wait for new photos in a folder, until Ctrl-C.")
+@files("--skip-existing", is_flag=True, help="Skip photos with a result; resumes a run.")
+@files("--watch", is_flag=True, help="Wait for new photos in a folder.")
 @files(
     "--preview",
     type=POINT,
@@ -152,30 +151,30 @@ def _complete_model(
     is_flag=False,
     flag_value="local",
     metavar="[ADDRESS]",
-    help="Share the work in a Ray cluster; takes s3://... too.",
+    help="Use a Ray cluster; takes s3://... too.",
 )
 @files("-n", "--dry-run", is_flag=True, help="Print what would be written, and stop.")
-@formats(
+@files(
     "-q",
     "--jpeg-quality",
     type=CODING,
     metavar="keep|N",
     help="Quality of lossy files, 1 to 100.  [default: 95]",
 )
-@formats(
+@files(
     "--bit-depth",
     type=click.Choice(["8", "16", "32"]),
     help="Bits per sample; 32 is floating point.",
 )
-@formats(
+@files(
     "--metadata",
     type=click.Choice(["keep", "no-gps", "none"]),
     default="keep",
     metavar="KIND",
     help="keep, no-gps, or none.  [default: keep]",
 )
-@formats("--first-only", is_flag=True, help="Use the first image of a file with several.")
-@formats("--half-size", is_flag=True, help="Develop camera raw at half height and width.")
+@files("--first-only", is_flag=True, help="Use the first image of a file with several.")
+@files("--half-size", is_flag=True, help="Develop camera raw at half height and width.")
 @click.option(
     "--sigma",
     type=SIGMA,
@@ -236,10 +235,12 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """\b
-    Remove noise from photos and leave everything else untouched.
-        kerasdenoise denoise photo.jpg    writes photo_denoised.jpg
-    """  # noqa: D205, D301, D415 (\b keeps the lines after it as they are)
+    """Remove noise from photos and leave everything else untouched.
+
+    \b
+        kerasdenoise denoise photo.jpg              writes photo_denoised.jpg
+        kerasdenoise denoise shoot/ -r -o clean/    a folder and its subfolders
+    """  # noqa: D301 (\b keeps the lines after it as they are)
     from kerasdenoise.cli.treatment import Request
 
     several = {"-r": recursive, "--name": name, "--skip-existing": skip_existing}

@@ -29,7 +29,7 @@ def files(folder: Path) -> set[str]:
 
 def test_help_lists_options_by_what_they_are_for(command: Callable):
     text = command("denoise", "--help").out
-    titles = ["Denoising:", "Files:", "Formats:", "Other:"]
+    titles = ["Denoising:", "Files:", "Other:"]
     places = [text.index(f"\n{title}\n") for title in titles]
     assert places == sorted(places)
     assert text.index("denoise photo.jpg ") < places[0] < text.index("--strength") < places[1]
