@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import ipaddress
@@ -121,10 +122,10 @@ def command(
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/denoise"
         say(f"{name}: {address} (stop with Ctrl+C)")
-        try:
+        # Whether it raises after Ctrl+C depends on what it was doing.
+        with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
-        except KeyboardInterrupt:
-            say("stopped")
+        say("stopped")
 
 
 def _make_denoise(treatment: Any) -> Callable[[bytes, Mapping[str, Any], Callable[[], None]], Any]:

@@ -106,6 +106,7 @@ class Denoiser:
             seed=seed or 0,
         )
         self.threads = self._network.threads
+        self.share_beyond = 0.0
 
     def _save(self, network: keras.Model | str | Path) -> Path:
         """Saves a network as a model in a folder that lives as long as this object."""
@@ -267,10 +268,11 @@ class Denoiser:
             UsageError: The pixels have another shape or type.
         """
         check_pixels(pixels)
-        self._network.counted = self._network.beyond = 0
+        self.share_beyond = 0.0
         factors = settings.factors(pixels.shape[2])
         if not factors:
             return
+        self._network.counted = self._network.beyond = 0
         check_finite(pixels, name)
         limits = find_limits(pixels)
         try:
@@ -308,15 +310,11 @@ class Denoiser:
             denoised[tile.place] = to_samples(result, denoised.dtype)
 
         self._tiling.run(seen, run, name, on_tile, settings.margin)
+        self.share_beyond = self._network.beyond / max(self._network.counted, 1)
         if missing is not None:
             np.copyto(denoised, pixels, where=missing[..., np.newaxis])
         if pixels.nbytes > _LARGE:
             self._network.release()
-
-    @property
-    def share_beyond(self) -> float:
-        """See the class."""
-        return self._network.beyond / max(self._network.counted, 1)
 
     def estimate_noise(self, pixels: np.ndarray) -> np.ndarray:
         """Estimates the noise level at each pixel, regardless of `sigma`.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -156,5 +157,6 @@ def test_a_hostile_file_ends_only_the_process_that_runs_it(
     (tmp_path / "model" / file).write_bytes(hostile)
     outcome = run_cli("benchmark", model, "--images", pictures, "--no-peers", *SMALL)
     assert file in outcome.stderr
-    assert "crashed the process" in outcome.stderr
+    # What the file does to its process is up to chance.
+    assert re.search("crashed the process|cannot run on a tile", outcome.stderr)
     assert outcome.returncode == (2 if file == "model.tflite" else 0), outcome.stderr

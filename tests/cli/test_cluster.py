@@ -165,7 +165,11 @@ def start(
 
 
 def finish(process: subprocess.Popen[str], *, before: str = "") -> tuple[int, list[dict], str]:
-    out, err = process.communicate(timeout=300)
+    # Not by communicate(), which loses lines that readline() has read ahead.
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out, err = process.stdout.read(), process.stderr.read()
+    process.wait(timeout=300)
     return process.returncode, [json.loads(line) for line in (before + out).splitlines()], err
 
 
@@ -289,7 +293,7 @@ def test_photos_go_from_one_bucket_to_another_in_spite_of_errors(
     (tmp_path / "s/note.txt.png").unlink()
     words = ("s3://photos/2026", "-r", "-o", "s3://results/clean", "--json", "--skip-existing")
     code, lines, err = finish(start(*words))
-    assert code == 1
+    assert code == 1, err
     assert store.errors > 3
     status = {line["input"]: line["status"] for line in lines}
     names = {"a.jpg": "written", "x/b.png": "written", "denied.png": "failed"}

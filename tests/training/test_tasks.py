@@ -18,6 +18,7 @@ from kerasdenoise.training import tasks
 from kerasdenoise.training.noise_level import give_inputs, measure_noise
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.tasks import TASKS, Task, build_task, find_task
+from kerasdenoise.training.tasks.detail import Detail
 from kerasdenoise.training.tasks.diffusion import Diffusion
 from kerasdenoise.training.tasks.noise2noise import Noise2Noise
 from kerasdenoise.training.tasks.supervised import Supervised
@@ -27,7 +28,8 @@ from kerasdenoise.training.tasks.task import Example
 DRAWING = {
     task.objective: task
     for task in TASKS
-    if task.__init__ is Task.__init__ and task is not Diffusion  # which needs a network of its own
+    # Two need networks of their own.
+    if task.__init__ is Task.__init__ and task not in (Diffusion, Detail)
 }
 UNBIASED = [
     "gaussian:25",
