@@ -238,10 +238,16 @@ def _probe(order: Order, info: ModelInfo, source: Path, output: Path) -> None:
             there: Any = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)(look)
             started = task.remote(order, source, question, answers[-1])
-            looking.append((f"node {node['NodeManagerAddress']}", started))
+            looking.append((node["NodeID"], f"node {node['NodeManagerAddress']}", started))
         ours = _versions(), _fingerprint(info)
-        for (node, started), answer in zip(looking, answers, strict=True):
-            _compare(node, _get(node, started), ours)
+        for (identity, node, started), answer in zip(looking, answers, strict=True):
+            try:
+                found = _get(node, started)
+            except UsageError:
+                if identity not in {each["NodeID"] for each in _nodes()}:
+                    continue  # It ended meanwhile, and other nodes do its photos.
+                raise
+            _compare(node, found, ours)
             if not exists(answer):
                 raise _not_shared(output, node)
     finally:

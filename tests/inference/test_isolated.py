@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -80,7 +81,10 @@ def test_a_hostile_file_never_ends_the_command(
         outcome = run_cli("denoise", "a.png", "--model", "./model", "-o", f"{number}.png")
         assert outcome.returncode in (1, 2), outcome.stderr
         assert "model.tflite" in outcome.stderr
-        assert ("crashed the process" in outcome.stderr) == (number == 0)
+        # What the whole file does to its process is up to chance; a cut one is not read.
+        assert bool(re.search("crashed the process|cannot run on a", outcome.stderr)) == (
+            number == 0
+        )
 
 
 def test_only_files_with_a_record_run_in_this_process(models: Path, tmp_path: Path) -> None:
