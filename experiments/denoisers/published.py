@@ -11,9 +11,8 @@ from denoisers.methods import Cost
 SOURCES = {
     "color": "https://github.com/JingyunLiang/SwinIR/blob/main/figs/color_image_denoising.png",
     "gray": "https://github.com/JingyunLiang/SwinIR/blob/main/figs/gray_image_denoising.png",
-    "kodak": "32.15 dB stands in that table, and is 1.44 dB above CBSD68, where the networks are "
-    "0.90 to 1.02 dB above it. FFDNet's paper, https://arxiv.org/abs/1710.04026, has 31.68 dB, "
-    "which fits",
+    "kodak": "32.15 dB is what that table gives. It is 1.44 dB above CBSD68, where the networks "
+    "gain 0.90 to 1.02 dB, so it may be a misprint",
     "grl": "https://github.com/ofsoundof/GRL-Image-Restoration/blob/main/figs/task3.png",
     "art": "https://github.com/gladzhang/ART/blob/main/figs/ColorDN.png",
     "art_real": "https://github.com/gladzhang/ART/blob/main/figs/RealDN.png",
