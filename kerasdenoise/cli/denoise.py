@@ -14,13 +14,13 @@ import click
 from click.core import ParameterSource
 
 from kerasdenoise.cli.options import (
-    BYTES,
     CODING,
     POINT,
     SIGMA,
     STRENGTHS,
     TILE,
     SectionedCommand,
+    max_memory_option,
     section,
     threads_option,
 )
@@ -189,12 +189,7 @@ def _complete_model(
     metavar="auto|N",
     help="Largest tile size; changes memory, not the result.",
 )
-@click.option(
-    "--max-memory",
-    type=BYTES,
-    metavar="SIZE",
-    help="Limit for a tile and a photo.  [default: by free RAM]",
-)
+@max_memory_option
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo.")
 @click.option("--quiet", is_flag=True, help="Print only errors.")

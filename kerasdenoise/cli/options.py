@@ -183,6 +183,13 @@ STRENGTHS = Parsed("strengths", _parse_strengths, "is not 2 to 6 numbers, such a
 SIZE = Parsed("size", _parse_size, "is not a size in pixels, such as 4000x3000")
 TIME = Parsed("time", _parse_time, "is not a time, such as 2h, 90m or 1h30m")
 
+max_memory_option = click.option(
+    "--max-memory",
+    type=BYTES,
+    metavar="SIZE",
+    help="Limit for a tile and a photo.  [default: by free RAM]",
+)
+
 
 def needs_training(command: Command) -> Command:
     """Rejects a command before any work if packages of the extra `train` are missing.

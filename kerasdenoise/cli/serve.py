@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import click
 
-from kerasdenoise.cli.options import BYTES, TIME, threads_option
+from kerasdenoise.cli.options import BYTES, TIME, max_memory_option, threads_option
 from kerasdenoise.cli.report import say, verbose_option
 from kerasdenoise.errors import UsageError
 
@@ -48,12 +48,7 @@ TOKEN = "KERASDENOISE_TOKEN"
     metavar="SIZE",
     help="Largest photo file.  [default: 200M]",
 )
-@click.option(
-    "--max-memory",
-    type=BYTES,
-    metavar="SIZE",
-    help="Limit for a tile and a photo.  [default: by free RAM]",
-)
+@max_memory_option
 @click.option(
     "--queue",
     type=click.IntRange(0, 1000),
