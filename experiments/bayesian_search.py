@@ -1,12 +1,12 @@
-"""Compares what finds good settings in few trials, on made-up scores of a real search space.
+"""Compares ways to find good settings in few trials, on made-up scores of a real search space.
 
     python experiments/bayesian_search.py
 
-Each setting adds to the score what is drawn for it, numbers have a best value, and chance adds a
-little: no training is needed, so that many searches can be compared. Prints the mean of the best
-scores of random search, of KerasTuner's Bayesian search and of that of this package, all of which
-begin with the same settings at random, and how many of what they chose afterwards differed by more
-than a number. Takes some minutes, most of them KerasTuner's.
+Each setting adds a random value to the score, numbers have a best value, and chance adds a little.
+No training is needed, so many searches can be compared. For random search, KerasTuner's Bayesian
+search and this package's, which all begin with the same random settings, it prints the mean of the
+best scores, and how many of the later settings differ by more than a number. Takes some minutes,
+mostly for KerasTuner's.
 """
 
 from __future__ import annotations
@@ -113,11 +113,11 @@ def main() -> None:
         drawn = [draw(space, {}, rng) for _ in range(at_random)]
         start = [(values, score(values, rng)) for values in drawn]
         choices: dict[str, Callable[[Tried, int], Any]] = {
-            "at random": lambda tried, number, rng=rng: draw(space, {}, rng),
+            "random search": lambda tried, number, rng=rng: draw(space, {}, rng),
             "KerasTuner's Bayesian search": lambda tried, number, seed=seed: propose_as_kerastuner(
                 space, tried, seed + number
             ),
-            "this package's": lambda tried, number, seed=seed: propose(
+            "this package's search": lambda tried, number, seed=seed: propose(
                 space, tried, [], np.random.default_rng((seed, number))
             ),
         }
