@@ -1,11 +1,11 @@
-"""Compares what a small U-Net can be made and trained of, and writes docs/ablation.md.
+"""Compares changes to a small U-Net and its training, and writes docs/ablation.md.
 
     python experiments/ablation.py --jobs 2
 
-Each trial changes one thing of the same short training, at equal arithmetic where it changes the
-network, and at equal pixels where it changes the batches. Figures are of validation pictures.
-Each training is a process pinned to a core of its own; one whose result is kept is not done
-again. With several seeds each, the spread of the reference's says what chance does.
+Each trial changes one thing in the same short training: the network at equal arithmetic, or the
+batches at equal pixels. Figures are from validation images. Each training is a process pinned to
+its own core; a training that has a result is not repeated. With several seeds, the spread of the
+reference shows what chance does.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Change:
     steps: int = STEPS
 
 
-_MADE, _TRAINED, _FED = "Of what it is made", "How it is trained", "What it is fed"
+_MADE, _TRAINED, _FED = "The network", "The training", "The data"
 _DEEP = {"widths": [36, 48, 64], "blocks": [2, 2, 2]}
 CHANGES = {
     REFERENCE: Change("widths 48, 64, 80; residual blocks 1, 1, 2; Muon; L1", "Reference"),
@@ -254,20 +254,21 @@ def write_page(records: dict[str, list[Record]], page: Path) -> None:
     left = [change.title for name, change in CHANGES.items() if not records[name]]
     text = f"""# What earns its arithmetic
 
-One change at a time to the same short training of a small U-Net: {STEPS:,} steps of {BATCH}
+Each row makes one change to the same short training of a small U-Net: {STEPS:,} steps of {BATCH}
 patches of {PATCH}x{PATCH} pixels, Gaussian noise of sigma 0 to 55 of 255 in one half and camera
-noise in the other. PSNR in dB, mean over {len(NOISES)} noises ({", ".join(NOISES)}) on 16 crops
-of `validation/cid22`, which training never sees. "Silent" are units whose ReLU answers to nothing
-any more; other units never are. The reference was trained with {seeds} seeds, and its figures
-have a standard deviation of {spread:.3f} dB: differences below
-{2 * spread * (1 + 1 / seeds) ** 0.5:.2f} dB mean nothing.
+noise in the other. PSNR in dB, mean over {len(NOISES)} noises ({", ".join(NOISES)}) on 16 crops of
+`validation/cid22`, which training never sees. "Silent" is the share of units whose ReLU no longer
+responds to anything; units without ReLU always respond. The reference was trained with {seeds}
+seeds, and its figures have a standard deviation of {spread:.3f} dB: differences below
+{2 * spread * (1 + 1 / seeds) ** 0.5:.2f} dB may be chance.
 
-Such trainings are short: what learns fast wins, and what would be better in the end may not.
+The trainings are short, so changes that learn fast win. After a long training, others may be
+better.
 
 {table(_HEADINGS, rows)}
 
-`python experiments/ablation.py --jobs 2` writes this page and goes on with what has no result
-yet{f" ({'; '.join(left)})" if left else ""}; the figures are kept in
+`python experiments/ablation.py --jobs 2` writes this page, after training what has no result
+yet{f" ({'; '.join(left)})" if left else ""}; the figures are in
 `experiments/results/ablation.json`.
 """
     page.write_text(wrap(text), "utf-8")

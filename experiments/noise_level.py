@@ -138,21 +138,22 @@ def write_page(page: Path, rows: Sequence[Sequence[object]], command: str) -> No
     """Writes the table of all rows."""
     text = f"""# How strong is the noise?
 
-The level of the noise is its standard deviation. Estimates of it, made from the noisy image alone,
-are compared with the truth, the root mean square of noisy less clean image: on the photos of
-`{VALIDATION}` with noise of known kind, and on real pairs of three cameras, of which the clean
-picture is the mean of many ([which strength suits them](real_photos.md)).
+The noise level is the standard deviation of the noise. Here, estimates made from the noisy image
+alone are compared with the truth, which is the root mean square of the difference between the noisy
+and the clean image, on the photos of `{VALIDATION}` with known noise, and on real pairs from three
+cameras. The clean image of a real pair is the mean of many photos ([the strength that suits them
+best](real_photos.md)).
 
-- **Level**: the true one, of 255; the median over images.
-- **Ratio**: the estimate's root mean square, divided by the true level; the median over images,
-  and the range from the 10th to the 90th percentile.
-- **Correlation**: of the estimate with the true level over the image, in cells of 8x8 pixels; the
-  truth is that of a cell and its neighbors. The median over images. An estimate that is one
-  number has none, and white noise is equally strong everywhere.
+- **Level**: the true level on the 0-255 scale, as the median over images.
+- **Ratio**: the root mean square of the estimate, divided by the true level, as the median over
+  images and the range from the 10th to the 90th percentile.
+- **Correlation**: how well the estimate follows the true level within an image, in cells of 8x8
+  pixels, as the median over images. The true level of a cell includes its neighbors. There is no
+  correlation for an estimate that is a single number, or for white noise, which is equally strong
+  everywhere.
 
 `kerasdenoise info` measures flat blocks (`kerasdenoise.inference.noise_estimate.estimate_sigma`).
-scikit-image takes the median of the finest diagonal wavelet coefficients, which holds for white
-noise.
+scikit-image takes the median of the finest diagonal wavelet coefficients, which suits white noise.
 
 {table(HEADINGS, rows)}
 

@@ -137,25 +137,25 @@ def write_page(
     headings += ["tone changed", "photo's error", "result's error", "level"]
     text = f"""# Photos of real cameras
 
-Each pair is a photo and the mean of many exposures of the same scene, from the PolyU data set
-([Xu et al., 2018](https://arxiv.org/abs/1804.02603)). These are development sets: the simulated
-cameras were compared with them, and the best of several trainings was chosen by them.
+Each pair is a photo and the mean of many exposures of the same scene, from the PolyU data set ([Xu
+et al., 2018](https://arxiv.org/abs/1804.02603)). These are development sets: the simulated cameras
+were compared with them, and they decided which of several trainings was best.
 
-- **PSNR** in dB, mean over pairs: of the photo, and of results by strength. The best strength
-  should be 1.
-- **Tone** is what is left under a Gaussian window of {LOW_FREQUENCY:g} pixels, root mean square in
-  1/255: what denoising changed of it, how far the photo's is from the truth, and how far the
-  result's.
-- **Level**: the estimated level of the noise, divided by the true one; the median over pairs.
+- **PSNR** in dB, as the mean over pairs, of the noisy photo and of the results at several
+  strengths. The best strength should be 1.
+- **Tone** is the image smoothed by a Gaussian window of {LOW_FREQUENCY:g} pixels. Three columns
+  give root mean squares in 1/255: how much denoising changes the tone, and how far the photo's and
+  the result's tone are from the truth.
+- **Level**: the estimated noise level divided by the true one, as the median over pairs.
 
 {table(headings, rows)}
 
-## What is no noise keeps its tone
+## Patterns that are not noise keep their tone
 
-The largest change of a channel's mean, in 1/255, at full strength. Dithers, screens and icons
-look like noise to a network, and the mean of noise that was clipped is not the scene's. A denoiser
-does not guess what it was: [`inference/tone.py`](../kerasdenoise/inference/tone.py) keeps the
-file's.
+The table shows the largest change of a channel's mean, in 1/255, at full strength. Dithers, screens
+and icons look like noise to a network. And if noise was clipped, its mean is not that of the scene.
+A denoiser should not guess the right mean, so
+[`inference/tone.py`](../kerasdenoise/inference/tone.py) keeps that of the file.
 
 {table(["picture", *(f"`{model}`" for model in models)], patterns)}
 

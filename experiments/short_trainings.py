@@ -226,30 +226,30 @@ def write_page(records: dict[str, Record], minutes: float, jobs: int, page: Path
             )
         )
         if "oracle" in record.figures:
-            title = "Perona-Malik, each image's best contrast, knowing it clean"
+            title = "Perona-Malik, each image's best contrast, chosen with the clean image"
             best = f"{record.figures['oracle']:.2f} dB"
             rows.append((title, 0, "-", "-", "-", noisy, best))
     data = next(iter(records.values())).data
     command = f"experiments/short_trainings.py --minutes {minutes:g} --jobs {jobs}"
     text = f"""# {minutes:g} minutes of training each
 
-Every network but reaction diffusion, trained on images of CIFAR-10 with Gaussian noise of sigma
-25 of 255, and measured on others: the mean PSNR of the noisy images, not clipped, and of the
-denoised ones, clipped. The
-border U-Net finds borders, so that its figure is F1, and beside it that of borders found in the
-noisy image by the rule that defines them in the clean one.
+All networks except reaction diffusion were trained on CIFAR-10 images with Gaussian noise of sigma
+25 of 255, and measured on other images. The table shows the mean PSNR of the noisy images, not
+clipped, and of the denoised ones, clipped. The border U-Net finds borders, so it is measured by F1.
+Its "noisy" column is for borders found in the noisy image by the rule that defines them in the
+clean one.
 
 The images are {data}.
 
-The table shows that each learns, not which is best: {minutes:g} minutes on a small machine that
-did {jobs} trainings at a time are little, and what computes more for a pixel gets fewer
-steps. A part of CIFAR-10 gives figures that cannot be compared to the digit with papers that used
-all of it.
+The table shows that each network learns, not which is best: {minutes:g} minutes are short on a
+small machine that ran {jobs} trainings at a time, and networks with more arithmetic per pixel get
+fewer steps. The images are only a part of CIFAR-10, so the figures are not exactly comparable with
+papers that used all of it.
 
 {table(HEADINGS, rows)}
 
-This page is written by `python {command}`, where all
-settings are: L2 loss, Adam, the moving average of the weights.
+This page is written by `python {command}`, which contains all settings: L2 loss, Adam, and a moving
+average of the weights.
 """
     page.write_text(wrap(text), "utf-8")
 

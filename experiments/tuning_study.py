@@ -1,4 +1,4 @@
-"""Searches settings of two networks, compares what wins with what is usual, and writes a page.
+"""Searches settings of two networks, compares the winners with the usual ones, writes a page.
 
     python experiments/tuning_study.py
 
@@ -39,9 +39,9 @@ SEARCHED, CROP = 16, 192
 SEED = 20261124
 USUAL, WINNER = "usual", "winner"
 
-_INTRODUCTION = """Settings were searched for as [docs/tuning.md](tuning.md) describes, and the
-winner was compared with the usual settings. All trainings are short: what learns fast wins, and
-what would be better in the end may not."""
+_INTRODUCTION = """Two studies searched for settings as [tuning](tuning.md) describes, and each
+winner was compared with the usual settings. All trainings were short, so settings that learn fast
+win. After long training, others may be better."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ PLANS = {
                 "loss": "l2",
             }
         },
-        usual_title="the paper's settings: Adam at 0.001 times 0.99 after each fiftieth of the "
-        "steps, weight decay 0.00001, L2, d = 16, k = 16, h = 4, u = 1, m = 23, batches of 64",
+        usual_title="the paper's settings: Adam at 0.001, multiplied by 0.99 fifty times during "
+        "training; weight decay 0.00001; L2; d = 16, k = 16, h = 4, u = 1, m = 23; batches of 64",
         noises=("gaussian:25.5",),
-        measured="all 1,017 images of the part's `x_test`",
+        measured="all 1,017 images of `x_test`",
         load=load_cifar,
     ),
     "unet": Plan(
@@ -125,9 +125,9 @@ PLANS = {
                 "loss": "l1",
             }
         },
-        usual_title="the settings of `recipes/photo_first.toml` but for a shorter average: widths "
-        "32, 48, 64, blocks 3, 2, 2, Muon at 0.001, L1, the rate falling over two thirds of the "
-        "steps, an average of 0.998",
+        usual_title="the settings of `recipes/photo_first.toml`, except for a shorter weight "
+        "average: widths 32, 48, 64; blocks 3, 2, 2; Muon at 0.001; L1; a rate that falls over "
+        "the last two thirds of the steps; an average of 0.998",
         noises=("gaussian:15", "gaussian:25", "gaussian:50"),
         measured=f"the middle {CROP} pixels of the 25 photos of `{HELD_OUT}` that no trial saw",
         load=load_photos,
@@ -279,11 +279,11 @@ def _describe_comparison(name: str, arguments: argparse.Namespace) -> str:
     )
     steps = {which: results[which][0]["steps"] for which in results}
     text = (
-        f"The winner of {len(_trials(name, arguments))} trials beside {plan.usual_title}. Both "
-        f"were trained with {arguments.seeds} seeds and the same number of "
-        f"multiply-accumulates, {steps[USUAL]:,} steps of the usual network and "
-        f"{steps[WINNER]:,} of the winner, and measured on {plan.measured}: mean PSNR in dB "
-        f"at {', '.join(plan.noises)}."
+        f"This compares the winner of {len(_trials(name, arguments))} trials with "
+        f"{plan.usual_title}. Both were trained with {arguments.seeds} seeds and the same number "
+        f"of multiply-accumulates: {steps[USUAL]:,} steps of the usual network, and "
+        f"{steps[WINNER]:,} of the winner. Figures are the mean PSNR in dB at "
+        f"{', '.join(plan.noises)} on {plan.measured}."
     )
     compared = table(("seed", "usual", "winner", "difference"), rows)
     return "\n\n".join([text, compared, _judge(differences)])

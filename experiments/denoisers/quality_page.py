@@ -52,16 +52,16 @@ def render_page(report: Report, picture: str) -> str:
 def _introduction(picture: str) -> str:
     return f"""# Quality
 
-`make quality` measures the saved models and the peers that are installed, and writes this page and
-its picture.
+`make quality` measures the saved models and the other denoisers that are installed, and writes this
+page and its picture.
 
 ![PSNR on CBSD68 at sigma 25 against multiply-accumulates per pixel]({picture})
 
-Each model runs from the files, and through the code, that `kerasdenoise denoise` uses, and is never
-told the level of the noise. With `--quality best` it denoises all eight flips and turns of an
-image, whose mean is the result. PSNR and SSIM are means over images, of RGB or gray values. As in
-published tables, Gaussian noise is added in floating point with a fixed seed and not clipped; the
-denoised image is. Sigma is given of 255. Rows marked *published* were not measured here."""
+Each model runs as in `kerasdenoise denoise`, with the same files and code, and is never told the
+noise level. With `--quality best`, the result is the mean over all eight flips and rotations of an
+image. PSNR and SSIM are means over images, computed from RGB or gray values. As in published
+tables, Gaussian noise is added in floating point with a fixed seed, and only the denoised image is
+clipped. Sigma is on the 0-255 scale. Rows marked *published* were not measured here."""
 
 
 def _denoisers(report: Report) -> str:
@@ -74,23 +74,23 @@ def _denoisers(report: Report) -> str:
 
 {table(headings, rows)}
 
-kMAC are thousands of multiply-accumulates. Seconds are those of one image of {COLOR[0].title},
-measured in turns, threads: {report.threads}; they compare denoisers, not machines.
+kMAC means thousand multiply-accumulates. Seconds were measured in turns with {report.threads}
+threads on one image of {COLOR[0].title}; they compare denoisers, not machines.
 
 {_settings(report)}"""
 
 
 def _settings(report: Report) -> str:
     if not report.peers:
-        return "No peer is installed."
+        return "No other denoiser is installed."
     lines = "\n".join(f"- {peer.title}: {peer.origin}" for peer in report.peers)
-    return f"""Versions and settings of the peers:
+    return f"""Versions and settings of the other denoisers:
 
 {lines}
 
-A factor is a setting in units of sigma, the best on average over sigma {_sigmas(LEVELS)} on images
-of `validation/`. OpenCV gets the noisy image clipped and rounded to 8 bits, which is all that it
-takes. CBM3D is by Y. Mäkinen, L. Azzari and A. Foi; the package is for non-commercial use only."""
+A factor is a setting in units of sigma. It is the best on average over sigma {_sigmas(LEVELS)} on
+images of `validation/`. OpenCV accepts only 8 bits, so it gets the noisy image clipped and rounded.
+CBM3D is by Y. Mäkinen, L. Azzari and A. Foi; the package is for non-commercial use only."""
 
 
 def _color(report: Report) -> str:
@@ -142,10 +142,10 @@ def _peers(report: Report) -> str:
         "SSIM",
         f"PSNR at {_sigmas([noise])}, all {report.count(images.title, noise)}",
     ]
-    return f"""## Beside classical denoisers
+    return f"""## Comparison with classical denoisers
 
-On the first {first} images of {images.title} by name, since some are slow, and on all of them where
-they are not. All were measured here, on the same noisy images.
+Some denoisers are slow, so all are compared on the first {first} images of {images.title}; the last
+column has all images. All were measured here, on the same noisy images.
 
 {table(headings, rows)}"""
 
@@ -161,7 +161,7 @@ def _gray(report: Report) -> str:
     return f"""## Gaussian noise, gray
 
 PSNR in dB at sigma {_sigmas(levels)}. A color model sees a gray image as three equal channels.
-{_sigmas(BEYOND)} lie beyond the noise that the models were trained with, which their cards name.
+{_sigmas(BEYOND)} are beyond the noise in training, which the models' cards list.
 
 {table(headings, rows)}"""
 
@@ -170,12 +170,12 @@ def _real(report: Report) -> str:
     tables = "\n\n".join(_real_set(report, images) for images in REAL)
     return f"""## Real photos
 
-Photos of cameras, and the means of many photos of the same scene as the truth, of the PolyU set.
-They are development sets: the simulated cameras were compared with them, and the best of several
-trainings was chosen by them. PSNR in dB / SSIM. *Tone* is the low-frequency error: the root mean
-square of what is left of result less truth under a Gaussian window of {LOW_FREQUENCY:g} pixels, in
-1/255. *Level* is the estimated level of the noise, divided by the true one, the median over photos.
-Peers are told the level that scikit-image's `estimate_sigma` finds in each photo.
+Camera photos from the PolyU set, compared with the mean of many photos of the same scene. They are
+development sets: the simulated cameras were compared with them, and they decided which of several
+trainings was best. PSNR in dB / SSIM. *Tone* is the low-frequency error: the root mean square of
+the difference from the truth, smoothed by a Gaussian window of {LOW_FREQUENCY:g} pixels, in 1/255.
+*Level* is the estimated noise level divided by the true one, as the median over photos. The other
+denoisers are told the level that scikit-image's `estimate_sigma` finds in each photo.
 
 {tables}"""
 
@@ -226,9 +226,9 @@ def _other(report: Report) -> str:
     count = report.count(OTHER.title, CLEAN)
     return f"""## Other noise
 
-PSNR in dB on the first {count} images of CID22's validation set: noise that [noise.md](noise.md)
-describes, Gaussian noise that was then saved as JPEG of a quality, and none at all, where PSNR
-says how little a clean image is changed.
+PSNR in dB on the first {count} images of CID22's validation set. The columns are kinds of noise
+from [noise.md](noise.md), Gaussian noise that was then saved as JPEG at a given quality, and no
+noise, where PSNR shows how little a clean image is changed.
 
 {table(headings, rows)}"""
 

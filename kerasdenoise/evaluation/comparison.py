@@ -151,24 +151,24 @@ class Comparison:
         return median_ratio(first.per_megapixel, other.per_megapixel)
 
     def goals(self) -> list[Goal]:
-        """What is asked of a model, as far as it was measured."""
+        """Returns the goals that were measured."""
         first, rows = self.rows[0], {row.title: row for row in self.rows}
         goals = []
         if self.int8 in rows:
             ratio = self.speed(rows[self.int8], "tile")
-            title = f"`{self.int8}` as fast as `{first.title}`, a tile"
+            title = f"Speed of `{self.int8}` relative to `{first.title}`, one tile"
             goals.append(Goal(title, ratio, 3, at_least=True))
             before, after = first.psnr, rows[self.int8].psnr
             if before is not None and after is not None:
-                title = f"dB that `{self.int8}` loses"
+                title = f"Loss of `{self.int8}` in dB"
                 goals.append(Goal(title, before - after, 0.1, at_least=False))
         if FFDNET in rows:
             ratio = 1 / self.speed(rows[FFDNET], "tile")
-            title = f"`{first.title}` as fast as FFDNet's graph, a tile"
+            title = f"Speed of `{first.title}` relative to FFDNet's graph, one tile"
             goals.append(Goal(title, ratio, 8, at_least=True))
         if first.photo is not None and first.network is not None:
             ratio = median_ratio(first.photo.seconds, first.network.seconds)
-            title = f"`{first.title}`: the time of a photo by that of the network alone"
+            title = f"Time of a photo with `{first.title}`, relative to its network alone"
             goals.append(Goal(title, ratio, 2, at_least=False))
         return goals
 
@@ -270,7 +270,7 @@ def _mean_psnr(subject: Subject, pictures: NoisySet, say: Say) -> float | None:
 
 
 def print_comparison(comparison: Comparison, stream: TextIO) -> None:
-    """Prints the table and what is asked of the model."""
+    """Prints the table and the model's goals."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.measure import Measurement
@@ -289,7 +289,7 @@ def print_comparison(comparison: Comparison, stream: TextIO) -> None:
     console.width = max(needed, console.width if stream.isatty() else 0)
     console.print(grid)
     for goal in comparison.goals():
-        text = f"{goal.title.replace('`', '')}: {goal.measured:.2f}, asked {_asked(goal)}"
+        text = f"{goal.title.replace('`', '')}: {goal.measured:.2f}, goal {_asked(goal)}"
         console.print(f"{text}, {_verdict(goal)}", soft_wrap=True)
 
 
@@ -321,7 +321,7 @@ def render_page(comparison: Comparison) -> str:
         rows = [
             [goal.title, _asked(goal), f"{goal.measured:.2f}", _verdict(goal)] for goal in goals
         ]
-        sections += ["## Goals", table(("", "asked", "measured", ""), rows)]
+        sections += ["## Goals", table(("", "goal", "measured", ""), rows)]
     sections.append(_machine(comparison))
     return "\n\n".join(sections) + "\n"
 
@@ -332,8 +332,8 @@ def _introduction(comparison: Comparison) -> str:
     return f"""# Speed and memory
 
 `python cli.py benchmark {comparison.model}{options} --page FILE`
-measures the files of a saved model and the peers that are installed, and writes this page. How
-well they denoise is on [another page](quality.md).
+measures the files of a saved model and the other denoisers that are installed, and writes this
+page. [Quality](quality.md) shows how well they denoise.
 
 ## {_caption(comparison)}"""
 
@@ -341,28 +341,28 @@ well they denoise is on [another page](quality.md).
 def _explanation(comparison: Comparison) -> str:
     first = comparison.rows[0]
     lines = [
-        "- *Tile*: pixels that the network alone denoises at once, prepared in memory.",
-        "- *Photo*: from file to file, in one process: reading, tiles and their overlap, writing.",
-        "- *By network*: the time of the photo by that of the network alone on as many pixels.",
-        "- *Speed*: by pixels, as a multiple of the first row's; the median of the rounds' ratios.",
-        "- *MB*: the peak of resident memory of a process that does it once, Python included.",
+        "- *Tile*: the network alone, on one tile in memory.",
+        "- *Photo*: from file to file in one process, with reading, overlapping tiles and writing.",
+        "- *By network*: the photo's time divided by the network's own time for as many pixels.",
+        "- *Speed*: per pixel, relative to the first row; the median over rounds.",
+        "- *MB*: the peak resident memory of a process that does it once, including Python.",
     ]
     if comparison.noisy_psnr is not None:
         lines.append(
-            f"- *PSNR*: mean over {_pictures(comparison)}, with Gaussian noise of sigma\n"
-            "  25 of 255, clipped and rounded to 8 bits as in files; before denoising it is\n"
+            f"- *PSNR*: mean over {_pictures(comparison)} with Gaussian noise of sigma\n"
+            "  25 of 255, clipped and rounded to 8 bits as in files. The noisy images have\n"
             f"  {comparison.noisy_psnr:.2f} dB."
         )
     if any(row.tile and not row.photo and row.psnr for row in comparison.rows):
-        lines.append("- A file of one size is for apps; here it denoises no photo.")
+        lines.append("- Files for one size are for apps; here they denoise only a tile.")
     if any(row.title == FFDNET for row in comparison.rows):
-        lines.append("- FFDNet's graph runs in the same engine, for its speed alone.")
+        lines.append("- FFDNet's graph runs in the same engine, only to compare its speed.")
     if any(row.bytes is None for row in comparison.rows):
         lines.append(
-            "- Peers are told sigma, as by `make quality`, and use the threads that they like."
+            "- Other denoisers are told sigma, as in `make quality`, and choose their own threads."
         )
-    return f"""`{first.title}` is what `denoise` runs unless told otherwise.
-All were timed turn by turn in one run, of which times are medians of {comparison.rounds} rounds.
+    return f"""`{first.title}` is what `denoise` runs by default.
+All were timed in turns in one run; times are medians of {comparison.rounds} rounds.
 
 {chr(10).join(lines)}"""
 
@@ -382,8 +382,8 @@ def _caption(comparison: Comparison) -> str:
 
 def _pictures(comparison: Comparison) -> str:
     if comparison.count == 1:
-        return f"the picture {comparison.pictures}"
-    return f"the {comparison.count} pictures of {comparison.pictures}"
+        return f"the image {comparison.pictures}"
+    return f"the {comparison.count} images of {comparison.pictures}"
 
 
 def _name(row: Row) -> str:

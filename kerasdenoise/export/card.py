@@ -1,4 +1,4 @@
-"""What a saved model says of itself: metadata, a card for people, and its entry in the index."""
+"""A saved model's metadata, its card for people, and its entry in the index."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from kerasdenoise.plain_json import read_object, write_json
 from kerasdenoise.zoo import INDEX, INT8
 
 _WARNING = (
-    "**What looks like detail in its results is partly invented.** Where a picture is evidence, "
-    "use another model."
+    "**What looks like detail in its results is partly invented.** Use another model for "
+    "pictures that serve as evidence."
 )
 
 
@@ -30,28 +30,28 @@ def render_card(metadata: dict[str, Any]) -> str:
     Returns:
         The text of the model's README.md.
     """
-    sight = f"{metadata['radius']} pixels around each pixel"
+    sight = f"{metadata['radius']} pixels in each direction"
     if metadata["global_context"]:
         sight += ", and statistics of the whole image"
-    given = ", and the level of its noise at each pixel" if metadata["noise_level"] else ""
-    estimated = "estimated by `level.tflite`; `tile.tflite` takes it, or another, at each pixel"
+    given = ", and the noise level at each pixel" if metadata["noise_level"] else ""
+    estimated = "estimated by `level.tflite` at each pixel; `tile.tflite` takes it, or another"
     levels = [("Noise level", estimated)] if metadata.get("estimates_level") else []
     if "highest_level" in metadata:
-        most = f"up to {255 * metadata['highest_level']:g}/255; stronger noise counts as that"
-        levels.append(("Noise that it has learned", most))
+        most = f"up to {255 * metadata['highest_level']:g}/255; stronger noise is treated as that"
+        levels.append(("Noise level in training", most))
     facts = [
         ("Architecture", f"`{metadata['architecture']}`, see `config.json`"),
         ("Parameters", f"{metadata['parameters']:,}"),
         ("Multiply-accumulates per pixel", f"{metadata['mac_per_pixel']:,}"),
         ("Memory", f"{metadata['bytes_per_pixel']:,} bytes per pixel of a tile"),
-        ("Sees", sight),
+        ("Receptive field", sight),
         ("Input and output", (f"float32, 1 x H x W x {metadata['channels']}, nominally in [0, 1], "
          f"sides multiples of {metadata['stride']}{given}; the output is not clipped")),
         *levels,
         *metadata.get("facts", {}).items(),
         *_training(metadata),
         ("License of the weights", metadata["license"]),
-        ("LiteRT against Keras", f"largest difference {metadata['litert_difference']:.1e}"),
+        ("LiteRT compared with Keras", f"largest difference {metadata['litert_difference']:.1e}"),
     ]  # fmt: skip
     lines = [f"# {metadata['name']}", "", f"{metadata['summary']}.", "", "| | |", "|---|---|"]
     if metadata.get("invents_detail"):
@@ -94,7 +94,7 @@ def _hub_result(row: dict[str, Any]) -> dict[str, Any]:
 
 def _training(metadata: dict[str, Any]) -> list[tuple[str, str]]:
     if "training" not in metadata:
-        return [("Trained", f"from `{metadata['trained_from']}`, by its user, without a recipe")]
+        return [("Trained", f"by its user from `{metadata['trained_from']}`, without a recipe")]
     training = metadata["training"]
     earlier = ", ".join(f"`{name}`" for name in reversed(training.get("earlier", [])))
     begun = f" after {earlier}" if earlier else ""
@@ -113,8 +113,8 @@ def _files(rows: dict[str, dict[str, Any]]) -> list[str]:
         return []
     lines = [
         (
-            "Files, each compared with Keras on the middles of the same photos with Gaussian "
-            "noise, as pictures have it; those for phones are for their GPUs and NPUs:"
+            "Each file was compared with Keras on the same crops from photos, with Gaussian noise, "
+            "clipped and rounded to 8 bits. Files for phones run on their GPUs and NPUs."
         ),
         "",
         "| file | computes with | for | side | bytes | photos | denoised, dB | Keras, dB |",
@@ -129,18 +129,18 @@ def _files(rows: dict[str, dict[str, Any]]) -> list[str]:
             f"| {row['psnr']:.2f} | {row['psnr_keras']:.2f} |"
         )
     if any(row.get("forced") for row in rows.values()):
-        said = "Files marked `--force` lose more than `export` lets through without that option."
+        said = "Files marked `--force` lose more than `export` accepts without that option."
         lines += ["", said]
     return [*lines, ""]
 
 
 def _figures(rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
-        return ["Not measured: none of the recipe's test sets was there.", ""]
+        return ["Not measured: none of the recipe's test sets was available.", ""]
     lines = [
         (
-            "Measured from the LiteRT files, blind, mean over images with its standard error; the "
-            "noisy input is not clipped, the denoised image is:"
+            "Results of the LiteRT files, which were not told the noise level. Figures are means "
+            "over images, with standard errors. Only the denoised image is clipped."
         ),
         "",
         "| set | images | noise | noisy, dB | denoised, dB | SSIM |",

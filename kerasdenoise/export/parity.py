@@ -72,7 +72,7 @@ def load_photos(
 class ParityGate:
     """Compares files with their network by what they make of the same noisy pictures.
 
-    The pictures have Gaussian noise of sigma 25/255 and, as pictures have it, 256 values.
+    The pictures have Gaussian noise of sigma 25/255, clipped and rounded to 8 bits.
 
     Args:
         denoiser: The network.

@@ -142,7 +142,7 @@ def _divide_folder(folder: Path, study: Path) -> Data:
         (target.resolve().as_posix(),),
         tuple(sorted(names)),
         "not stated",
-        f"{rest:,} images of {folder}; measured on {count} others of it",
+        f"{rest:,} images of {folder}; measured on {count} others",
     )
 
 
@@ -167,7 +167,7 @@ def _divide_archive(asked: str, study: Path) -> Data:
         (f"{target.resolve().as_posix()}:images",),
         (),
         "not stated",
-        f"{rest:,} images of {asked}; measured on {count} others of it",
+        f"{rest:,} images of {asked}; measured on {count} others",
     )
 
 

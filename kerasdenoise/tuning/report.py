@@ -107,7 +107,7 @@ def describe_study(study: Study, results: list[Result], pictures: Path, prefix: 
             "## What matters",
             _describe_importance(done, figure),
             "## Quality against cost",
-            "What no trial is as cheap as and better than:",
+            "Each of these trials is better than every cheaper one:",
             _describe_front(front),
             f"![PSNR against multiply-accumulates per pixel]({prefix}{FRONT})",
         ]
@@ -186,8 +186,8 @@ def _describe_trials(done: list[Result], names: list[str], figure: str) -> str:
     ]
     text = table([*heading, "steps", "s", *names], rows)
     return (
-        f"{text}\n\nThe best come first. PSNR and SSIM are of images that no trial was trained "
-        "on. LiteRT ran on one core, beside whatever else the machine did."
+        f"{text}\n\nThe best trials come first. PSNR and SSIM are for images that no trial was "
+        "trained on. LiteRT ran on one core while the machine may have done other work."
     )
 
 
@@ -204,14 +204,15 @@ def _describe_importance(done: list[Result], figure: str) -> str:
         rows.append((name, f"{100 * part:.0f} %", _range(best)))
     text = table(("", "importance", "in the best quarter of the trials"), rows)
     explained = (
-        f"explains {100 * importance.explained:.0f} % of the spread of trials it has not seen"
+        f"explains {100 * importance.explained:.0f} % of the spread of trials that it has not seen"
         if importance.explained > 0
-        else "foretells nothing of trials it has not seen, so that these shares are chance"
+        else "explains nothing of trials that it has not seen, so these shares are chance"
     )
     return (
-        f"{text}\n\nThe share of each in what a random forest knows of {_TITLES[figure]}; the "
-        f"forest {explained}. The winner is the best of many by figures that vary by chance: "
-        "it would do a little worse on other images or with another seed."
+        f"{text}\n\nA random forest predicts {_TITLES[figure]} from the settings. The importance "
+        f"of a setting is its share in that prediction. The forest {explained}. The winner is the "
+        "best of many trials whose figures vary by chance, so it would do slightly worse on other "
+        "images or with another seed."
     )
 
 

@@ -90,7 +90,7 @@ def test_the_page_has_all_rows_and_what_was_not_measured(comparison: Comparison)
     assert cells["tile.tflite"] == expected
     assert cells["model_int8.tflite"][:5] == ["600", "50 x 50", "31.0", "4.00", "-"]
     assert cells["OpenCV"][0] == "-"
-    assert "the 7 pictures of set" in page
+    assert "the 7 images of set" in page
     assert "20.50 dB" in page
     assert "at least 8 | 5.00 | missed" in page
     assert "Abacus" in page
@@ -110,7 +110,7 @@ def test_the_table_shows_the_same(
     monkeypatch.setenv("COLUMNS", "60")
     print_comparison(comparison, stream)
     text = stream.getvalue()
-    for part in ("model_int8.tflite", FFDNET, "30.12", "OpenCV", "asked at least 8, missed"):
+    for part in ("model_int8.tflite", FFDNET, "30.12", "OpenCV", "goal at least 8, missed"):
         assert part in text
     assert "…" not in text
 

@@ -58,5 +58,5 @@ def test_the_page_has_a_row_for_each_and_the_oracle(tmp_path: Path):
     assert text.startswith("# 5 minutes of training each\n")
     assert "| Network unet | 1,234 | 5.0 | 5,000 | 64 | 20.17 dB | 25.50 dB |" in text
     assert "| Network border_unet | 1,234 | 5.0 | 5,000 | 64 | 0.50 F1 | 0.75 F1 |" in text
-    assert "knowing it clean | 0 | - | - | - | 20.17 dB | 27.12 dB |" in text
+    assert "with the clean image | 0 | - | - | - | 20.17 dB | 27.12 dB |" in text
     assert "a part of CIFAR-10" in text

@@ -381,7 +381,7 @@ def metadata() -> dict[str, Any]:
         "| Parameters | 1,234,567 |",
         "| Multiply-accumulates per pixel | 45,678 |",
         "| Memory | 1,843 bytes per pixel of a tile |",
-        "| Sees | 23 pixels around each pixel |",
+        "| Receptive field | 23 pixels in each direction |",
         "1 x H x W x 3",
         "sides multiples of 4",
         "30,000 steps",
@@ -409,18 +409,18 @@ def test_the_card_warns_first_of_what_is_invented(metadata: dict[str, Any]):
 
 def test_a_network_with_global_context_sees_everything(metadata: dict[str, Any]):
     card = render_card(metadata | {"global_context": True})
-    assert "| Sees | 23 pixels around each pixel, and statistics of the whole image |" in card
+    assert "| 23 pixels in each direction, and statistics of the whole image |" in card
 
 
 def test_a_network_that_is_told_the_level_says_so(metadata: dict[str, Any]):
-    assert "the level of its noise" not in render_card(metadata)
-    assert "the level of its noise" in render_card(metadata | {"noise_level": True})
+    assert "the noise level at each pixel" not in render_card(metadata)
+    assert "the noise level at each pixel" in render_card(metadata | {"noise_level": True})
 
 
 def test_a_network_that_estimates_the_level_says_so(metadata: dict[str, Any]):
     assert "Noise level" not in render_card(metadata)
     card = render_card(metadata | {"estimates_level": True})
-    assert "| Noise level | estimated by `level.tflite`; `tile.tflite` takes it, " in card
+    assert "| Noise level | estimated by `level.tflite`" in card
 
 
 def test_what_a_training_started_and_learned_from_is_named(metadata: dict[str, Any]):

@@ -35,14 +35,14 @@ ROOT = Path(__file__).parents[2]
 RESULT = Path(__file__).parent / "results" / "disturbed_folders.json"
 PAGE = ROOT / "docs" / "reliability.md"
 
-FAILED = "photos that failed meanwhile"
+FAILED = "photos that failed during it"
 FOUND = (
     FAILED,
     "partial or foreign results",
     "changed photos",
     "hidden files left",
-    "results missing in the end",
-    "other exit codes or words",
+    "results missing at the end",
+    "unexpected exit codes or messages",
 )
 
 Rows = list[dict[str, Any]]
@@ -89,7 +89,7 @@ class Scene:
 
     def expect(self, as_it_should_be: object) -> None:
         """Counts what is not as it should be."""
-        self.found["other exit codes or words"] += not as_it_should_be
+        self.found["unexpected exit codes or messages"] += not as_it_should_be
 
     def look(self, results: Path) -> Files:
         """Looks at what a batch has left; returns its results."""
@@ -108,7 +108,7 @@ class Scene:
         code, _ = end(self.start(results))
         self.expect(code == 0)
         missing = self.expected.keys() - self.look(results).keys()
-        self.found["results missing in the end"] += len(missing)
+        self.found["results missing at the end"] += len(missing)
 
 
 def fill_disk(scene: Scene) -> None:
@@ -129,7 +129,7 @@ def fill_disk(scene: Scene) -> None:
 
 
 def close_disk(scene: Scene) -> None:
-    """Denoises to a disk that becomes read-only meanwhile, and to one that is so already."""
+    """Denoises to a disk that becomes read-only during the run, and to one that already is."""
     disk = scene.folder / "disk"
     disk.mkdir(exist_ok=True)
     scene.expect(mount(disk, "size=1g"))
@@ -225,9 +225,9 @@ def denoise_many(folder: Path, count: int, model: str) -> dict[str, Any]:
 
 DISTURBANCES: dict[str, Callable[[Scene], None]] = {
     "disk full": fill_disk,
-    "disk read-only, at once or meanwhile": close_disk,
+    "disk read-only, from the start or later": close_disk,
     "two runs at once": run_twice_at_once,
-    "photos gone meanwhile": take_photos_away,
+    "photos removed during the run": take_photos_away,
 }
 
 
@@ -248,14 +248,15 @@ def describe(summary: dict[str, Any]) -> str:
     return wrap(f"""## Disturbed folders
 
 `python -m tests.reliability.disturbed_folders` denoises a folder of {summary["photos"]} small
-photos by `denoise -r --skip-existing` with each of these disturbances, {summary["times"]} times,
-and runs the command again when it is over.
+photos with `denoise -r --skip-existing` under each of these disturbances, {summary["times"]}
+times. It then runs the command again without them.
 
 {table(["", *found], rows)}
 
-Of {many["photos"]:,} photos in one folder {many["written"]:,} were written in
-{many["seconds"]:.0f} s, {many["wrong_results"]} of them other than Python's `denoise` gives. The
-command again skipped {many["skipped_again"]:,} in {many["seconds_again"]:.1f} s.""")
+Of {many["photos"]:,} photos in one folder, {many["written"]:,} were written in
+{many["seconds"]:.0f} s. {many["wrong_results"]} of them differ from the results of Python's
+`denoise`. Run again, the command skipped {many["skipped_again"]:,} in
+{many["seconds_again"]:.1f} s.""")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
     python -m tests.reliability.foreign_files FOLDER
 
 Prints tables as in docs/reliability.md: how many files of each format were tried, written and
-refused, and for what. Each is read in a process of its own, so that one that dies is counted.
+rejected, and for what. Each is read in a process of its own, so that one that dies is counted.
 A file is wrong where the pixels that were read differ from Pillow's, or from those of the result
 that was written without loss; where Pillow cannot read it, it is not judged.
 """
@@ -38,14 +38,14 @@ def judge(path: Path) -> dict[str, str]:
     try:
         image = read_image(path, first_only=True)
     except KerasDenoiseError as error:
-        return {"format": path.suffix.lower() or "none", "outcome": "refused", "why": error.cause}
+        return {"format": path.suffix.lower() or "none", "outcome": "rejected", "why": error.cause}
     found = {"format": image.format, "outcome": "written", "why": ""}
     if differs := _differs_from_pillow(path, image):
         return {**found, "outcome": "wrong", "why": differs}
     try:
         data = encode_image(image)
     except KerasDenoiseError as error:
-        return {**found, "outcome": "refused", "why": error.cause}
+        return {**found, "outcome": "rejected", "why": error.cause}
     if FORMATS[image.format].lossy is None:
         again = read_image(data)
         if not np.array_equal(again.pixels, image.pixels):
@@ -94,7 +94,7 @@ def describe(rows: dict[str, dict[str, str]]) -> str:
     formats: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows.values():
         formats[row["format"]][row["outcome"]] += 1
-    outcomes = ("written", "refused", "wrong", "died", "stopped")
+    outcomes = ("written", "rejected", "wrong", "died", "stopped")
     counted = [
         [name, counts.total(), *(counts[each] for each in outcomes)]
         for name, counts in sorted(formats.items())
@@ -102,7 +102,7 @@ def describe(rows: dict[str, dict[str, str]]) -> str:
     reasons = Counter(
         re.sub(r"[(].*[)]|\d+", "…", row["why"])[:80]
         for row in rows.values()
-        if row["outcome"] == "refused"
+        if row["outcome"] == "rejected"
     )
     faults = {name: row for name, row in rows.items() if row["outcome"] not in outcomes[:2]}
     return "\n".join(
@@ -110,7 +110,7 @@ def describe(rows: dict[str, dict[str, str]]) -> str:
             table(["", "tried", *outcomes], counted),
             "",
             table(
-                ["files", "refused because each"],
+                ["files", "rejected because each"],
                 [(count, reason) for reason, count in reasons.most_common()],
             ),
             "",

@@ -162,12 +162,12 @@ def describe(summary: dict[str, Any]) -> str:
     )
     rows = [
         ("kills", f"{summary['kills']:,}"),
-        ("of these with some of the results there", f"{between:,}"),
+        ("kills when some results existed", f"{between:,}"),
         ("partial or foreign results", summary["partial_or_foreign_results"]),
         ("changed photos", summary["changed_photos"]),
-        ("batches that came to their end", f"{summary['batches_completed']:,}"),
+        ("finished batches", f"{summary['batches_completed']:,}"),
         (
-            "results missing then, or other than of a run that was left alone",
+            "results that were then missing, or differ from an undisturbed run",
             summary["missing_results"],
         ),
         ("runs that failed", summary["failed_runs"]),
@@ -176,14 +176,15 @@ def describe(summary: dict[str, Any]) -> str:
     return wrap(f"""## Killed batches
 
 `python -m tests.reliability.killed_batches` denoises a folder of {summary["photos"]} small photos
-by `denoise -r --skip-existing`, kills the process at a random moment, most often while it works,
-and runs the command again until it comes to its end.
+with `denoise -r --skip-existing`. It kills the process at a random moment, usually while it works,
+and runs the command again until it finishes.
 
 {table(("", ""), rows)}
 
-On Linux's own disks a result is written to a file that has no name, forced to the disk, and only
-then gets its name, so that a kill leaves nothing. Elsewhere, as on a camera's card, the file has a
-hidden name until then: a kill just there leaves it, and no later run takes it for a photo.""")
+On Linux file systems, a result is written to a file without a name, forced to the disk, and only
+then given its name, so a kill leaves nothing. On others, such as a camera's memory card, the file
+has a hidden name until then. A kill at that moment leaves it, but later runs do not mistake it for
+a photo.""")
 
 
 def main() -> None:

@@ -176,7 +176,7 @@ def judge(data: bytes, folder: Path) -> tuple[str, str]:
     try:
         image = read_image(data)
     except KerasDenoiseError as error:
-        return "refused", error.cause
+        return "rejected", error.cause
     except Exception as error:
         return "raised another error", f"reading: {error!r}"
     try:
@@ -265,10 +265,10 @@ def summarize(rows: dict[str, list[dict[str, Any]]], seed: int) -> dict[str, Any
     """Counts outcomes by format, and refusals by cause; keeps every bug."""
     everything = [row for found in rows.values() for row in found]
     slowest = {name: max(row["seconds"] for row in found) for name, found in rows.items()}
-    refused = Counter(
+    rejected = Counter(
         re.sub(r"[(].*[)]|\d+", "…", row["cause"])[:70]
         for row in everything
-        if row["outcome"] == "refused"
+        if row["outcome"] == "rejected"
     )
     return {
         "seed": seed,
@@ -283,7 +283,7 @@ def summarize(rows: dict[str, list[dict[str, Any]]], seed: int) -> dict[str, Any
         "damages": {
             damage.__name__: dict(Counter(outcomes_of(rows, damage))) for damage in DAMAGES
         },
-        "refusals": dict(refused.most_common(20)),
+        "refusals": dict(rejected.most_common(20)),
         "bugs": [
             {"format": name, **{key: row[key] for key in ("index", "outcome", "cause")}}
             for name, found in rows.items()
@@ -295,7 +295,7 @@ def summarize(rows: dict[str, list[dict[str, Any]]], seed: int) -> dict[str, Any
 
 def describe(summary: dict[str, Any]) -> str:
     """Writes the section of the page."""
-    outcomes = ("read and written", "refused", "read, not writable", *BUGS)
+    outcomes = ("read and written", "rejected", "read, not writable", *BUGS)
     totals = Counter[str]()
     for counts in summary["formats"].values():
         totals.update(counts)
@@ -311,21 +311,21 @@ def describe(summary: dict[str, Any]) -> str:
     cut_off = summary["damages"]["truncate"]
     return wrap(f"""## Damaged files
 
-`python -m tests.reliability.mutated_files` makes {summary["files"]:,} damaged files of small
-pictures (flipped bits, cut and repeated bytes, wrong lengths, huge sizes, spoiled profiles and
-EXIF, compressed bombs), reads each, and writes what it could read, in a process that has
+`python -m tests.reliability.mutated_files` makes {summary["files"]:,} damaged files from small
+images (flipped bits, cut and repeated bytes, wrong lengths, huge sizes, damaged profiles and EXIF,
+compressed bombs). It reads each file, and writes what it could read, in a process that has
 {summary["memory_limit_megabytes"] // 1024} GB of address space. {bugs or "None"} of them ended in
-anything but a picture or an error in words: no crash, no stop, no file outside the
-target{", but for those" if bugs else ""}. The slowest took
+anything but an image or a clear error: there was no crash, no hang, and no file outside the output
+folder{", except for those" if bugs else ""}. The slowest took
 {max(summary["slowest_seconds"].values()):.1f} s of processor time, and the most memory in use was
 {summary["peak_megabytes"] / 1024:.1f} GB.
 
 {table(["", *shown], rows)}
 
-Of {sum(cut_off.values())} files that were cut off, {cut_off.get("refused", 0)} were refused. A
-flipped bit among the pixels of a format without checksums makes a picture like any other, so that
-many of those are read. Pictures of more than 1,000 megapixels are refused, and such as claim over
-64 megapixels with less than a byte for 2,000 of them, so that no small file takes much memory.
+Of {sum(cut_off.values())} files that were cut off, {cut_off.get("rejected", 0)} were rejected. In
+formats without checksums, a flipped bit among the pixels still leaves a valid image, so many of
+those are read. Images of more than 1,000 megapixels are rejected. So are images that claim to have
+over 64 megapixels but have less than a byte for each 2,000, so no small file takes much memory.
 """)
 
 

@@ -19,7 +19,7 @@ def test_files_are_tried_written_refused_or_wrong(
     (tmp_path / "e.png").write_bytes((tmp_path / "a.png").read_bytes()[:300])
     (tmp_path / "f.txt").write_text("no picture")
     rows = {path.name: foreign_files.judge(path) for path in sorted(tmp_path.iterdir())}
-    assert [row["outcome"] for row in rows.values()] == ["written"] * 4 + ["refused"] * 2
+    assert [row["outcome"] for row in rows.values()] == ["written"] * 4 + ["rejected"] * 2
     table = foreign_files.describe(rows)
     assert "| PNG | 1 | 1 | 0 | 0 | 0 | 0 |" in table
     assert "| .png | 1 | 0 | 1 | 0 | 0 | 0 |" in table

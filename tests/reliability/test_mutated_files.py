@@ -29,7 +29,7 @@ def test_no_damaged_file_ends_in_anything_but_a_picture_or_an_error(tmp_path: Pa
     assert summary["files"] == 40 * len(summary["formats"]) == 320
     assert summary["bugs"] == []
     for name, counts in summary["formats"].items():
-        assert counts["refused"] > 0, name
+        assert counts["rejected"] > 0, name
     assert summary["peak_megabytes"] < 2000
     text = page.read_text("utf-8")
     assert text.startswith("# Reliability\n\nBefore.\n\n<!-- damaged files -->\n## Damaged files")
@@ -47,14 +47,14 @@ def test_the_same_numbers_give_the_same_files():
 def test_only_its_own_section_is_replaced(tmp_path: Path):
     page = tmp_path / "page.md"
     page.write_text("above\n<!-- damaged files -->old<!-- end of damaged files -->\nbelow\n")
-    rows = {"PNG": [_row("refused"), _row("died")], "JPEG": [_row("read and written")]}
+    rows = {"PNG": [_row("rejected"), _row("died")], "JPEG": [_row("read and written")]}
     summary = mutated_files.summarize(rows, 0)
     write_section(page, "damaged files", mutated_files.describe(summary))
     text = page.read_text("utf-8")
     assert text.startswith("above\n<!-- damaged files -->\n## Damaged files")
     assert text.endswith("<!-- end of damaged files -->\nbelow\n")
     assert "old" not in text
-    assert "|  | read and written | refused | died |" in text
+    assert "|  | read and written | rejected | died |" in text
     assert "| PNG | 0 | 1 | 1 |" in text
     assert "1 of them ended" in " ".join(text.split())
 
@@ -73,7 +73,7 @@ def test_a_process_that_dies_or_stops_is_counted_and_the_next_goes_on(
         "first, count = int(sys.argv[3]), int(sys.argv[4])\n"
         "for index in range(first, count):\n"
         f"    if index == 2: {ending}\n"
-        "    print(json.dumps({'index': index, 'outcome': 'refused', 'cause': '', 'seconds': 0,"
+        "    print(json.dumps({'index': index, 'outcome': 'rejected', 'cause': '', 'seconds': 0,"
         " 'kilobytes': 1}), flush=True)\n"
     )
     monkeypatch.setattr(mutated_files, "WORKER", [sys.executable, str(script), "--work"])
@@ -81,4 +81,4 @@ def test_a_process_that_dies_or_stops_is_counted_and_the_next_goes_on(
     monkeypatch.setattr(mutated_files, "SECONDS", 10 if "sleep" in ending else 300)
     outcomes = [row["outcome"] for row in mutated_files.run("PNG", 5, 0)]
     bad = "stopped" if "sleep" in ending else "died"
-    assert outcomes == ["refused", "refused", bad, "refused", "refused"]
+    assert outcomes == ["rejected", "rejected", bad, "rejected", "rejected"]
