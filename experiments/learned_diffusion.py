@@ -2,8 +2,8 @@
 
     python experiments/learned_diffusion.py
 
-It measures what `recipes/reaction_diffusion.toml` gives on the gray images that papers have, and
-writes docs/papers/learned_diffusion.md. A training that was stopped goes on.
+It measures what `recipes/reaction_diffusion_gray.toml` gives on the gray images that papers use,
+and writes docs/papers/learned_diffusion.md. A stopped training resumes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kerasdenoise.evaluation.figures import SEED, add_noise, denoise, figures_of
 from kerasdenoise.evaluation.pages import table, wrap
 from kerasdenoise.runtime import prepare_keras
 
-RECIPE = ROOT / "recipes" / "reaction_diffusion.toml"
+RECIPE = ROOT / "recipes" / "reaction_diffusion_gray.toml"
 RESULTS = ROOT / "experiments" / "results" / "learned_diffusion.json"
 PAGE = ROOT / "docs" / "papers" / "learned_diffusion.md"
 
@@ -117,8 +117,9 @@ the clock on a machine of {origin["cores"]} cores, seed {record.seed}, at commit
 {commit}. It learned from photos that are for research and education only, as all
 methods in the table did, so that its weights are not shipped.
 
-`python experiments/learned_diffusion.py` writes this page by `recipes/reaction_diffusion.toml`;
-the figures are kept in `experiments/results/learned_diffusion.json`.
+`python experiments/learned_diffusion.py` writes this page by
+`recipes/reaction_diffusion_gray.toml`; the figures are kept in
+`experiments/results/learned_diffusion.json`.
 """
     page.write_text(wrap(text), "utf-8")
 
