@@ -114,7 +114,7 @@ def measure_noise(name: str, files: list[Path], base: str, minutes: float) -> di
         if outcome.model is None:
             return {**row, "answer": "not better, not saved"}
         row["after"] = _mean(held_out, Denoiser(outcome.model).denoise_pixels)
-        return {**row, "answer": f"saved, by the method {outcome.choice.method}"}
+        return {**row, "answer": f"saved, by the method {outcome.choice.method.name}"}
 
 
 def survey_camera(name: str, photos: list[Path]) -> dict[str, Any]:

@@ -11,13 +11,8 @@ import numpy as np
 
 from kerasdenoise.adaptation.crops import Crops, cut_crops, read_crops, write_crops
 from kerasdenoise.adaptation.gain import Gain, denoise_crops, measure_gain
-from kerasdenoise.adaptation.methods import (
-    SEED,
-    Choice,
-    Method,
-    choose_method,
-    write_recipe,
-)
+from kerasdenoise.adaptation.methods import Choice, choose_method
+from kerasdenoise.adaptation.methods.method import SEED
 from kerasdenoise.adaptation.survey import Survey, survey_photos
 from kerasdenoise.export.model_package import check_free, load_model, write_saved_model
 from kerasdenoise.images.image import Image
@@ -25,7 +20,6 @@ from kerasdenoise.images.write import write_image
 from kerasdenoise.pixels import to_pixels
 from kerasdenoise.training.network import is_run, load_run
 from kerasdenoise.training.run import Progress, train
-from kerasdenoise.training.tasks import find_task
 from kerasdenoise.zoo import find_model
 
 CROPS = "crops.npz"
@@ -60,7 +54,7 @@ def adapt(
     run: Path,
     *,
     base: str = "photo",
-    method: Method | None = None,
+    method: str | None = None,
     camera: str | None = None,
     seconds: float | None = None,
     overwrite: bool = False,
@@ -77,7 +71,7 @@ def adapt(
         target: Folder of the saved model, whose name is the model's.
         run: Folder of the training run, of the crops that it learns from, and of the picture.
         base: Name or folder of the saved model to start from.
-        method: How to learn; None to choose by the noise.
+        method: Name of the way to learn, see `METHODS`; None to choose by the noise.
         camera: Which photos to take of several cameras; see `survey_photos`.
         seconds: How long the training may take; it may also end before.
         overwrite: Whether an existing saved model is replaced.
@@ -100,11 +94,11 @@ def adapt(
     for line in survey.describe():
         say(line)
     choice = choose_method(survey, method)
-    say(f"method: {choice.method} ({choice.reason})")
+    say(f"method: {choice.method.name} ({choice.reason})")
     if choice.warning:
         say(f"warning: {choice.warning}")
     crops = _find_crops(run, survey, info.channels)
-    recipe = write_recipe(target.name, info, survey, crops, run.as_posix())
+    recipe = choice.method.write_recipe(target.name, info, survey, crops, run.as_posix())
     try:
         train(recipe, run, run, seconds=seconds, report=report)
     except KeyboardInterrupt:
@@ -114,7 +108,7 @@ def adapt(
     started = time.monotonic()
     recipe, network = load_run(run)
     before = load_model(base)
-    gain = measure_gain(find_task(recipe), before, network, crops.held_out, survey.sigma)
+    gain = measure_gain(before, network, crops.held_out, survey.sigma, survey.reach)
     say(gain.describe())
     picture = run / PICTURE
     _draw(picture, crops.held_out, before, network)
@@ -122,7 +116,7 @@ def adapt(
     if not gain.is_better:
         return Outcome(survey, choice, gain, picture, None)
     facts = {
-        "Adapted from": f"`{info.name}`, by the method `{choice.method}`",
+        "Adapted from": f"`{info.name}`, by the method `{choice.method.name}`",
         "To": "; ".join(survey.describe()),
         "Gain": gain.describe(),
         **({"Warning": choice.warning} if choice.warning else {}),

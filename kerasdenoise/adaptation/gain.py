@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from kerasdenoise.noise.own import Reach
 from kerasdenoise.pixels import to_pixels
-from kerasdenoise.training.tasks import Task
+from kerasdenoise.training.tasks.self_supervised import hide_pixels
 
 # A mean squared error that falls by less than the square of this share of the noise's level has not
 # changed: it is that of rounding.
@@ -59,16 +60,20 @@ class Gain:
 
 
 def measure_gain(
-    task: type[Task], before: keras.Model, after: keras.Model, held_out: np.ndarray, sigma: float
+    before: keras.Model,
+    after: keras.Model,
+    held_out: np.ndarray,
+    sigma: float,
+    reach: Reach = (0, 0),
 ) -> Gain:
-    """Compares two networks by what a task compares with.
+    """Compares two networks by pixels that are hidden from them; see `hide_pixels`.
 
     Args:
-        task: The task, which makes input and target of a noisy image.
         before: Takes images alone.
         after: The same.
         held_out: Crops that neither has learned from (crops, side, side, channels).
         sigma: The level of the noise, on the [0, 1] scale.
+        reach: Over how many pixels noise is shared.
     """
     seed = keras.random.SeedGenerator(0)
     # Each crop is split in several ways.
@@ -76,7 +81,9 @@ def measure_gain(
     errors = np.zeros((len(held_out), 2))
     for row, crop in zip(errors, held_out, strict=True):
         for _ in range(splits):
-            split = task.split(keras.ops.convert_to_tensor(to_pixels(crop)[np.newaxis]), seed)
+            split = hide_pixels(
+                keras.ops.convert_to_tensor(to_pixels(crop)[np.newaxis]), seed, reach
+            )
             arrays = [keras.ops.convert_to_numpy(each) for each in split]
             row += [_error(network, *arrays) / splits for network in (before, after)]
     first, last = errors.T

@@ -14,9 +14,11 @@ from kerasdenoise.errors import InputError, UsageError
 from kerasdenoise.images.camera import read_shot
 from kerasdenoise.images.read import read_image
 from kerasdenoise.inference.noise_estimate import BLOCK, estimate_correlation, estimate_sigma
+from kerasdenoise.noise.own import Reach
 
-Kind = Literal["white", "correlated", "lines"]
-"""How noise is spread: each pixel by itself, shared by neighbors, or shared by rows or columns."""
+Kind = Literal["white", "correlated", "lines", "unknown"]
+"""How noise is spread: each pixel by itself, shared by neighbors, shared by rows or columns, or
+farther than is measured."""
 
 # Only the middle of large photos is measured, and only so many of a large folder.
 _MIDDLE = 1024
@@ -81,20 +83,35 @@ class Survey:
         return self.sigma < _CLEAN
 
     @property
-    def reach(self) -> tuple[int, int]:
-        """Over how many pixels down and across noise is shared, by the median photo."""
+    def _shared(self) -> tuple[int, int]:
         typical = np.median([photo.correlation for photo in self.photos], axis=0)
         down, across = (_first(axis < _SHARED) for axis in typical)
         return down, across
 
     @property
+    def reach(self) -> Reach:
+        """Over how many pixels down and across noise is shared; None for a column or a row."""
+        if self.kind != "lines":
+            return self._shared
+        return (None, 0) if self._shared[0] else (0, None)
+
+    @property
+    def noise(self) -> str:
+        """What recipes call the noise; see `noise.Own`."""
+        if self.kind == "lines":
+            return "own:columns" if self._shared[0] else "own:rows"
+        return f"own:{max(self._shared)}" if max(self._shared) else "own"
+
+    @property
     def kind(self) -> Kind:
         """How the noise is spread."""
-        near, far = sorted(self.reach)
+        near, far = sorted(self._shared)
         if far == 0:
             return "white"
         lags = self.photos[0].correlation.shape[1]
-        return "lines" if near == 0 and far == lags else "correlated"
+        if far == lags:
+            return "lines" if near == 0 else "unknown"
+        return "correlated"
 
     def describe_count(self) -> str:
         """Says how many photos there are."""
@@ -118,12 +135,14 @@ class Survey:
 
     def describe_kind(self) -> str:
         """Says how the noise is spread."""
-        down, across = self.reach
+        down, across = self._shared
         if self.kind == "white":
             return "independent from pixel to pixel"
         if self.kind == "lines":
             return f"shared by the pixels of a {'column' if down else 'row'}"
-        return f"shared by pixels up to {max(down, across)} apart"
+        far = max(down, across)
+        more = " and farther" if self.kind == "unknown" else ""
+        return f"shared by pixels up to {far} apart{more}"
 
 
 def survey_photos(

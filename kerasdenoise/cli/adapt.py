@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--method",
-    type=click.Choice(["quick"]),
+    type=click.Choice(["quick", "neighbors"]),
     help="How to learn.  [default: chosen by the noise]",
 )
 @click.option("--camera", metavar="NAME", help="Only photos of this camera; all for any.")
@@ -61,7 +61,7 @@ def command(
     name: str,
     base: str,
     minutes: float,
-    method: Any,
+    method: str | None,
     camera: str | None,
     recursive: bool,
     output: Path,

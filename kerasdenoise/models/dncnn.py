@@ -25,6 +25,7 @@ class Config:
         residual: Whether the stack estimates the noise, which is then subtracted, or the
             image itself.
         noise_level: Whether the network is told the level of the noise, as a second input.
+        normalization: Whether convolutions are followed by batch normalization.
     """
 
     channels: int = 3
@@ -33,6 +34,7 @@ class Config:
     activation: str = "relu"
     residual: bool = True
     noise_level: bool = False
+    normalization: bool = True
 
     def __post_init__(self) -> None:
         if self.depth < 2:
@@ -79,9 +81,10 @@ def build(config: Config) -> keras.Model:
     x = _conv(config.width, "head", activation=config.activation)(inputs.seen)
     for number in range(1, config.depth - 1):
         x = _conv(config.width, f"body_{number}_conv")(x)
-        x = keras.layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, name=f"body_{number}_normalization"
-        )(x)
+        if config.normalization:
+            x = keras.layers.BatchNormalization(
+                momentum=0.9, epsilon=1e-5, name=f"body_{number}_normalization"
+            )(x)
         x = keras.layers.Activation(config.activation, name=f"body_{number}_activation")(x)
     if not config.residual:
         denoised = _conv(config.channels, "tail", dtype="float32")(x)

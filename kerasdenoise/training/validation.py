@@ -142,7 +142,7 @@ def weighted_error(target: np.ndarray, denoised: np.ndarray, weight: np.ndarray)
 
 
 def _split(task: type[Task], noise: Own, noisy: Tensor, seed: keras.random.SeedGenerator) -> _Case:
-    example = task.split(noisy, seed)
+    example = task.split(noisy, seed, noise.reach)
     level = keras.ops.zeros((noisy.shape[0], 1, 1, 1))
     case = example.noisy, level, example.target, example.weight
     return _Case(noise.text, *map(keras.ops.convert_to_numpy, case))

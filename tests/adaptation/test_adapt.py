@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from kerasdenoise import Denoiser
-from kerasdenoise.adaptation import methods
 from kerasdenoise.adaptation.adapt import PICTURE, Outcome, adapt
+from kerasdenoise.adaptation.methods import METHODS
+from kerasdenoise.adaptation.methods.method import Method
+from kerasdenoise.adaptation.methods.quick import Quick
 from kerasdenoise.errors import ModelError, RecipeError, UsageError
 from kerasdenoise.images.read import read_image
 from kerasdenoise.training.run import Progress
@@ -23,10 +25,11 @@ Adapt = Callable[..., tuple[Outcome, list[str]]]
 @pytest.fixture
 def learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_curves: None) -> Adapt:
     """Adapts to photos in a few steps; returns what came of it and what was said."""
-    monkeypatch.setattr(methods, "_STEPS", 12)
-    monkeypatch.setattr(methods, "_INTERVAL", 4)
-    monkeypatch.setattr(methods, "_PATCH", 32)
-    monkeypatch.setattr(methods, "_RATE", 0.1)
+    monkeypatch.setattr(Method, "interval", 4)
+    monkeypatch.setattr(Method, "patch", 32)
+    for method in METHODS:
+        monkeypatch.setattr(method, "steps", 12)
+    monkeypatch.setattr(Quick, "rate", 0.1)
 
     def act(photos: list[Path], **options: object) -> tuple[Outcome, list[str]]:
         said: list[str] = []
@@ -78,7 +81,7 @@ def test_an_interrupted_call_resumes_and_saves_a_better_model(
 def test_what_is_not_better_is_not_saved(
     learn: Adapt, shoot: Shoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(methods, "_RATE", 1e-12)
+    monkeypatch.setattr(Quick, "rate", 1e-12)
     outcome, _ = learn(shoot("white"))
     assert not outcome.gain.is_better
     assert outcome.model is None

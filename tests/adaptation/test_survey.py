@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from PIL import Image
 
 from kerasdenoise.adaptation import survey
 from kerasdenoise.adaptation.methods import choose_method
+from kerasdenoise.adaptation.methods.neighbors import Neighbors
+from kerasdenoise.adaptation.methods.quick import Quick
 from kerasdenoise.adaptation.survey import survey_photos
 from kerasdenoise.errors import UsageError
 
@@ -19,20 +22,37 @@ def test_white_noise_and_its_level(shoot: Shoot):
     found = survey_photos(shoot("white"))
     assert found.kind == "white"
     assert 255 * found.sigma == pytest.approx(25.5, rel=0.15)
-    assert choose_method(found).method == "quick"
+    assert found.noise == "own"
+    assert choose_method(found).method is Quick
     said = "\n".join(found.describe())
     assert "3 photos, 128 x 96 pixels, PNG, 8 bits" in said
     assert "independent from pixel to pixel" in said
 
 
-@pytest.mark.parametrize(("noise", "said"), [("correlated", "up to . apart"), ("lines", "column")])
-def test_noise_that_pixels_share_is_refused_unless_asked_for(shoot: Shoot, noise: str, said: str):
-    found = survey_photos(shoot(noise))
-    assert found.kind == noise
-    with pytest.raises(UsageError, match=f"{said}.*single photo.*--method quick"):
+def test_noise_that_neighbors_share_is_refused_unless_asked_for(shoot: Shoot):
+    found = survey_photos(shoot("correlated"))
+    assert found.kind == "correlated"
+    assert found.noise == f"own:{max(found.reach)}"  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UsageError, match=r"up to . apart.*--method neighbors"):
         choose_method(found)
-    choice = choose_method(found, "quick")
-    assert "cannot tell" in choice.warning
+    assert "cannot remove" in choose_method(found, "quick").warning
+    assert "farther apart" in choose_method(found, "neighbors").warning
+
+
+def test_noise_of_columns_is_learned_from_neighbors_in_a_row(shoot: Shoot):
+    found = survey_photos(shoot("lines"))
+    assert (found.kind, found.noise, found.reach) == ("lines", "own:columns", (None, 0))
+    choice = choose_method(found)
+    assert choice.method is Neighbors
+    assert not choice.warning
+    assert "column" in choice.reason
+
+
+def test_noise_that_reaches_farther_than_is_measured_is_refused(shoot: Shoot):
+    (photo,) = survey_photos(shoot("white", 1)).photos
+    found = survey.Survey((replace(photo, correlation=np.ones((2, 8))),))
+    with pytest.raises(UsageError, match=r"up to 8 apart and farther.*raw files"):
+        choose_method(found, "quick")
 
 
 def test_photos_of_16_bits_are_measured_on_their_range(shoot: Shoot):

@@ -16,6 +16,7 @@ from kerasdenoise.training.tasks.detail import Detail
 from kerasdenoise.training.tasks.diffusion import AdversarialDiffusion, Diffusion
 from kerasdenoise.training.tasks.distillation import Distillation
 from kerasdenoise.training.tasks.exposures import Exposures
+from kerasdenoise.training.tasks.neighbor2neighbor import Neighbor2Neighbor
 from kerasdenoise.training.tasks.noise2noise import Noise2Noise
 from kerasdenoise.training.tasks.noise2vst import Noise2VST
 from kerasdenoise.training.tasks.quantization_aware import QuantizationAware
@@ -31,6 +32,7 @@ TASKS: tuple[type[Task], ...] = (
     Exposures,
     Noise2Noise,
     Noise2VST,
+    Neighbor2Neighbor,
     Border,
     ContrastSearch,
     Adversarial,
@@ -132,7 +134,7 @@ def _check_clean(kind: type[Task], recipe: Recipe) -> None:
         raise RecipeError(
             f"objective {recipe.optimization.objective!r}",
             "needs clean photos, and noise 'own' means that there are none",
-            'write objective = "noise2vst", or another kind of noise',
+            'write objective = "neighbor2neighbor", or another kind of noise',
         )
 
 

@@ -7,11 +7,16 @@ from typing import Any
 import keras
 
 from kerasdenoise.errors import RecipeError
-from kerasdenoise.noise import Noise
+from kerasdenoise.noise import Mixture, Noise, Own
+from kerasdenoise.noise.own import Reach
 from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.noise_level import Caller
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.tasks.task import Example, Split, Task
+
+# Of each cell of so many pixels a side, the network does not see one; of noise that pixels share,
+# all in these units.
+CELL = 4
 
 
 class SelfSupervised(Task):
@@ -46,6 +51,11 @@ class SelfSupervised(Task):
                 "write noise_level = false",
             )
 
+    @staticmethod
+    def split(noisy: Tensor, seed: keras.random.SeedGenerator, reach: Reach = (0, 0)) -> Split:
+        """Hides pixels, and compares there; see `hide_pixels`."""
+        return hide_pixels(noisy, seed, reach)
+
     def make_caller(self) -> Caller:
         """Has the network given images alone, also where it estimates the noise level."""
         return Caller(self.denoiser, self.seed_generator)
@@ -62,7 +72,8 @@ class SelfSupervised(Task):
         return {"noisy": noisy, "target": target, "weight": weight, **called}
 
     def _draw_split(self, clean: Tensor) -> Split:
-        return self.split(self._noise(clean, self.seed_generator), self.seed_generator)
+        noisy = self._noise(clean, self.seed_generator)
+        return self.split(noisy, self.seed_generator, find_reach(self._noise))
 
     def compare(self, seen: dict[str, Any]) -> Tensor:
         """Returns the mean squared error where the weight is not 0."""
@@ -70,3 +81,62 @@ class SelfSupervised(Task):
         compared = keras.ops.where(weight > 0, seen["denoised"], seen["target"])
         error = keras.ops.mean(self._image_loss(seen["target"], compared))
         return error / keras.ops.mean(weight)
+
+
+def find_reach(noise: Noise) -> Reach:
+    """Returns over how many pixels a recipe says that noise is shared."""
+    parts = noise.noises if isinstance(noise, Mixture) else (noise,)
+    return next((part.reach for part in parts if isinstance(part, Own)), (0, 0))
+
+
+def hide_pixels(noisy: Tensor, seed: keras.random.SeedGenerator, reach: Reach = (0, 0)) -> Split:
+    """Hides one pixel of each cell of 4x4, at a place drawn for the batch, and compares there.
+
+    What shares its noise with a pixel is hidden as well, and cells are larger by as much: Broaddus
+    et al., "Removing structured noise with self-supervised blind-spot networks", ISBI 2020. Hidden
+    pixels become a mean of the nearest that are seen.
+
+    Args:
+        noisy: Float32 images (batch, height, width, channels).
+        seed: Where random numbers come from.
+        reach: Over how many pixels noise is shared.
+    """
+    ops = keras.ops
+    lengths = noisy.shape[1:3]
+    axes = [_hide(length, each, seed) for length, each in zip(lengths, reach, strict=True)]
+    hidden, compared = (
+        ops.logical_and(ops.reshape(down, (1, -1, 1, 1)), ops.reshape(across, (1, 1, -1, 1)))
+        for down, across in zip(*axes, strict=True)
+    )
+    is_seen = ops.cast(ops.logical_not(hidden), noisy.dtype) * ops.ones_like(noisy[..., :1])
+    total, share = noisy * is_seen, is_seen
+    for axis, each in enumerate(reach, 1):
+        total, share = (_sum_near(images, axis, each or 0) for images in (total, share))
+    seen = ops.where(hidden, total / ops.maximum(share, 1e-6), noisy)
+    return Split(seen, noisy, ops.cast(compared, noisy.dtype) * ops.ones_like(noisy))
+
+
+def _hide(
+    length: int, reach: int | None, seed: keras.random.SeedGenerator
+) -> tuple[Tensor, Tensor]:
+    """Says of each place along an axis whether it is hidden, and whether it is compared."""
+    ops = keras.ops
+    if reach is None:
+        return ops.ones((length,), "bool"), ops.ones((length,), "bool")
+    cell = CELL * (reach + 1)
+    place = keras.random.randint((), 0, cell, dtype="int32", seed=seed)
+    behind = (ops.arange(length, dtype="int32") - place) % cell
+    return ops.minimum(behind, cell - behind) <= reach, ops.equal(behind, 0)
+
+
+def _sum_near(images: Tensor, axis: int, reach: int) -> Tensor:
+    """Sums along an axis what lies near, the nearer the more: by weights 1, 2, 1 for reach 0."""
+    ops = keras.ops
+    far = reach + 1
+    padding = [[0, 0] for _ in images.shape]
+    padding[axis] = [far, far]
+    padded, length = ops.pad(images, padding), images.shape[axis]
+    return sum(
+        (far + 1 - abs(i - far)) * padded[(*[slice(None)] * axis, slice(i, i + length))]
+        for i in range(2 * far + 1)
+    )

@@ -11,6 +11,7 @@ from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.errors import RecipeError
 from kerasdenoise.losses import Loss, get_loss
 from kerasdenoise.noise import Noise
+from kerasdenoise.noise.own import Reach
 from kerasdenoise.tensors import Tensor
 from kerasdenoise.training.dead_units import revive
 from kerasdenoise.training.initial_weights import set_initial_weights
@@ -215,12 +216,13 @@ class Task(keras.Model):
         raise NotImplementedError
 
     @staticmethod
-    def split(noisy: Tensor, seed: keras.random.SeedGenerator) -> Split:
+    def split(noisy: Tensor, seed: keras.random.SeedGenerator, reach: Reach = (0, 0)) -> Split:
         """Makes input and target of noisy images alone.
 
         Args:
             noisy: Float32 images (batch, height, width, channels).
             seed: Where random numbers come from.
+            reach: Over how many pixels their noise is shared.
 
         Raises:
             NotImplementedError: The task needs clean images.
