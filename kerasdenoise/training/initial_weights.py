@@ -18,6 +18,13 @@ from kerasdenoise.zoo import find_model, verify_model
 # Both networks sum in another order; beyond this, in units of the image, they differ.
 _TOLERANCE = 1e-4
 
+# The initializers of kernels that an architecture draws at full size.
+_RANDOM = (
+    keras.initializers.GlorotUniform,
+    keras.initializers.HeNormal,
+    keras.initializers.RandomUniform,
+)
+
 _ADVICE = "grow from a network of the same architecture with as many blocks and fewer channels"
 
 
@@ -65,12 +72,17 @@ def read_source(source: str) -> Recipe:
 def set_initial_weights(denoiser: keras.Model, recipe: Recipe) -> None:
     """Gives a network, or parts of it, the weights that its recipe says it starts from.
 
+    Args:
+        denoiser: A new network.
+        recipe: Its recipe.
+
     Raises:
         RecipeError: If they are of another network, or there is no such part.
     """
     targets = {"": (denoiser, recipe.model.initial_weights)} if recipe.model.initial_weights else {}
     if not recipe.model.initial_weights:
         _check_frozen(denoiser, recipe.model.part_weights)
+        _draw_kernels(denoiser, recipe.model.kernel_initializer, recipe.seed)
     for part, source in recipe.model.part_weights.items():
         known = {each.name: each for each in find_layers(denoiser) if _is_network(each)}
         if part not in known:
@@ -123,6 +135,17 @@ def _grow_from(denoiser: keras.Model, source: str, recipe: Recipe) -> None:
     exact = build_network(recipe.model, "float32")
     net2wider(exact, load_source(source))
     denoiser.set_weights(exact.get_weights())
+
+
+def _draw_kernels(denoiser: keras.Model, name: str, seed: int) -> None:
+    """Draws kernels anew, except those that do not start at random."""
+    if name == "default":
+        return
+    draws = keras.random.SeedGenerator(seed)
+    for layer in find_layers(denoiser):
+        if isinstance(getattr(layer, "kernel_initializer", None), _RANDOM):
+            initializer = keras.initializers.get({"class_name": name, "config": {"seed": draws}})
+            layer.kernel.assign(initializer(layer.kernel.shape))
 
 
 def _check_frozen(denoiser: keras.Model, parts: dict[str, str]) -> None:

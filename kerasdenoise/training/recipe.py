@@ -52,6 +52,17 @@ def _check_name(name: str) -> str:
 T = TypeVar("T")
 Dtype = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 """Keras' policies of which the weights are float32."""
+Initializer = Literal[
+    "default",
+    "glorot_uniform",
+    "glorot_normal",
+    "he_uniform",
+    "he_normal",
+    "lecun_uniform",
+    "lecun_normal",
+    "orthogonal",
+]
+"""The architecture's own, or one of Keras' that take a kernel's shape into account."""
 NoiseText = Annotated[Noise, pydantic.PlainValidator(_parse_noise)]
 """A corruption, which a recipe calls by `kind` or `kind:argument`; see `parse_noise`."""
 
@@ -65,6 +76,9 @@ class ModelSection:
         config: A table with the architecture's settings: `preset`, single fields, or both.
         dtype: Keras' dtype policy: `float32`, `mixed_bfloat16` or `mixed_float16`. Weights are
             float32 in each.
+        kernel_initializer: Keras' initializer of the kernels of convolutions and dense layers, or
+            `default` for the architecture's own. Kernels that start at zero or at given values
+            do so with each.
         initial_weights: A run folder, relative to the working folder, or a saved model, whose
             weights this network starts with.
         initial_share: Share of the initial weights in the finished network, from 0 to below 1. A
@@ -85,6 +99,7 @@ class ModelSection:
     architecture: Annotated[str, pydantic.AfterValidator(find_architecture)]
     config: Annotated[Config, pydantic.PlainValidator(_parse_config)]
     dtype: Dtype = "float32"
+    kernel_initializer: Initializer = "default"
     initial_weights: str = ""
     initial_share: BelowOne = 0.0
     part_weights: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -95,6 +110,12 @@ class ModelSection:
     license: str = "Apache-2.0"
 
     def __post_init__(self) -> None:
+        if self.initial_weights and self.kernel_initializer != "default":
+            raise UsageError(
+                f"kernel_initializer = {self.kernel_initializer!r}",
+                "has no effect on a network that starts with initial_weights",
+                "leave out one of the two",
+            )
         for option in ("initial_share", "net2wider", "reinitialize_dead_units"):
             if getattr(self, option) and not self.initial_weights:
                 raise UsageError(

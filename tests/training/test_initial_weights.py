@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -319,3 +320,28 @@ def test_a_recipe_grows_a_saved_model(recipe_text: Callable[..., str], tmp_path:
     assert large.count_params() > small.count_params()
     noisy = np.random.default_rng(1).random((1, 32, 32, 3), np.float32)
     np.testing.assert_allclose(np.array(large(noisy)), np.array(small(noisy)), atol=1e-5)
+
+
+def test_kernels_start_as_the_recipe_says(recipe_text: Callable[..., str]):
+    def start(initializer: str, seed: int = 1) -> list[np.ndarray]:
+        config = f'{{ preset = "tiny" }}\nkernel_initializer = "{initializer}"'
+        recipe = dataclasses.replace(parse_recipe(recipe_text(config=config)), seed=seed)
+        denoiser = build_task(recipe).denoiser
+        set_initial_weights(denoiser, recipe)
+        tile = get_parts(denoiser).tile
+        return [tile.get_layer(name).get_weights()[0] for name in ("head", "encoder_0_0_conv1")]
+
+    for kernel in start("orthogonal"):
+        flat = kernel.reshape(-1, kernel.shape[-1]).astype("float64")
+        product = flat.T @ flat if flat.shape[0] > flat.shape[1] else flat @ flat.T
+        np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-5)
+    one, same, other = start("he_normal"), start("he_normal"), start("he_normal", seed=2)
+    for first, again, different in zip(one, same, other, strict=True):
+        np.testing.assert_array_equal(first, again)
+        assert (first != different).mean() > 0.9
+
+
+def test_an_initializer_without_effect_is_refused(recipe_text: Callable[..., str]):
+    config = '{ preset = "tiny" }\nkernel_initializer = "he_normal"\ninitial_weights = "photo"'
+    with pytest.raises(RecipeError, match="kernel_initializer"):
+        parse_recipe(recipe_text(config=config))
