@@ -23,7 +23,7 @@ _CAUSES: dict[int, tuple[str, str]] = {
     errno.ENAMETOOLONG: ("the file name is too long", "give a shorter one with {}"),
     errno.ENOTDIR: ("a file stands where its folder should be", "write elsewhere with {}"),
     errno.EISDIR: ("is a folder", "give a file name with {}"),
-    errno.EEXIST: ("exists already", "add --overwrite or --skip-existing"),
+    errno.EEXIST: ("already exists", "add --overwrite or --skip-existing"),
 }
 
 # Bytes of a name on nearly all disks.
@@ -97,7 +97,7 @@ def refuse_existing(targets: Iterable[Path], *, overwrite: bool, remedy: str) ->
     taken = [] if overwrite else [target for target in targets if os.path.lexists(target)]
     if taken:
         raise UsageError(
-            list_names(taken), "exists already" if len(taken) == 1 else "exist already", remedy
+            list_names(taken), "already exists" if len(taken) == 1 else "already exist", remedy
         )
 
 
@@ -280,7 +280,7 @@ class _Place:
             raise OutputError(
                 self._target,
                 "appeared or was replaced since the command began",
-                "see what became of it and of its folder, and run the command again",
+                "check it and its folder, then run the command again",
             )
         return True
 

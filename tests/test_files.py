@@ -103,7 +103,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
 ):
     target = tmp_path / "a.png"
     monkeypatch.setattr(os, "fsync", lambda _: target.write_bytes(b"somebody else's"))
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         write_file(target, b"new", replaces=None)
     assert content(tmp_path) == {"a.png": b"somebody else's"}
 
@@ -230,7 +230,7 @@ def test_overwriting_a_link_leaves_what_it_points_to(way: str, tmp_path: Path):
 def test_a_link_to_nothing_is_a_name_that_is_taken(way: str, tmp_path: Path):
     link = tmp_path / "a.png"
     link.symlink_to(tmp_path / "nothing")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         write_file(link, b"new", replaces=None)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
@@ -455,12 +455,12 @@ def test_taken_names_are_refused_before_the_work(tmp_path: Path):
     taken = [tmp_path / "a", tmp_path / "b"]
     refuse_existing(taken, overwrite=False, remedy="no")
     taken[0].touch()
-    with pytest.raises(UsageError, match="a: exists already; add --overwrite"):
+    with pytest.raises(UsageError, match="a: already exists; add --overwrite"):
         check_target(taken[0], overwrite=False)
     assert check_target(taken[0], overwrite=True) == file_identity(taken[0])
     assert check_target(tmp_path / "free", overwrite=True) is None
     taken[1].mkdir()
-    with pytest.raises(UsageError, match=r"a, .*b: exist already; name others"):
+    with pytest.raises(UsageError, match=r"a, .*b: already exist; name others"):
         refuse_existing(taken, overwrite=False, remedy="name others")
     refuse_existing(taken, overwrite=True, remedy="name others")
     with pytest.raises(UsageError, match="is a folder"):
@@ -475,7 +475,7 @@ def test_taken_names_are_refused_before_the_work(tmp_path: Path):
 @needs_posix
 def test_a_link_to_nothing_is_taken_too(tmp_path: Path):
     (tmp_path / "a").symlink_to("nothing")
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         check_target(tmp_path / "a", overwrite=False)
 
 

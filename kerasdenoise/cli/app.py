@@ -37,7 +37,7 @@ def command(port: int, model: str | None, opens: bool, output: Path | None) -> N
     and only what you save is written.
     """  # noqa: D301 (\b keeps the lines after it as they are)
     if output is not None and (port or opens):
-        raise UsageError("--output", "serves no page", "remove --port and --open")
+        raise UsageError("--output", "does not serve the page", "remove --port and --open")
     from kerasdenoise.web.page import HOST, collect_page, serve_page, write_page
     from kerasdenoise.zoo import default_model, find_model
 

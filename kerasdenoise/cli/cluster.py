@@ -190,7 +190,7 @@ def _check_answer(address: str) -> None:
         return
     host, _, port = address.rpartition(":")
     if "/" in address or not host or not port.isdigit():
-        raise UsageError(f"--ray {address}", "is no HOST:PORT", "name the cluster's head, or auto")
+        raise UsageError(f"--ray {address}", "is not HOST:PORT", "name the cluster's head, or auto")
     try:
         socket.create_connection((host, int(port)), _CONNECT).close()
     except OSError as error:

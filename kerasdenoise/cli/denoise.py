@@ -110,7 +110,7 @@ def _complete_model(
     metavar="0..1",
     help="Detail to invent, with models for that.  [default: 1]",
 )
-@denoising("--seed", type=int, metavar="N", help="Other invented detail.  [default: 0]")
+@denoising("--seed", type=int, metavar="N", help="Variant of the invented detail.  [default: 0]")
 @files(
     "-o",
     "--output",

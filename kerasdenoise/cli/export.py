@@ -56,7 +56,7 @@ def _kind_options(command: Any) -> Any:
     type=click.Choice(["cpu", "mobile", "darktable"]),
     default="cpu",
     metavar="TARGET",
-    help="cpu (default); mobile: runs whole on phone GPUs and NPUs; or darktable: a package for "
+    help="cpu (default); mobile: runs entirely on phone GPUs and NPUs; or darktable: a package for "
     "darktable 5.6.",
 )
 @_files("--onnx", is_flag=True, help="ONNX instead of LiteRT files.")
@@ -120,7 +120,7 @@ def command(
         _check_gpu(model)
         return
     if name is not None and Path(name).name != name:
-        raise UsageError(f"--name {name}", "is a path", "give a name, and the folder by --output")
+        raise UsageError(f"--name {name}", "is a path", "give a name, and the folder with --output")
     if add and output:
         raise UsageError("--add", "cannot be combined with --output", "remove one of them")
     from kerasdenoise.runtime import prepare_keras

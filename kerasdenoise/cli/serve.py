@@ -61,7 +61,7 @@ TOKEN = "KERASDENOISE_TOKEN"
     type=TIME,
     default="60s",
     metavar="TIME",
-    help="Longest time of a photo, waiting included.  [default: 60s]",
+    help="Time limit for a photo, including waiting.  [default: 60s]",
 )
 @threads_option
 @verbose_option
@@ -82,8 +82,8 @@ def command(
         kerasdenoise serve
         curl --data-binary @photo.jpg localhost:8000/denoise -o clean.jpg
 
-    It keeps no file. Other addresses than this computer's own need a token, in the environment
-    variable KERASDENOISE_TOKEN, which requests send as "Authorization: Bearer TOKEN".
+    No file is kept. To serve other computers, set a token in the environment variable
+    KERASDENOISE_TOKEN, and give --host. Requests send it as "Authorization: Bearer TOKEN".
     """  # noqa: D301 (\b keeps the lines after it as they are)
     missing = [name for name in ("starlette", "uvicorn") if not importlib.util.find_spec(name)]
     if missing:
@@ -95,7 +95,7 @@ def command(
     if token == "":
         raise UsageError(TOKEN, "is empty", "set it to a secret, or unset it")
     if model and Path(model).suffix == ".keras":
-        raise UsageError(model, "is no saved model", "export it first, and name that folder")
+        raise UsageError(model, "is not a saved model", "export it first, and name that folder")
     import uvicorn
 
     from kerasdenoise.cli.treatment import Request

@@ -36,7 +36,7 @@ _FIRST_LINE, _LATER = 10, 3
 @click.option(
     "--data",
     metavar="IMAGES",
-    help="Of a recipe, the parent of its data folders. Of an architecture, a folder of images, or "
+    help="For a recipe, the parent of its data folders. For an architecture, a folder of images or "
     "of train/ and validation/; FILE.npz:NAME; tfds:NAME.  [default: root in the recipe; CIFAR-10, "
     "photos or the sample, whatever is available]",
 )
@@ -45,13 +45,13 @@ _FIRST_LINE, _LATER = 10, 3
     "noises",
     multiple=True,
     metavar="KIND",
-    help="Of an architecture: noise to remove, such as gaussian:25; may be repeated.",
+    help="For an architecture: noise to remove, such as gaussian:25; may be repeated.",
 )
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Of an architecture: training steps.  [default: 5000]",
+    help="For an architecture: training steps.  [default: 5000]",
 )
 @click.option(
     "--stop-at",

@@ -62,7 +62,7 @@ def load_images(
         has.
 
     Raises:
-        RecipeError: If a source is missing, holds no images or cannot be read.
+        RecipeError: If a source is missing, contains no images or cannot be read.
     """
     if channels not in _MODES:
         raise RecipeError(f"channels {channels}", "are neither gray nor RGB", "choose 1 or 3")
@@ -86,7 +86,7 @@ def list_images(folders: Iterable[Path]) -> list[Path]:
             raise RecipeError(folder, "is not a folder", "point the recipe's data at photos")
         found = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES)
         if not found:
-            raise RecipeError(folder, "holds no image", f"known suffixes: {' '.join(SUFFIXES)}")
+            raise RecipeError(folder, "contains no images", f"known suffixes: {' '.join(SUFFIXES)}")
         files += found
     return files
 
@@ -102,18 +102,20 @@ def decode_image(file: Path, channels: int = 3) -> np.ndarray:
         A uint8 array (height, width, channels); transparency is dropped.
 
     Raises:
-        RecipeError: If the file is no image, is damaged, or is gray of more than 8 bits.
+        RecipeError: If the file is no image, is damaged, or is a gray image of more than 8 bits.
     """
     try:
         with PillowImage.open(file) as picture:
             if picture.mode[0] in "IF":
                 # Pillow would cut off all values above 255.
-                raise RecipeError(file, "is gray of more than 8 bits", "save it with 8 bits")
+                raise RecipeError(
+                    file, "is a gray image of more than 8 bits", "save it with 8 bits"
+                )
             # By way of RGB, so that a palette's colors count and not its indices.
             return _pixels(picture.convert("RGB").convert(_MODES[channels]))
     except (OSError, SyntaxError, PillowImage.DecompressionBombError) as error:
         raise RecipeError(
-            file, f"cannot be decoded ({error})", "take it away or name it in `exclude`"
+            file, f"cannot be decoded ({error})", "remove it, or list it in `exclude`"
         ) from error
 
 
@@ -144,8 +146,7 @@ def _read_archive(file: Path, name: str | None) -> np.ndarray:
                 raise RecipeError(
                     file,
                     f"has no array {name!r}" if name else "is an archive of several arrays",
-                    f"write one of them behind it, as {file.name}:NAME; it has "
-                    f"{', '.join(archive.files)}",
+                    f"name one of them, as {file.name}:NAME; it has {', '.join(archive.files)}",
                 )
             images = archive[name]
     except (OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
@@ -157,7 +158,7 @@ def _read_archive(file: Path, name: str | None) -> np.ndarray:
     if images.dtype not in _TYPES or images.ndim != 4 or images.shape[3] not in (1, 3, 4):
         raise RecipeError(
             f"{file}:{name}",
-            "holds no images",
+            "contains no images",
             "name an array (images, height, width) or (images, height, width, channels) of uint8, "
             "uint16 or float32",
         )

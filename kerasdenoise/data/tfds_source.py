@@ -55,7 +55,7 @@ def read_tfds(source: str, exclude: Sequence[str] = ()) -> Iterator[np.ndarray]:
         dropped.
 
     Raises:
-        RecipeError: If there is no such data set or split, it holds no uint8 images, or it
+        RecipeError: If there is no such data set or split, it contains no uint8 images, or it
             cannot be prepared; if there is no network, after 5 seconds.
     """
     name, _, split = source.removeprefix("tfds:").partition(":")
@@ -119,7 +119,9 @@ def _features(builder: _Builder, source: str) -> tuple[str, list[str]]:
     if not clean:
         raise RecipeError(
             source,
-            f"holds several images, {', '.join(images)}" if images else "holds no uint8 images",
+            f"contains several images, {', '.join(images)}"
+            if images
+            else "contains no uint8 images",
             "choose another data set, or save its images in a folder",
         )
     return clean[0], [key for key in _FILE_NAMES if key in features]

@@ -104,7 +104,7 @@ class Corruption:
         if self._noise.color_only and clean.shape[2] != 3:
             raise InputError(
                 name,
-                f"is gray, and {self._noise.kind} noise is made of three colors",
+                f"is gray, but {self._noise.kind} noise needs three colors",
                 "use gaussian noise, or convert the image to RGB first",
             )
         return corrupt_arrays(self._noise, clean[np.newaxis], seed)[0]
@@ -187,7 +187,7 @@ class Pairs:
             raise InputError(
                 files[0],
                 f"is {_size(noisy)} and {files[1].name} {_size(clean)}",
-                "make a pair's files alike",
+                "make both files of a pair the same size",
             )
         return Sample(noisy=noisy, clean=clean)
 
@@ -300,7 +300,7 @@ def find_images(folder: Path) -> list[Path]:
         if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
     )
     if not files:
-        raise UsageError(folder, "holds no image", f"known suffixes: {' '.join(SUFFIXES)}")
+        raise UsageError(folder, "contains no images", f"known suffixes: {' '.join(SUFFIXES)}")
     return files
 
 

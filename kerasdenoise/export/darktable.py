@@ -46,7 +46,7 @@ def write_package(model: str | Path, order: Order, output: Path, *, overwrite: b
         The package.
 
     Raises:
-        UsageError: The package exists already.
+        UsageError: The package already exists.
         ModelError: The model is unknown or damaged, or darktable cannot run it.
     """
     info = find_model(model)

@@ -65,7 +65,7 @@ class Order:
         variants: Which.
         data: Folder that the recipe's data folders are relative to; None for the recipe's own.
         photos: A folder of clean photos to calibrate and measure on instead of the recipe's.
-        integers: The same network as it was trained in integers, for files of 8-bit integers; None
+        integers: The same network, trained with 8-bit integers, for files with 8-bit integers; None
             for the network itself.
         force: Whether files that lose too much are kept.
         report: Is told of each file and how `describe_file` describes it.
@@ -142,7 +142,7 @@ def _write(
     noisy: Sequence[np.ndarray],
     trained: keras.Model | None,
 ) -> None:
-    """Writes a file, of the network that was trained in integers if there is one."""
+    """Writes a file, of the network that was trained with 8-bit integers if there is one."""
     config = recipe.model.config
     if variant.target == "onnx":
         write_onnx(denoiser, path, variant, config.stride)
@@ -214,8 +214,8 @@ def _draw_noisy(recipe: Recipe, root: Path, photos: Path | None) -> list[np.ndar
     except RecipeError as error:
         raise UsageError(
             error.subject,
-            f"integers need the photos that the model was trained on ({error.cause})",
-            "give a folder of clean photos by --photos",
+            f"8-bit integers need the photos that the model was trained on ({error.cause})",
+            "give a folder of clean photos with --photos",
         ) from error
 
 

@@ -47,7 +47,7 @@ def _fix(graph: Any, path: Path, height: int, width: int) -> None:  # generated 
         if tensor.ShapeSignatureLength() != 4 or any(signature[1:3] != -1):
             raise ModelError(
                 path,
-                f"its tensor {tensor.Name().decode()} is no image of any size",
+                f"its tensor {tensor.Name().decode()} is not an image of any size",
                 "give a file that `kerasdenoise export` wrote",
             )
         for sizes in (shape, signature):

@@ -112,8 +112,8 @@ def check_gpu(path: Path) -> GpuResult:
     if "No adapters found" in result.stderr:
         raise UsageError(
             "--check-gpu",
-            "found no GPU and no driver that stands for one",
-            "install Debian's package chromium, or name a driver by VK_ICD_FILENAMES",
+            "found neither a GPU nor a driver that emulates one",
+            "install Debian's package chromium, or name a driver in VK_ICD_FILENAMES",
         )
     return GpuResult(False, math.nan, math.nan, exact, _find_cause(result.stderr))
 
@@ -129,8 +129,8 @@ def find_driver(environment: Mapping[str, str]) -> dict[str, str]:
     if not (CHROMIUM / _DRIVER).is_file():
         raise UsageError(
             "--check-gpu",
-            f"needs a Vulkan driver, and {CHROMIUM / _DRIVER} is not there",
-            "install Debian's package chromium, or name a driver by VK_ICD_FILENAMES",
+            f"needs a Vulkan driver, but {CHROMIUM / _DRIVER} does not exist",
+            "install Debian's package chromium, or name a driver in VK_ICD_FILENAMES",
         )
     libraries = [str(CHROMIUM), environment.get("LD_LIBRARY_PATH", "")]
     return {

@@ -112,21 +112,21 @@ class Variant:
             if self.target == "mobile":
                 raise UsageError(
                     "--size dynamic",
-                    "is nothing that a phone's GPU or NPU takes",
-                    "give the edge of a tile, as by --size 256",
+                    "is not supported by phone GPUs and NPUs",
+                    "give a tile size, such as --size 256",
                 )
         elif self.size < 1 or self.size % stride:
             below = max(stride, self.size // stride * stride)
             raise UsageError(
                 f"--size {self.size}",
-                f"is no multiple of {stride}, which this model's images are",
+                f"is not a multiple of {stride}, as this model needs",
                 f"give {below} or {below + stride}",
             )
         elif self.size <= 2 * halo:
             raise UsageError(
                 f"--size {self.size}",
-                f"leaves nothing of a tile: {halo} pixels at each border are cut off",
-                f"give {2 * halo + stride} at least, or {4 * halo} for half of the arithmetic",
+                f"leaves no usable pixels: the halo takes {halo} at each border",
+                f"give at least {2 * halo + stride}; {4 * halo} or more wastes less work",
             )
 
 
@@ -185,7 +185,7 @@ def write_int8(denoiser: keras.Model, target: Path, noisy: Sequence[np.ndarray] 
 
     Args:
         denoiser: A functional model of noisy images (batch, height, width, channels) alone; of
-            one that was trained in integers, what `fix_scales` made.
+            one that was trained with 8-bit integers, what `fix_scales` made.
         target: The file to write; its name ends in `.tflite`.
         noisy: Float32 batches in [0, 1] of what it will see, which set the scales where no
             training did.
@@ -196,7 +196,7 @@ def write_int8(denoiser: keras.Model, target: Path, noisy: Sequence[np.ndarray] 
     if len(denoiser.inputs) > 1:
         raise ModelError(
             denoiser.name,
-            "takes more than an image, which an integer file does not",
+            "takes more than an image, which 8-bit integer files do not support",
             "export a network that estimates the noise level by itself",
         )
     options: dict[str, Any] = {
@@ -243,7 +243,7 @@ class FixedScale(keras.layers.Layer):
 
 
 class FixedScalePrimitives(RoundingPrimitives):
-    """Makes a network that was trained in integers of what LiteRT's converter makes integers of.
+    """Makes a network trained with 8-bit integers in a form that LiteRT's converter understands.
 
     Weights stay as they are: the converter rounds them as the training did.
 
@@ -288,7 +288,7 @@ def _refuse_level(network: keras.Model) -> None:
     if len(network.inputs) > 1:
         raise ModelError(
             network.name,
-            "takes more than an image, which an integer file does not",
+            "takes more than an image, which 8-bit integer files do not support",
             "use --float16",
         )
 

@@ -72,8 +72,8 @@ def write_litert(denoiser: keras.Model, folder: Path, stride: int) -> float:
     if parts.context and parts.noise_level:
         raise ModelError(
             denoiser.name,
-            "has a global context and estimates the noise level, which no program can run",
-            "build it with one of both",
+            "uses the whole image and estimates the noise level, which cannot be combined",
+            "build it with only one of them",
         )
     if parts.context:
         networks["context"] = parts.context

@@ -250,7 +250,7 @@ def check_operations(path: Path, name: str) -> None:
     if lacking:
         raise ModelError(
             name,
-            f"needs {', '.join(lacking)}, which not all GPUs and NPUs of phones have",
+            f"needs {', '.join(lacking)}, which not all phone GPUs and NPUs support",
             "export it with --target cpu",
         )
     _check_enlarging(model, name)
@@ -277,8 +277,8 @@ def _check_enlarging(model: Any, name: str) -> None:
             if side % stride and not (stride == 2 and size % 2 == 0):
                 raise ModelError(
                     name,
-                    f"enlarges {side} values by {stride}, which LiteRT does wrongly on GPUs",
-                    f"give a --size of which {side} becomes a multiple of {stride}",
+                    f"enlarges {side} values by {stride}, which LiteRT does wrong on GPUs",
+                    f"give a --size for which {side} is a multiple of {stride}",
                 )
 
 

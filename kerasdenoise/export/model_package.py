@@ -172,7 +172,7 @@ def _find_origin(
         origin = _read_origin(like)
         if not _is_made_from(network, origin):
             raise ModelError(
-                named, f"is another network than {origin.name}", "give what it was made from"
+                named, f"is a different network from {origin.name}", "give what it was made from"
             )
         return network, origin
     for info in list_models():
@@ -182,7 +182,7 @@ def _find_origin(
                 return network, origin
     raise ModelError(
         named,
-        "has the layers of no known model",
+        "has layers that match no known model",
         "save it by kerasdenoise.save_model(..., like=...), which names what it was made from",
     )
 
@@ -324,9 +324,9 @@ def check_free(target: Path, *, overwrite: bool) -> Identity | None:
     if target.is_symlink() or not target.is_dir() or not written or foreign:
         raise UsageError(
             target,
-            f"holds {foreign[0].name!r}, which is no file of a model that this program wrote"
+            f"holds {foreign[0].name!r}, which kerasdenoise did not write"
             if foreign
-            else "is no model that this program wrote",
+            else "is not a model that kerasdenoise wrote",
             "move it away, or give another --name",
         )
     return replaces

@@ -50,7 +50,7 @@ def load_photos(
         `given`, or else the recipe's validation photos, or else the sample of a checkout.
 
     Raises:
-        RecipeError: `given` holds no photos.
+        RecipeError: `given` contains no photos.
         UsageError: There are none at all.
     """
     if given:
@@ -63,8 +63,8 @@ def load_photos(
         if not _SAMPLE.is_file():
             raise UsageError(
                 root,
-                "does not hold the photos that the model was validated on",
-                "give a folder of clean photos by --photos",
+                "does not contain the photos that the model was validated on",
+                "give a folder of clean photos with --photos",
             ) from error
     return [decode_image(_SAMPLE, channels)], _SAMPLE.name
 
@@ -130,7 +130,7 @@ class ParityGate:
                 raise
             raise ModelError(
                 path.name,
-                "cannot be run: a layer that gave nothing on all photos has no scale in integers",
+                "cannot be run: a layer whose output was zero on all photos has no integer scale",
                 "use --float16, or other --photos",
             ) from error
         if side not in self._keras:
@@ -178,11 +178,11 @@ class ParityGate:
         loss = row["psnr_keras"] - row["psnr"]
         cause = f"loses {loss:.2f} dB against Keras, where {allowed:g} are allowed"
         if variant.kind in ("float32", "float16"):
-            return ModelError(path.name, cause, "report this, or keep it by --force")
+            return ModelError(path.name, cause, "report this, or keep it with --force")
         layers = _own_layers(self._denoiser)
         if layers:
             cause += f", as 8 bits are too few for {' and '.join(layers)}"
-        return ModelError(path.name, cause, "use --float16, or keep it by --force")
+        return ModelError(path.name, cause, "use --float16, or keep it with --force")
 
 
 def _cut_middle(photo: np.ndarray, side: int) -> np.ndarray:

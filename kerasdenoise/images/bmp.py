@@ -37,7 +37,7 @@ def read_bmp(data: bytes, reading: Reading) -> Image:
             raise RefusedError("is truncated", COPY_AGAIN)
         if bits == 32 and packing == _PLAIN and _fourth_bytes_differ(data, start, area):
             reading.notes.append(
-                "has a fourth byte beside each color, which BMP does not call alpha: it is left out"
+                "has a fourth byte per pixel that BMP does not call alpha: it is dropped"
             )
         end = max(start + area, _profile_end(data) if size >= _HEADER else 0)
         reading.note_behind(memoryview(data)[end:])
@@ -47,7 +47,7 @@ def read_bmp(data: bytes, reading: Reading) -> Image:
         pixels, alpha = decode(picture, reading)
     profile = _profile(data, reading) if size >= _HEADER else None
     if size >= _COLORS and data[70:74] == bytes(4) and any(data[74:122]):
-        reading.notes.append("has primaries and tone curves of its own: they are left out")
+        reading.notes.append("has its own primaries and tone curves: they are dropped")
     across, down = struct.unpack_from("<ll", data, 38) if size >= 40 else (0, 0)
     dpi = (across * _INCH, down * _INCH) if across > 0 and down > 0 else None
     metadata = Metadata(icc=profile, dpi=dpi)
@@ -71,7 +71,7 @@ def _decode_masks(
         most = mask >> shift if mask else 0
         if not 0 < most < 256 or most & (most + 1):
             raise RefusedError(
-                f"has a mask of {mask:#x}, which is no color of up to 8 bits",
+                f"has a mask of {mask:#x}, which is not a color of up to 8 bits",
                 "convert it to 24 bits first",
             )
         level = (values & values.dtype.type(mask)) >> shift
@@ -92,7 +92,7 @@ def _profile(data: bytes, reading: Reading) -> bytes | None:
     at, size = struct.unpack_from("<LL", data, _PLACE)
     profile = data[_FILE_HEADER + at : _FILE_HEADER + at + size]
     if kind == _LINK:
-        reading.notes.append("has a color profile in another file: it is left out")
+        reading.notes.append("has a color profile in another file: it is dropped")
     if kind != _PROFILE or not size:
         return None
     if len(profile) < size:

@@ -93,10 +93,10 @@ def _expand(picture: PillowImage.Image, reading: Reading) -> PillowImage.Image:
     if picture.mode == "1":
         return picture.convert("L")
     if picture.mode == "P":
-        reading.notes.append("has a palette: its colors come back as RGB")
+        reading.notes.append("has a palette: the result is RGB")
         return picture.convert("RGBA" if "transparency" in picture.info else "RGB")
     raise RefusedError(
-        f"has {picture.mode} colors, which cannot be kept yet", "convert it to RGB or gray first"
+        f"has {picture.mode} colors, which are not supported yet", "convert it to RGB or gray first"
     )
 
 
@@ -126,7 +126,7 @@ def note_unread(present: Iterable[str], metadata: Metadata, reading: Reading) ->
     """
     for name in sorted(set(present)):
         if not getattr(metadata, name):
-            reading.notes.append(f"has a damaged {BLOCKS[name]}: it is left out")
+            reading.notes.append(f"has a damaged {BLOCKS[name]}: it is dropped")
 
 
 def bare_exif(exif: bytes | None) -> bytes | None:

@@ -170,19 +170,19 @@ def check_boxes(boxes: list[Box], reading: Reading) -> None:
         bits = _bits(kind, body)
         if bits > 8:
             raise RefusedError(
-                f"has {bits} bits, which cannot be kept yet", "convert it to 8 bits first"
+                f"has {bits} bits, which are not supported yet", "convert it to 8 bits first"
             )
         if kind == b"colr" and body.startswith(b"nclx"):
             primaries, transfer = struct.unpack_from(">HH", body, 4)
             if primaries in _OLD_PRIMARIES:
                 reading.notes.append(
                     f"has the primaries of {_OLD_PRIMARIES[primaries]}: it is written as sRGB, "
-                    "from which they differ little"
+                    "which differs little"
                 )
                 primaries = _PRIMARIES[0]
             if primaries not in _PRIMARIES or transfer not in _TRANSFERS:
                 raise RefusedError(
-                    "has colors that are no sRGB and have no profile, which cannot be kept yet",
+                    "has colors other than sRGB without a profile, which are not supported yet",
                     "convert it to sRGB first",
                 )
     extra = [kind for kind, body, _ in boxes if kind == b"auxC" and not body[4:].startswith(_ALPHA)]

@@ -74,9 +74,9 @@ def read_jpeg(data: bytes, reading: Reading) -> Image:
         metadata = replace(metadata, density=(float(across), float(down)))
     note_unread(segments.blocks, metadata, reading)
     if (packets := segments.blocks.count("xmp")) > 1:
-        reading.notes.append(f"has {packets} packets of XMP: all but the last are left out")
+        reading.notes.append(f"has {packets} packets of XMP: all but the last are dropped")
     if segments.previews:
-        reading.notes.append("has previews beside its EXIF: they are left out")
+        reading.notes.append("has previews outside its EXIF: they are dropped")
     if segments.more_pictures and _GAIN_MAP in (metadata.xmp or b""):
         reading.leave_out(
             "holds a gain map (Ultra HDR), which would be lost",
@@ -84,7 +84,7 @@ def read_jpeg(data: bytes, reading: Reading) -> Image:
         )
     mentioned = re.search(rb"MotionPhoto|MicroVideo", metadata.xmp or b"")
     if mentioned or segments.has_video:
-        reading.notes.append("has a video behind the picture, which is left out")
+        reading.notes.append("has a video after the image, which is dropped")
     else:
         reading.note_behind(segments.behind)
     return Image(pixels, alpha, format="JPEG", metadata=metadata, coding=_coding(picture))
@@ -98,12 +98,12 @@ def _keep_segments(
     for marker, body in segments:
         if marker == _JUMBF and body.startswith(b"JP"):
             notes.append(
-                "has content credentials or an HDR layer, which hold for its pixels alone: they "
-                "are left out"
+                "has content credentials or an HDR layer, which are valid only for the old pixels: "
+                "they are dropped"
             )
             continue
         if body.startswith(b"FLIR\x00"):
-            notes.append("has data of a thermal camera: they are kept as they are, not denoised")
+            notes.append("has thermal camera data: they are kept unchanged, not denoised")
         yield marker, body
     reading.notes += dict.fromkeys(notes)
 
@@ -144,9 +144,7 @@ def _inspect(data: bytes, reading: Reading) -> _Segments:
         scans += marker == 0xFFDA
         # Of its bytes 0xFF, entropy coding marks those that begin nothing.
         if scans > _MOST_SCANS:
-            raise RefusedError(
-                f"is drawn in more than {_MOST_SCANS} scans, as no photo is", COPY_AGAIN
-            )
+            raise RefusedError(f"has more than {_MOST_SCANS} scans, unlike any photo", COPY_AGAIN)
         segment = data[at + 4 : at + 2 + length]
         if 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
             _check_frame(segment)
@@ -177,10 +175,10 @@ def _check_frame(segment: bytes) -> None:
     bits, components = segment[0], segment[5]
     if 8 < bits <= 16:
         raise RefusedError(
-            f"is a {bits}-bit JPEG, which cannot be read yet", "convert it to 8 bits first"
+            f"is a {bits}-bit JPEG, which is not supported yet", "convert it to 8 bits first"
         )
     if components == 4:
-        raise RefusedError("is a CMYK JPEG, which cannot be kept yet", "convert it to RGB first")
+        raise RefusedError("is a CMYK JPEG, which is not supported yet", "convert it to RGB first")
 
 
 def _check_pictures(index: bytes, start: int, reading: Reading) -> int:

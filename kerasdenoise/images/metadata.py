@@ -129,7 +129,7 @@ def describe_losses(image: Image, file_format: str, policy: MetadataPolicy) -> t
         whole = [name for name in _NAMES if _is_less(image.metadata, wanted.metadata, name)]
         if whole:
             names = ", ".join(_NAMES[name] for name in whole)
-            notes.append(f"loses {names}: the place where it was taken is or may be in there")
+            notes.append(f"loses {names}, which may contain the location")
     if lost := lost_metadata(wanted, file_format):
         title = FORMATS[file_format].title
         notes.append(f"loses {', '.join(lost)}: {title} cannot store it")

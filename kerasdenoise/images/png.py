@@ -221,7 +221,7 @@ def _resolution(body: bytes | None, reading: Reading) -> tuple[Resolution, Resol
         return None, None
     across, down, unit = struct.unpack(">IIB", body) if len(body) == 9 else (0, 0, 0)
     if not across or not down:
-        reading.notes.append("has a damaged resolution: it is left out")
+        reading.notes.append("has a damaged resolution: it is dropped")
         return None, None
     if unit != 1 and across == down == 1:
         return None, None
@@ -237,7 +237,7 @@ def _profile(body: bytes | None, reading: Reading) -> bytes | None:
     try:
         return reading.inflate(body.partition(b"\x00")[2][1:]) or None
     except ValueError:
-        reading.notes.append("has a damaged color profile: it is left out")
+        reading.notes.append("has a damaged color profile: it is dropped")
         return None
 
 

@@ -47,6 +47,6 @@ def read_raw(data: bytes, reading: Reading) -> Image:
         exif = exif_of_tags(next(directories(data), {}), byte_order(data), upright=True)
     except (ValueError, struct.error):  # makers' own containers
         exif = None
-        reading.notes.append("is raw in a container whose EXIF is not read: it is left out")
+        reading.notes.append("is raw in a container whose EXIF cannot be read: it is dropped")
     reading.notes.append("is camera raw: it was developed")
     return Image(pixels, bit_depth=16, format="TIFF", metadata=Metadata(exif=exif), lossless=True)

@@ -100,7 +100,7 @@ def _note_foreign_name(path: Path, image: Image, reading: Reading) -> None:
     if named is not None and (named.written_as or named.name) != image.format:
         title = FORMATS[image.format].title
         reading.notes.append(
-            f"is {title}, not {named.title}: what its result is, the result's name decides"
+            f"is {title}, not {named.title}: the result's format follows the result's name"
         )
 
 
@@ -167,10 +167,10 @@ def _recognize(data: bytes) -> Format:
     foreign = foreign_format(data)
     if foreign is not None:
         raise RefusedError(
-            f"is a {foreign} picture, which cannot be read yet",
+            f"is a {foreign} image, which is not supported yet",
             f"convert it first; {known_titles()} can be read",
         )
-    raise RefusedError("is not a picture", f"{known_titles()} can be read")
+    raise RefusedError("is not an image", f"{known_titles()} can be read")
 
 
 def _undecodable(row: Format | None, error: Exception) -> RefusedError:

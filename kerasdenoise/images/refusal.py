@@ -57,20 +57,20 @@ class Reading:
     def leave_out(self, cause: str, remedy: str) -> None:
         """Notes that there is more than one picture, or refuses the file for it."""
         if not self.first_only:
-            raise RefusedError(cause, f"{remedy}, or `denoise --first-only` does the first alone")
-        self.notes.append(f"{cause}: the rest is left out")
+            raise RefusedError(cause, f"{remedy}, or add --first-only to denoise only the first")
+        self.notes.append(f"{cause}: the rest is dropped")
 
     def note_lost(self, what: str, names: Iterable[bytes]) -> None:
         """Notes parts of a file, by their names in its format, that no result will have."""
         listed = [name.decode("ascii", "replace").strip("\0 ") for name in names]
         if listed:
             named = ", ".join(dict.fromkeys(listed))
-            self.notes.append(f"has {what} of {named}: they are left out")
+            self.notes.append(f"has {what} of {named}: they are dropped")
 
     def note_behind(self, rest: bytes | memoryview) -> None:
         """Notes bytes behind the end of a picture, unless they only fill a block."""
         if any(rest):
-            self.notes.append(f"has {len(rest)} bytes behind the picture: they are left out")
+            self.notes.append(f"has {len(rest)} bytes after the image: they are dropped")
 
     def check_size(self, width: int, height: int, size: int, bytes_per_pixel: int) -> None:
         """Refuses pictures that are too large, or too large for what their file has in it.
@@ -87,11 +87,11 @@ class Reading:
             raise RefusedError(
                 f"has {width} x {height} pixels, "
                 f"more than the limit of {MAX_PIXELS // 10**6} megapixels",
-                "cut it into smaller pictures",
+                "cut it into smaller images",
             )
         if width * height > max(_FEW_PIXELS, _PIXELS_PER_BYTE * size):
             raise RefusedError(
-                f"claims {width} x {height} pixels in {size} bytes, as no photo does", COPY_AGAIN
+                f"claims {width} x {height} pixels in {size} bytes, unlike any photo", COPY_AGAIN
             )
         self.check_bytes(width * height * bytes_per_pixel)
 
@@ -101,12 +101,12 @@ class Reading:
         allowed = "--max-memory allows"
         if limit is None:
             limit = int(_SHARE * (free_memory() or _ASSUMED_FREE))
-            allowed = "are allowed, half of what is free"
+            allowed = "are allowed, which is half of the free memory"
         if decoded > limit:
             raise RefusedError(
                 f"takes {memory_text(decoded)} of memory, more than the {memory_text(limit)} "
                 f"that {allowed}",
-                "give --max-memory a larger size if it is no bomb",
+                "raise --max-memory if you trust the file",
             )
 
     def pixel_bytes(self, samples: int, bits: int = 8) -> int:

@@ -87,15 +87,15 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
         )
     tags = full[0]
     if any(kind & _MASK for kind in kinds):
-        reading.notes.append("has a mask of what is transparent: it is left out")
+        reading.notes.append("has a transparency mask: it is dropped")
     if any(kind & _REDUCED and not kind & _MASK for kind in kinds) or SUB_DIRECTORIES in tags:
-        reading.notes.append("has previews or other pages below its own: they are left out")
+        reading.notes.append("has previews or other pages inside its pages: they are dropped")
     reading.note_lost(
         "tags",
         [b"%d" % number for number, tag in tags.items() if _is_lost(number, tag)],
     )
     if _LAYERS in tags:
-        reading.notes.append("has Photoshop's layers: they are left out")
+        reading.notes.append("has Photoshop layers: they are dropped")
     page = read_page(tags, order)
     decoded = _expand(decode_page(data, page, order, reading), tags, page, order, reading)
     premultiplied = page.extra == (ASSOCIATED,)
@@ -140,7 +140,7 @@ def _expand(
                 f"has samples of type {page.dtype}: they are rounded to the precision of float32"
             )
     if page.photometric == PALETTE:
-        reading.notes.append("has a palette: its colors come back as RGB")
+        reading.notes.append("has a palette: the result is RGB")
         palette = np.array(tags[_COLOR_MAP].numbers(order), np.uint16).reshape(3, -1)
         # Of 16 bits by definition, mostly made of 8.
         if not (palette % 257).any() or not (palette & 255).any():
@@ -246,7 +246,7 @@ def _resolution(tags: Directory, order: str, reading: Reading) -> tuple[Resoluti
     if not values:
         return None, None
     if [len(value) for value in values] != [2, 2] or not all(map(all, values)):
-        reading.notes.append("has a damaged resolution: it is left out")
+        reading.notes.append("has a damaged resolution: it is dropped")
         return None, None
     across, down = (value[0] / value[1] for value in values)
     unit = _UNITS.get(first_number(tags, _UNIT, order, 2))

@@ -99,7 +99,7 @@ def read_page(tags: Directory, order: ByteOrder) -> Page:
     compression = number(259, 1)
     if compression not in COMPRESSIONS:
         raise RefusedError(
-            f"is compressed by {_LOSSY.get(compression, compression)}, which cannot be kept yet",
+            f"is compressed by {_LOSSY.get(compression, compression)}, which is not supported yet",
             "save it with another compression, such as LZW or ZIP",
         )
     colors = samples - len(extra)
@@ -113,7 +113,7 @@ def read_page(tags: Directory, order: ByteOrder) -> Page:
         )
     if extra not in ((), (UNSPECIFIED,), (ASSOCIATED,), (UNASSOCIATED,)):
         raise RefusedError(
-            "has further channels that are not transparency", "save the picture without them"
+            "has additional channels that are not transparency", "save the image without them"
         )
     depths = set(numbers(258)) or {1}
     # What is of no stated kind (4) is unsigned.
@@ -124,11 +124,11 @@ def read_page(tags: Directory, order: ByteOrder) -> Page:
     if dtype is None or (few and samples > 1) or (photometric == PALETTE and dtype.kind != "u"):
         stated = " and ".join(map(str, sorted(depths)))
         raise RefusedError(
-            f"has samples of {stated} bits of a kind that cannot be kept yet",
+            f"has samples of {stated} bits of a kind that is not supported yet",
             "convert it to 8 or 16 bits first",
         )
     if number(32997, 1) > 1:
-        raise RefusedError("is a volume, not a picture", "save its slices as pictures")
+        raise RefusedError("is a volume, not an image", "save its slices as images")
     planar, fill, predictor = number(284, 1), number(266, 1), number(317, 1)
     floating = predictor == _FLOATING_POINT
     if (
@@ -138,7 +138,7 @@ def read_page(tags: Directory, order: ByteOrder) -> Page:
         or (predictor > 1 and few)
         or (floating and dtype.kind != "f")
     ):
-        raise RefusedError("is laid out as no TIFF file may be", COPY_AGAIN)
+        raise RefusedError("is laid out unlike any valid TIFF file", COPY_AGAIN)
     is_tiled = 322 in tags
     rows = number(323, 0) if is_tiled else min(number(278, height), height)
     across = number(322, 0) if is_tiled else width

@@ -144,13 +144,13 @@ def _encode(
         raise
     except Exception as error:  # a coder fed with foreign metadata may raise anything
         raise OutputError(
-            subject, f"cannot be coded as {row.title} ({error})", "write a PNG file instead"
+            subject, f"cannot be encoded as {row.title} ({error})", "write a PNG file instead"
         ) from error
 
 
 def _check_choices(quality: Quality, bit_depth: int | None) -> None:
     if isinstance(quality, int) and not 1 <= quality <= 100:
-        raise UsageError(f"quality {quality}", "not between 1 and 100", "95 is the usual one")
+        raise UsageError(f"quality {quality}", "not between 1 and 100", "the default is 95")
     if isinstance(quality, str) and quality != "keep":
         raise UsageError(f"quality {quality}", "unknown", "give keep, or a number up to 100")
     if bit_depth not in (None, 8, 16, 32):
@@ -169,7 +169,7 @@ def _check(image: Image, row: Format, depth: int, subject: str) -> None:
     if image.alpha is not None and not row.alpha:
         raise OutputError(
             subject,
-            f"{row.title} cannot carry the picture's transparency",
+            f"{row.title} cannot store the image's transparency",
             f"write a {carriers} file instead",
         )
     if depth not in row.bit_depths:
@@ -187,15 +187,15 @@ def _check(image: Image, row: Format, depth: int, subject: str) -> None:
         raise OutputError(
             subject,
             f"{image.width} x {image.height} pixels are too many for {row.title}, "
-            f"whose limit is {row.max_side} a side",
+            f"whose limit is {row.max_side} per side",
             "write a PNG file instead",
         )
     profile = image.metadata.icc or b""
     if image.gray and not _stays_gray(image, row) and profile[16:20] == b"GRAY":
-        pictures = "gray pictures" if image.alpha is None else "gray pictures with transparency"
+        pictures = "gray images" if image.alpha is None else "gray images with transparency"
         raise OutputError(
             subject,
-            f"{row.title} has no {pictures}, which the picture's color profile is for",
+            f"{row.title} has no {pictures}, which the image's color profile needs",
             "write a PNG or TIFF file instead",
         )
 
@@ -231,8 +231,8 @@ def _to_samples(image: Image, row: Format, depth: int, subject: str) -> np.ndarr
         if not np.isfinite(band).all():
             raise OutputError(
                 subject,
-                "holds pixels that are not numbers (NaN or infinity)",
-                "repair the picture",
+                "contains pixels that are not numbers (NaN or infinity)",
+                "repair the image",
             )
         if image.alpha is not None and multiplied:
             band = band * _share(image.alpha[top : top + rows])

@@ -178,7 +178,7 @@ class DenoiseSettings:
             if value is not None and not info.has_detail:
                 raise UsageError(
                     f"{name} {value:g}",
-                    f"the model {info.name} adds no detail, of which this would be a setting",
+                    f"the model {info.name} adds no detail, so this setting does not apply",
                     "leave it out, or use a model such as photo_natural",
                 )
         if not info.has_detail:
@@ -188,7 +188,7 @@ class DenoiseSettings:
         if self.quality != "balanced":
             raise UsageError(
                 f"quality {self.quality!r}",
-                f"is not for the model {info.name}, whose added detail differs in each result",
+                f"does not work with the model {info.name}, which adds different detail each time",
                 "use 'balanced', or naturalness 0",
             )
         return info

@@ -389,5 +389,5 @@ def _read(pixels: np.ndarray, tile: Tile) -> np.ndarray:
 def no_memory(name: object) -> InputError:
     """Returns the error of an image that does not fit into memory."""
     return InputError(
-        name, "does not fit into memory, even tile by tile", "free some memory, or crop it"
+        name, "does not fit into memory, even in tiles", "free some memory, or crop it"
     )

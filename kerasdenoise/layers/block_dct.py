@@ -46,7 +46,7 @@ class BlockDct(keras.layers.Layer):
         size = shape[-1]
         if size is None or size % self.block**2:
             raise ModelError(
-                f"{size} numbers a place", f"are no blocks of {self.block}", "give another block"
+                f"{size} numbers a place", f"are not blocks of {self.block}", "give another block"
             )
         both = np.kron(cosines(self.block), cosines(self.block))
         matrix = np.kron(both, np.eye(size // self.block**2))

@@ -47,7 +47,7 @@ class VarianceStabilizer(keras.layers.Layer):
         if knots < 2 or not low < high:
             raise ModelError(
                 f"{knots} knots from {low:g} to {high:g}",
-                "are no range of pixel values",
+                "are not a range of pixel values",
                 "give two or more, from a smaller to a larger value",
             )
         self.low = low

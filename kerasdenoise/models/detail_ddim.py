@@ -64,7 +64,7 @@ class Config:
         if self.mean not in unet.PRESETS:
             raise ModelError(
                 f"detail_ddim mean {self.mean!r}",
-                "is no preset of unet",
+                "is not a preset of unet",
                 f"known: {', '.join(unet.PRESETS)}",
             )
         if len(self.widths) != len(self.blocks) or not self.widths:

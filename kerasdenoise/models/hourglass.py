@@ -80,7 +80,7 @@ class Config:
             raise ModelError(f"hourglass skip {self.skip!r}", "is unknown", "known: paper, smooth")
         if not 0 <= self.dropout < 1:
             raise ModelError(
-                f"hourglass dropout {self.dropout}", "is no share below 1", "give 0 for none"
+                f"hourglass dropout {self.dropout}", "is not a share below 1", "give 0 for none"
             )
         if min(self.width, self.rank, self.channels) < 1:
             raise ModelError(str(self), "has a number below 1", "give positive numbers")

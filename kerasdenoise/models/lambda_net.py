@@ -83,7 +83,7 @@ class Config:
         if self.decoder_kernel < 1 or self.decoder_kernel % 2 == 0:
             raise ModelError(
                 f"lambda_net decoder_kernel {self.decoder_kernel}",
-                "is no odd number above 0",
+                "is not an odd number above 0",
                 "give 1 or 3",
             )
         for name in (self.activation, self.output):

@@ -97,7 +97,9 @@ class Config:
                 f"p1_diffusion stem {self.stem}", "is not 0 to 3 convolutions", "give 2"
             )
         if not self.contrast > 0:
-            raise ModelError(f"contrast {self.contrast:g}", "is not above 0", "give one as 0.3")
+            raise ModelError(
+                f"contrast {self.contrast:g}", "is not above 0", "give one such as 0.3"
+            )
         # The layers refuse what is left.
         DiffusionStep(None, self.tau, name="step")
         _make_coefficient(self)

@@ -95,7 +95,9 @@ class Config:
             if self.scope != "fixed":
                 from_contrast(contrast)  # refuses those that cannot be trained
             elif not contrast >= SMALLEST_CONTRAST:
-                raise ModelError(f"contrast {contrast:g}", "is below 1/255", "give one as 25/255")
+                raise ModelError(
+                    f"contrast {contrast:g}", "is below 1/255", "give one such as 25/255"
+                )
         _make_step(self, "step")  # refuses a step that is not stable
 
     @property

@@ -77,7 +77,9 @@ class Config:
                 "known: coupled, rational, p1",
             )
         if not self.contrast > 0:
-            raise ModelError(f"contrast {self.contrast:g}", "is not above 0", "give one as 0.15")
+            raise ModelError(
+                f"contrast {self.contrast:g}", "is not above 0", "give one such as 0.15"
+            )
         _make_step(self, 0)  # refuses what is left
 
     @property

@@ -54,7 +54,7 @@ class Config:
             raise ModelError(f"level {self.level:g}", "is not above 0", "give the noise's level")
         if self.noise_level and self.estimates_level:
             raise ModelError(
-                str(self), "is told the noise level and estimates it", "choose one of both"
+                str(self), "is told the noise level and estimates it", "choose one of them"
             )
         if getattr(inner, "estimates_level", False):
             raise ModelError(
@@ -114,7 +114,7 @@ def build(config: Config) -> keras.Model:
         raise ModelError(
             f"denoiser {config.architecture}",
             "needs statistics of the whole image",
-            "choose one that does not, as unet",
+            "choose one that does not, such as unet",
         )
     denoiser = keras.Model(network.input, network.output, name=DENOISER)
     curve = VarianceStabilizer(config.low, config.high, config.knots, name="curve")

@@ -44,7 +44,7 @@ class Config:
             )
         if self.noise_level and self.estimates_level:
             raise ModelError(
-                str(self), "is told the noise level and estimates it", "choose one of both"
+                str(self), "is told the noise level and estimates it", "choose one of them"
             )
         if min(*self.widths, *self.blocks, self.channels) < 1:
             raise ModelError(str(self), "has a number below 1", "give positive numbers")

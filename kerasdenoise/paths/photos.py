@@ -82,7 +82,7 @@ def find_photos(
     found.roots = {path: root for path, root in found.roots.items() if locate(path) not in places}
     if folders and not found.photos:
         inside = "add -r for the folders in it" if found.folders else "check the path"
-        raise NoPhotosError(folders[0], "holds no photos", inside)
+        raise NoPhotosError(folders[0], "contains no photos", inside)
     return found
 
 

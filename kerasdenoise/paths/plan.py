@@ -271,7 +271,7 @@ def _refuse_shared_targets(jobs: Sequence[Job]) -> None:
         raise UsageError(
             list_names(job.source for job in shared),
             f"would be written to the same file {list_names(job.target for job in shared)}",
-            "write them to different folders, one call each",
+            "write them to different folders, with one call each",
         )
 
 

@@ -46,7 +46,7 @@ class NameTemplate:
             fields = [part[1:] for part in string.Formatter().parse(text) if part[1] is not None]
         except ValueError as error:
             raise UsageError(
-                self._subject, "a brace has no partner", "write {{ for a brace itself"
+                self._subject, "has an unmatched brace", "write {{ for a literal brace"
             ) from error
         for field, specification, conversion in fields:
             if field not in known or specification or conversion:
@@ -73,7 +73,7 @@ class NameTemplate:
         # What the words stand for comes from files of others, such as a model's.
         if name in ("", ".", "..") or "/" in name or "\\" in name:
             raise UsageError(
-                self._subject, f"makes no file name of {source}: {name!r}", f"try {DENOISED}"
+                self._subject, f"gives no valid file name for {source}: {name!r}", f"try {DENOISED}"
             )
         suffix = Path(name).suffix
         if suffix != ext and not can_be_written(name):

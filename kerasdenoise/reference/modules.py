@@ -77,7 +77,7 @@ class Module(abc.ABC):
         if gradient.shape != shape:
             raise UsageError(
                 f"{name}'s gradient {gradient.shape}",
-                "has another shape than the outputs",
+                "differs in shape from the outputs",
                 f"give one of shape {shape}",
             )
         return kept
@@ -276,7 +276,7 @@ def _check(images: np.ndarray, channels: int) -> tuple[int, int, int]:
     if images.ndim != 4 or images.shape[-1] != channels:
         raise UsageError(
             f"an array {images.shape}",
-            f"is no batch of images of {channels} channels",
+            f"is not a batch of images with {channels} channels",
             f"give (batch, height, width, {channels})",
         )
     return images.shape[:3]

@@ -87,7 +87,7 @@ def mean_squared_error(denoised: np.ndarray, target: np.ndarray) -> tuple[float,
     if denoised.shape != target.shape:
         raise UsageError(
             f"a target {target.shape}",
-            f"has another shape than the images {denoised.shape}",
+            f"differs in shape from the images {denoised.shape}",
             "give a target for each value",
         )
     error = denoised - target

@@ -49,7 +49,7 @@ def restore_checkpoint(run: Path, recipe: Recipe, task: Task) -> int:
     meta = _read_meta(run)
     if parse_kept_recipe(meta["recipe"], run).identity() != recipe.identity():
         raise RecipeError(
-            run, "holds a run of a different recipe", "name another folder with --run"
+            run, "contains a run of a different recipe", "name another folder with --run"
         )
     with _open(run) as arrays:
         kept = {name: arrays[name] for name in set(arrays) - {"meta"}}
@@ -100,8 +100,8 @@ def _name(task: Task) -> dict[str, Any]:
         if name in variables:
             raise RecipeError(
                 f"variable {name!r}",
-                "exists twice, so that a checkpoint could not tell both apart",
-                "give the layers of the network names of their own",
+                "exists twice, so a checkpoint could not tell them apart",
+                "give the network's layers unique names",
             )
         variables[name] = variable
     return variables
@@ -116,7 +116,7 @@ def _read_meta(run: Path) -> dict[str, Any]:
             or type(meta.get("step")) is not int
             or not 0 <= meta["step"] < _MOST_STEPS
         ):
-            raise ValueError("it says no recipe, or no step")
+            raise ValueError("it lacks the recipe or the step")
         return meta
 
 

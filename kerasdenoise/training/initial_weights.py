@@ -88,7 +88,7 @@ def set_initial_weights(denoiser: keras.Model, recipe: Recipe) -> None:
         if part not in known:
             raise RecipeError(
                 f"part {part!r}",
-                f"is no network within {denoiser.name}",
+                f"is not a part of {denoiser.name}",
                 f"known: {', '.join(known) or 'none'}",
             )
         targets[part] = (known[part], source)
@@ -126,7 +126,7 @@ def _copy_from(network: keras.Model, given: keras.Model, source: str) -> None:
         network.set_weights(given.get_weights())
     except ValueError as error:
         raise RecipeError(
-            source, f"is another network than {network.name}", "start from one of the same"
+            source, f"is a different network from {network.name}", "start from one of the same"
         ) from error
 
 

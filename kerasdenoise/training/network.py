@@ -68,14 +68,14 @@ def read_run(run: Path) -> Recipe:
         RecipeError: If the folder holds no run, or an unreadable one.
     """
     if not is_run(run):
-        raise RecipeError(run, "holds no training run", "name the folder that `train` wrote")
+        raise RecipeError(run, "contains no training run", "name the folder that `train` wrote")
     path = run / FILE
     try:
         with zipfile.ZipFile(path) as archive:
             record = json.loads(archive.read(_RECORD))
         step, text = record["step"], record["recipe"]
         if not isinstance(text, str) or type(step) is not int or not 0 <= step < _MOST_STEPS:
-            raise ValueError("it says no recipe, or no step")
+            raise ValueError("it lacks the recipe or the step")
     except (OSError, KeyError, TypeError, ValueError, RecursionError, zipfile.BadZipFile) as error:
         raise RecipeError(
             path, f"is not the network of a run ({error})", "restore it, or train it further"

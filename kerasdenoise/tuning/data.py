@@ -88,7 +88,9 @@ def _divide_tfds(asked: str, most: int | None) -> Data:
     name, _, split = asked.removeprefix("tfds:").partition(":")
     split = split or "train"
     if "[" in split:
-        raise UsageError(asked, "is a part of a split", "name the split; a part is kept anyway")
+        raise UsageError(
+            asked, "is only part of a split", "name the split; a part is held out anyway"
+        )
     end = f"-{_KEPT}" if most is None else str(most)
     return Data(
         (f"tfds:{name}:{split}[:{end}]",),
@@ -120,14 +122,16 @@ def _divide_folder(folder: Path, study: Path) -> Data:
     """Copies some images of a folder, and leaves them out of training by their names."""
     files = list_images([folder])
     if len(files) < 2:
-        raise UsageError(folder, "holds a single image", "give some to train on and one to measure")
+        raise UsageError(
+            folder, "contains only one image", "give some to train on and one to measure"
+        )
     count = _kept(len(files))
     # Spread over the folder, as neighbors are often alike.
     chosen = [files[round(i * len(files) / count)] for i in range(count)]
     target = study / MEASURED_ON
     if target.exists():  # of other images, some of which may be among those to train on
         raise UsageError(
-            target, "is of an earlier start", "remove it, or give another --study or --run"
+            target, "is left from an earlier start", "remove it, or give another --study or --run"
         )
     target.mkdir(parents=True)
     for number, file in enumerate(chosen):
@@ -136,7 +140,9 @@ def _divide_folder(folder: Path, study: Path) -> Data:
     names = {file.name for file in chosen}
     rest = sum(file.name not in names for file in files)
     if not rest:
-        raise UsageError(folder, "holds images of one name only", "give them names of their own")
+        raise UsageError(
+            folder, "contains only images with the same name", "give them different names"
+        )
     return Data(
         (folder.as_posix(),),
         (target.resolve().as_posix(),),
@@ -148,10 +154,14 @@ def _divide_folder(folder: Path, study: Path) -> Data:
 
 def _divide_archive(asked: str, study: Path) -> Data:
     if "[" in asked.partition(".npz")[2]:
-        raise UsageError(asked, "is a part of an array", "name the array; a part is kept anyway")
+        raise UsageError(
+            asked, "is only part of an array", "name the array; a part is held out anyway"
+        )
     images = load_images([asked], Path.cwd())
     if len(images) < 2:
-        raise UsageError(asked, "holds no two images", "give some to train on and one to measure")
+        raise UsageError(
+            asked, "contains fewer than two images", "give some to train on and one to measure"
+        )
     count = _kept(len(images))
     target = study / f"{MEASURED_ON}.npz"
     study.mkdir(parents=True, exist_ok=True)

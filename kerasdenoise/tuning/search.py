@@ -122,7 +122,7 @@ def run_trial(
     }
     result["seconds"] = sum(entry["seconds"] for entry in log) + time.monotonic() - trained
     if not np.isfinite([result["psnr"], result["ssim"]]).all():
-        raise TrialError(folder, "gives pixels that are no numbers")
+        raise TrialError(folder, "produces pixels that are not numbers")
     write_json(folder / RESULT, result)
     return result
 
@@ -341,7 +341,7 @@ class _Tuner(base_tuner.BaseTuner):
         if file.is_file() and read_json(file) >= _MOST_DEATHS:
             raise TrialError(
                 folder,
-                f"its process was killed {_MOST_DEATHS} times, as happens when memory runs out",
+                f"its process was killed {_MOST_DEATHS} times, for example because memory ran out",
             )
 
 

@@ -168,7 +168,7 @@ def parse_space(text: str, architecture: str, name: str = "space") -> Space:
         for entry, values in {**file.space, CONFIG: tuned}.get(section, {}).items()
     ]
     if not entries:
-        raise RecipeError(name, f"has nothing to tune of {architecture}", "add it to [space]")
+        raise RecipeError(name, f"has nothing to tune for {architecture}", "add it to [space]")
     _check_conditions(entries, name)
     _check_applicable(entries, base, name)
     return Space(base, config, tuple(entries), text)
@@ -215,7 +215,7 @@ def _check_conditions(entries: list[Entry], name: str) -> None:
                 if len(known) != 1 or not set(values) <= set(known[0].choices):
                     raise RecipeError(
                         f"{name} {entry.name} when {parent} = {json.dumps(values)}",
-                        "is no choice of an entry before it",
+                        "is not a choice of an earlier entry",
                         "write that one first, as a list",
                     )
         if entry.name in before:

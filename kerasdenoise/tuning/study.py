@@ -90,7 +90,7 @@ class Study:
 
 
 def is_study(folder: Path) -> bool:
-    """Whether a folder holds a study."""
+    """Whether a folder contains a study."""
     return (folder / _FILE).is_file()
 
 
@@ -98,7 +98,7 @@ def create_study(folder: Path, settings: Settings, space: Space) -> Study:
     """Writes down what is searched.
 
     Raises:
-        UsageError: If the folder holds a study, or is a file.
+        UsageError: If the folder contains a study, or is a file.
     """
     check_free(folder)
     study = Study(folder, settings, space)
@@ -111,12 +111,12 @@ def check_free(folder: Path) -> None:
     """Refuses a folder for a new study.
 
     Raises:
-        UsageError: If it holds a study, or is a file.
+        UsageError: If it contains a study, or is a file.
     """
     if is_study(folder):
-        raise UsageError(folder, "holds a study", "add --resume, or name another by --study")
+        raise UsageError(folder, "contains a study", "add --resume, or name another with --study")
     if folder.exists() and not folder.is_dir():
-        raise UsageError(folder, "is a file", "name a folder by --study")
+        raise UsageError(folder, "is a file", "name a folder with --study")
 
 
 def open_study(folder: Path) -> Study:
@@ -126,13 +126,15 @@ def open_study(folder: Path) -> Study:
         UsageError: If the folder holds none.
     """
     if not is_study(folder):
-        raise UsageError(folder, "holds no study", "start one without --resume, or name its folder")
+        raise UsageError(
+            folder, "contains no study", "start one without --resume, or name its folder"
+        )
     file = folder / _FILE
     try:
         settings = make(Settings, read_json(file), str(file))
     except RecipeError as error:
         raise UsageError(
-            file, f"is of another version of kerasdenoise ({error})", "start another study"
+            file, f"was written by another version of kerasdenoise ({error})", "start another study"
         ) from error
     text = (folder / _SPACE).read_text("utf-8")
     return Study(folder, settings, parse_space(text, settings.architecture, str(folder / _SPACE)))
@@ -155,13 +157,13 @@ def check_same(study: Study, asked: dict[str, Any], space: Space) -> None:
             raise UsageError(
                 study.folder,
                 f"is a study with {name} {_text(known)}, not {_text(value)}",
-                "leave that out, or name another folder by --study",
+                "leave that out, or name another folder with --study",
             )
     if dataclasses.replace(space, text="") != dataclasses.replace(study.space, text=""):
         raise UsageError(
             study.folder,
             "is a study of another search space",
-            f"go on with its own by --space {study.space_file}, or name another folder by --study",
+            f"use its own with --space {study.space_file}, or name another folder with --study",
         )
 
 

@@ -157,7 +157,7 @@ def write_page(resources: Mapping[str, Resource], folder: Path) -> None:
             served from any address.
 
     Raises:
-        UsageError: It exists already.
+        UsageError: It already exists.
         OutputError: It cannot be written.
     """
     refuse_existing([folder], overwrite=False, remedy="remove it, or choose another --output")

@@ -309,7 +309,7 @@ def _read_options(query: Mapping[str, str]) -> dict[str, Any]:
     read = {}
     for name, text in query.items():
         if name not in OPTIONS:
-            raise UsageError(name, "is no option", f"{', '.join(OPTIONS)} are")
+            raise UsageError(name, "is not an option", f"{', '.join(OPTIONS)} are")
         schema = OPTIONS[name][0]
         try:
             value = _TYPES[schema["type"]](text)

@@ -223,7 +223,7 @@ def test_two_nodes_write_what_one_machine_writes(
     rows = {row["input"]: row for row in read_records(tmp_path / "out")}
     assert rows.keys() == expected.keys()
     assert rows["s/a.jpg"]["sha256"] == hashlib.sha256(results["a.jpg"]).hexdigest()
-    assert "not a picture" in rows["s/bad.png"]["error"]
+    assert "not an image" in rows["s/bad.png"]["error"]
 
 
 @needs_ray
@@ -316,7 +316,7 @@ def test_photos_go_from_one_bucket_to_another_in_spite_of_errors(
     ("words", "said"),
     [
         (["s", "-o", "out", "--ray", "127.0.0.1:9"], "--ray 127.0.0.1:9: does not answer"),
-        (["s", "-o", "out", "--ray", "ray://head:10001"], "is no HOST:PORT"),
+        (["s", "-o", "out", "--ray", "ray://head:10001"], "is not HOST:PORT"),
         (["s", "--ray"], "add -o FOLDER"),
         (["s", "-o", "out", "--ray", "auto", "--preview"], "cannot be combined with --preview"),
         (["s", "-o", "out", "--ray", "auto", "-m", "a.keras"], "cannot be combined with -m"),

@@ -81,11 +81,11 @@ def test_a_dry_run_says_all_and_does_nothing(command: Callable, write_photo: Wri
     planned, counts, error = result.err.splitlines()
     assert planned == "s/a.png → out/a.png (56 x 40 pixels, 20 tiles)"
     assert counts == "1 planned, 1 failed"
-    assert "s/b.png: is not a picture" in error
+    assert "s/b.png: is not an image" in error
     lines = [json.loads(line) for line in command("denoise", "s", "-n", "--json").out.splitlines()]
     assert [line["status"] for line in lines] == ["planned", "failed"]
     assert (lines[0]["width"], lines[0]["height"], lines[0]["tiles"]) == (56, 40, 1)
-    assert "not a picture" in lines[1]["error"]
+    assert "not an image" in lines[1]["error"]
     assert files(tmp_path) == before
 
 
@@ -332,7 +332,7 @@ class TestPipe:
         assert pipe("-", "-o", "b.jpg", data=content).returncode == 0
         assert Image.open(tmp_path / "b.jpg").format == "JPEG"
         again = pipe("-", "-o", "b.jpg", data=content)
-        assert (again.returncode, b"b.jpg: exists already" in again.stderr) == (2, True)
+        assert (again.returncode, b"b.jpg: already exists" in again.stderr) == (2, True)
 
     def test_what_is_left_out_is_said(self, pipe: Callable, write_photo: Write, tmp_path: Path):
         first, second = (Image.open(write_photo(f"{name}.png")) for name in "ab")
@@ -343,7 +343,7 @@ class TestPipe:
         assert pipe("c.webp", "-o", "-", "--first-only", "--quiet").stderr == b""
 
     def test_what_cannot_be_read_is_said(self, pipe: Callable):
-        for data, text in ((b"", b"is empty"), (b"text", b"is not a picture")):
+        for data, text in ((b"", b"is empty"), (b"text", b"is not an image")):
             result = pipe("-", data=data)
             assert (result.returncode, result.stdout) == (1, b"")
             assert b"kerasdenoise: standard input: " + text in result.stderr

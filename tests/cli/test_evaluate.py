@@ -206,7 +206,7 @@ def test_an_image_that_fails_is_named_and_the_others_are_measured(command: Comma
     assert [image["name"] for image in result["images"]] == ["a.jpg", "c.png"]
     assert [failure["name"] for failure in result["failed"]] == ["b.webp", "small.png"]
     lines = outcome.err.splitlines()[-2:]
-    assert lines[0].startswith(f"kerasdenoise: {Path('set', 'b.webp')}: is not a picture")
+    assert lines[0].startswith(f"kerasdenoise: {Path('set', 'b.webp')}: is not an image")
     assert re.search(r"small\.png: SSIM.* 11 pixels", lines[1])
 
 

@@ -122,7 +122,7 @@ def test_one_that_fails_does_not_stop_the_others(
     outcome = command("info", "a.png", "b.png", "none.png", "c.png", *options)
     assert outcome.code == 1
     first, second = outcome.err.splitlines()
-    assert first.startswith("kerasdenoise: b.png: is not a picture")
+    assert first.startswith("kerasdenoise: b.png: is not an image")
     assert re.search(r"none\.png: no such file.*path", second)
     if options:
         names = [row["file"] for row in json.loads(outcome.out)]

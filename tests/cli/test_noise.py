@@ -90,7 +90,7 @@ def test_a_result_that_is_there_is_refused(command: Command, write_photo: Write)
     before = taken.read_bytes()
     outcome = command("noise", "a.png", "--kind", "gaussian:25")
     assert outcome.code == 2
-    assert outcome.only_error.startswith("kerasdenoise: a_noisy.png: exists already; add --over")
+    assert outcome.only_error.startswith("kerasdenoise: a_noisy.png: already exists; add --over")
     assert taken.read_bytes() == before
     assert command("noise", "a.png", "--kind", "gaussian:25", "--overwrite").code == 0
     assert taken.read_bytes() != before

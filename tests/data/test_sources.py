@@ -29,7 +29,11 @@ def test_images_are_listed_folder_by_folder_and_sorted(write_photo: Callable, tm
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("gone", "is not a folder"), ("bare", "holds no image"), ("bare/a.txt", "is not a folder")],
+    [
+        ("gone", "is not a folder"),
+        ("bare", "contains no images"),
+        ("bare/a.txt", "is not a folder"),
+    ],
 )
 def test_a_folder_without_photos_is_refused(tmp_path: Path, name: str, said: str):
     (tmp_path / "bare").mkdir()
@@ -80,7 +84,7 @@ def test_gray_of_16_bits_is_refused_rather_than_cut_off(tmp_path: Path):
 @pytest.mark.parametrize("content", [b"", b"not a photo", b"\x89PNG\r\n\x1a\n"])
 def test_a_file_that_is_no_image_is_refused(tmp_path: Path, content: bytes):
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(RecipeError, match=r"a\.png: .*decoded .*; .*take it away"):
+    with pytest.raises(RecipeError, match=r"a\.png: .*decoded .*; .*exclude"):
         load_images(["."], tmp_path)
 
 

@@ -109,7 +109,7 @@ def test_without_leave_to_skip_the_second_run_fails_and_spoils_nothing(
     codes = sorted(process.returncode for process in runs)
     # Refused at once if it came so late that the result was there before it began.
     assert codes in ([0, 1], [0, 2])
-    assert "a_denoised.png: exists already" in "".join(messages)
+    assert "a_denoised.png: already exists" in "".join(messages)
     Image.open(tmp_path / "a_denoised.png").load()
     assert names(tmp_path) == {"a.png", "a_denoised.png"}
 

@@ -67,7 +67,7 @@ def test_a_result_that_is_there_is_refused_before_any_work(run_cli: Cli, write_p
     before = second.read_bytes()
     result = run_cli("denoise", "a.png", "b.png")
     assert result.returncode == 2
-    assert only_line(result).startswith("kerasdenoise: b_denoised.png: exists already; add --over")
+    assert only_line(result).startswith("kerasdenoise: b_denoised.png: already exists; add --over")
     assert second.read_bytes() == before
     assert taken.read_bytes() == b"precious"
     assert names(first.parent) == {"a.png", "b.png", "b_denoised.png"}
@@ -132,7 +132,7 @@ def test_json_is_one_object_a_photo_and_nothing_else(run_cli: Cli, write_photo: 
     }
     assert lines["b.png"]["status"] == "skipped"
     assert lines["c.png"]["status"] == "failed"
-    assert "c.png: is not a picture" in lines["c.png"]["error"]
+    assert "c.png: is not an image" in lines["c.png"]["error"]
     assert only_line(result).startswith("kerasdenoise: c.png: ")
 
 

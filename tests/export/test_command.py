@@ -71,7 +71,7 @@ def test_a_run_becomes_a_model_with_its_figures(
 
 @pytest.mark.parametrize(
     ("run", "said"),
-    [("quick", "exists already; .*--name"), ("gone", "training run.* saved")],
+    [("quick", "already exists; .*--name"), ("gone", "training run.* saved")],
 )
 def test_what_cannot_be_exported_is_refused(
     training_run: Path, saved_models: Path, run: str, said: str

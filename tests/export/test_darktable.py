@@ -71,7 +71,7 @@ def test_the_same_weights_make_the_same_package(saved_models: Path, photos: Path
     _run(*options)
     package = tmp_path / "darktable" / f"{ID}.dtmodel"
     first = package.read_bytes()
-    with pytest.raises(KerasDenoiseError, match=r"exists already.*--overwrite"):
+    with pytest.raises(KerasDenoiseError, match=r"already exists.*--overwrite"):
         _run(*options)
     write_json(package.parent / "versions.json", {"models": {"other": {"version": "1"}}})
     _run(*options, "--overwrite")

@@ -63,7 +63,7 @@ def test_a_network_of_too_many_parts_is_refused(tmp_path: Path):
     level = build_estimator(3, Primitives())(noisy)
     context = keras.Model(noisy, mean, name="context")(noisy)
     network = keras.Model(noisy, noisy - level * context, name="both")
-    with pytest.raises(ModelError, match=r"both: .*global context.*noise level"):
+    with pytest.raises(ModelError, match=r"both: .*whole image.*noise level"):
         write_litert(network, tmp_path, stride=8)
     assert list(tmp_path.iterdir()) == []
 

@@ -165,7 +165,7 @@ class TestReplacing:
             (target / foreign).parent.mkdir(exist_ok=True)
             (target / foreign).write_text("not a model's", "utf-8")
         before = _content(saved_models)
-        with pytest.raises(UsageError, match="this program wrote"):
+        with pytest.raises(UsageError, match="kerasdenoise"):
             write_saved_model(run[1], run[0], target, overwrite=True)
         assert _content(saved_models) == before
 
@@ -335,7 +335,7 @@ def test_a_networks_origin_may_be_a_run_or_a_config(
 
 def test_what_a_network_is_made_from_has_to_be_known(saved_models: Path, tmp_path: Path):
     other = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(3, 3)])
-    with pytest.raises(ModelError, match="is another network than quick"):
+    with pytest.raises(ModelError, match="is a different network from quick"):
         kerasdenoise.save_model(other, tmp_path / "other", like="quick")
     with pytest.raises(ModelError, match=r"no known model; .*like="):
         kerasdenoise.save_model(other, tmp_path / "other")

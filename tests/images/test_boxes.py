@@ -100,7 +100,7 @@ def test_items_of_no_picture_are_named(whole: bytes) -> None:
     other = b"application/x-notes"
     assert whole.count(b"application/rdf+xml") == 1
     image = read_image(whole.replace(b"application/rdf+xml", other))
-    assert image.notes == ("has items of application/x-notes: they are left out",)
+    assert image.notes == ("has items of application/x-notes: they are dropped",)
     assert other not in encode_image(image)
 
 
@@ -114,11 +114,11 @@ def test_a_further_picture_is_refused_or_left_out(whole: bytes) -> None:
 
 def test_boxes_and_bytes_behind_the_picture_are_named(whole: bytes) -> None:
     video = struct.pack(">L4s", 20, b"mpvd") + bytes(12)
-    assert read_image(whole + video).notes == ("has boxes of mpvd: they are left out",)
+    assert read_image(whole + video).notes == ("has boxes of mpvd: they are dropped",)
     unused = struct.pack(">L4s", 20, b"free") + bytes(12)
     assert read_image(whole + unused + bytes(3)).notes == ()
     assert read_image(whole + b"\0\0\0\1xy").notes == (
-        "has 6 bytes behind the picture: they are left out",
+        "has 6 bytes after the image: they are dropped",
     )
 
 
@@ -129,7 +129,7 @@ def test_properties_of_the_picture_that_nobody_keeps_are_named(cuts: bool) -> No
     boxes[6:6] = [Box(kind, b"", b"ipco") for kind in (b"pasp", b"clap", b"udes")]
     note_others(boxes, reading, cuts=cuts)
     named = "pasp" if cuts else "pasp, clap"
-    assert reading.notes == [f"has properties of {named}: they are left out"]
+    assert reading.notes == [f"has properties of {named}: they are dropped"]
 
 
 def test_boxes_in_boxes_without_end_are_an_error(encoded: Callable[..., bytes]) -> None:

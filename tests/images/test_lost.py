@@ -71,7 +71,7 @@ def test_what_lies_behind_a_jpeg_is_named(encoded: Encoded) -> None:
     data = encoded("RGB", "JPEG")
     video = b"\x00\x00\x00\x18ftypmp42" + bytes(20)
     assert "video" in read_image(data + video).notes[0]
-    assert "9 bytes behind" in read_image(data + b"somewhat.").notes[0]
+    assert "9 bytes after" in read_image(data + b"somewhat.").notes[0]
     assert read_image(data + bytes(9)).notes == ()
     assert read_image(encoded("RGB", "JPEG", progressive=True)).notes == ()
 
@@ -190,7 +190,7 @@ def test_chunks_of_webp_that_nobody_knows_are_named(encoded: Encoded) -> None:
     data = encoded("RGB", "WEBP", lossless=True, exact=True)
     more = data[8:] + b"abcd" + struct.pack("<L", 4) + bytes(4)
     image = read_image(b"RIFF" + struct.pack("<L", len(more)) + more)
-    assert image.notes == ("has chunks of abcd: they are left out",)
+    assert image.notes == ("has chunks of abcd: they are dropped",)
     assert b"abcd" not in encode_image(image)
     assert read_image(data).notes == ()
 
@@ -211,13 +211,13 @@ BLOCKS: dict[str, Any] = {
 def test_a_profile_of_which_a_part_is_missing_is_named(encoded: Encoded, body: bytes) -> None:
     image = read_image(with_segment(encoded("RGB", "JPEG"), 0xE2, b"ICC_PROFILE\0" + body))
     assert image.metadata.icc is None
-    assert image.notes == ("has a damaged color profile: it is left out",)
+    assert image.notes == ("has a damaged color profile: it is dropped",)
 
 
 @pytest.mark.parametrize("body", [b"JFXX\0\x10" + bytes(50), b"JFIF\0\1\1\0\0\1\0\1\1\1abc"])
 def test_previews_of_a_jpeg_are_named(encoded: Encoded, body: bytes) -> None:
     image = read_image(with_segment(encoded("RGB", "JPEG"), 0xE0, body))
-    assert image.notes == ("has previews beside its EXIF: they are left out",)
+    assert image.notes == ("has previews outside its EXIF: they are dropped",)
 
 
 def test_a_second_packet_of_xmp_is_named(encoded: Encoded) -> None:
@@ -226,7 +226,7 @@ def test_a_second_packet_of_xmp_is_named(encoded: Encoded) -> None:
         data = with_segment(data, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet)
     image = read_image(data)
     assert image.metadata.xmp == b"<b/>"
-    assert image.notes == ("has 2 packets of XMP: all but the last are left out",)
+    assert image.notes == ("has 2 packets of XMP: all but the last are dropped",)
 
 
 def test_segments_between_scans_are_kept_or_named(encoded: Encoded) -> None:
@@ -239,7 +239,7 @@ def test_segments_between_scans_are_kept_or_named(encoded: Encoded) -> None:
     np.testing.assert_array_equal(image.pixels, read_image(data).pixels)
     profile = b"\xff\xe2" + struct.pack(">H", 16 + len(PROFILE)) + b"ICC_PROFILE\0\1\1" + PROFILE
     image = read_image(data[:last] + profile + data[last:])
-    assert image.notes == ("has a damaged color profile: it is left out",)
+    assert image.notes == ("has a damaged color profile: it is dropped",)
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP", "AVIF", "BMP", "JPEG"])
@@ -247,7 +247,7 @@ def test_what_lies_behind_any_picture_is_named(encoded: Encoded, file_format: st
     data = encoded("RGB", file_format)
     assert read_image(data + bytes(5)).notes == read_image(data).notes == ()
     image = read_image(data + b"\xff\xff\xff\xff.video.")
-    assert image.notes == ("has 11 bytes behind the picture: they are left out",)
+    assert image.notes == ("has 11 bytes after the image: they are dropped",)
 
 
 @pytest.mark.parametrize("name", ["icc", "exif", "xmp"])
@@ -256,7 +256,7 @@ def test_blocks_that_webp_does_not_announce_are_named(encoded: Encoded, name: st
     flag = {"icc": 0x20, "exif": 0x08, "xmp": 0x04}[name]
     image = read_image(with_bytes(data, 20, bytes((data[20] & ~flag,))))
     assert not getattr(image.metadata, name)
-    assert [note.endswith("it is left out") for note in image.notes] == [True]
+    assert [note.endswith("it is dropped") for note in image.notes] == [True]
     assert read_image(data).notes == ()
 
 
@@ -277,19 +277,19 @@ def test_blocks_that_a_reader_does_not_find_are_named(
 @pytest.mark.parametrize("body", [bytes(9), b"short"])
 def test_a_damaged_resolution_is_named(encoded: Encoded, body: bytes) -> None:
     image = read_image(with_chunk(encoded("RGB", "PNG"), b"pHYs", body))
-    assert image.notes == ("has a damaged resolution: it is left out",)
+    assert image.notes == ("has a damaged resolution: it is dropped",)
 
 
 def test_xmp_of_a_png_that_cannot_be_inflated_is_named(encoded: Encoded) -> None:
     packed = zlib.compress(b"<x:xmpmeta/>")
-    for end, notes in ((None, ()), (-3, ("has a damaged XMP: it is left out",))):
+    for end, notes in ((None, ()), (-3, ("has a damaged XMP: it is dropped",))):
         body = b"XML:com.adobe.xmp\0\1\0\0\0" + packed[:end]
         assert read_image(with_chunk(encoded("RGB", "PNG"), b"iTXt", body)).notes == notes
 
 
 def test_a_palette_that_only_proposes_colors_is_named(encoded: Encoded) -> None:
     image = read_image(with_chunk(encoded("RGB", "PNG"), b"PLTE", bytes(9)))
-    assert image.notes == ("has chunks of PLTE: they are left out",)
+    assert image.notes == ("has chunks of PLTE: they are dropped",)
 
 
 def test_colors_of_a_bmp_that_are_not_in_it_are_named() -> None:
@@ -313,11 +313,11 @@ def test_what_a_tiff_has_below_its_page_is_named() -> None:
                 file.write(pixels[::2, ::2], metadata=None, photometric="rgb", subfiletype=1)
         return read_image(stream.getvalue()).notes
 
-    below = "has previews or other pages below its own: they are left out"
+    below = "has previews or other pages inside its pages: they are dropped"
     assert notes() == ()
     assert notes(preview=True) == (below,)
     assert notes(subifds=1, preview=True) == (below,)
-    assert notes(resolution=((0, 1), (1, 1))) == ("has a damaged resolution: it is left out",)
+    assert notes(resolution=((0, 1), (1, 1))) == ("has a damaged resolution: it is dropped",)
     # Of 64-bit values, EXIF knows none.
     long = notes(big=True, extratags=[(65000, 16, 2, (1, 2), True)])
-    assert long == ("has tags of 65000: they are left out",)
+    assert long == ("has tags of 65000: they are dropped",)

@@ -87,7 +87,9 @@ def test_what_goes_with_the_place_is_said() -> None:
     image = replace(PICTURE, metadata=FULL, notes=("is a test",))
     given, of_place, of_format = describe_losses(image, "JPEG", "no-gps")
     assert given == "is a test"
-    assert of_place.startswith("loses XMP, the second part of XMP, PNG's texts: the place where")
+    assert of_place.startswith(
+        "loses XMP, the second part of XMP, PNG's texts, which may contain the location"
+    )
     assert of_format == "loses PNG's color chunks, PNG's texts: JPEG cannot store it"
     plain = replace(PICTURE, metadata=Metadata(exif=exif_of(), comments=(b"hello",)))
     assert describe_losses(plain, "JPEG", "no-gps") == ()
@@ -108,7 +110,7 @@ def test_what_goes_with_the_place_is_said() -> None:
 )
 def test_each_block_that_goes_with_the_place_is_named(metadata: Metadata, name: str) -> None:
     (note,) = describe_losses(replace(PICTURE, metadata=metadata), "JPEG", "no-gps")
-    assert note.startswith(f"loses {name}: the place")
+    assert note.startswith(f"loses {name}, which may contain")
 
 
 def test_none_keeps_what_decides_how_it_looks() -> None:

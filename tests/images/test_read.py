@@ -185,11 +185,11 @@ def test_the_name_is_what_errors_call_it() -> None:
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (b"hello, this is text", "is not a picture"),
-        (b"\x00" * 4096, "is not a picture"),
-        (b"8BPS\x00\x01", "is a Photoshop picture, which cannot be read yet"),
+        (b"hello, this is text", "is not an image"),
+        (b"\x00" * 4096, "is not an image"),
+        (b"8BPS\x00\x01", "is a Photoshop image, which is not supported yet"),
         (b"II*\x00\x08\x00\x00\x00", "is truncated"),
-        (b"GIF89a\x01\x00\x01\x00", "is a GIF picture"),
+        (b"GIF89a\x01\x00\x01\x00", "is a GIF"),
         (b"\xff\xd8\xff", "is truncated"),
         (b"\xff\xd8\xff\xe0" + b"x" * 40, "is truncated"),
         (b"\x89PNG\r\n\x1a\n", "is truncated"),
@@ -392,7 +392,7 @@ def test_a_gain_map_that_no_index_names_is_refused(encoded: Encoded) -> None:
     data, more = encoded("RGB", "JPEG", xmp=xmp), encoded("L", "JPEG")
     text = read_error(data + more)
     assert re.search(r"gain map \(Ultra HDR\).*lost; ", text)
-    assert text.endswith("or `denoise --first-only` does the first alone")
+    assert "--first-only" in text
     image = read_image(data + more, first_only=True)
     assert "gain map" in image.notes[0]
     # What is left of such a file has none.

@@ -17,7 +17,7 @@ from kerasdenoise.images.read import read_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (32, 48, 3)).astype(np.uint8)
 PICTURE = PillowImage.fromarray(PIXELS)
-FIRST = "or `denoise --first-only` does the first alone"
+FIRST = "--first-only"
 
 
 def saved(name: str, picture: PillowImage.Image = PICTURE, **options: Any) -> bytes:
@@ -76,7 +76,7 @@ def avif(bits: int) -> bytes:
             "samples of 12 bits",
             "convert it to 8 or 16 bits",
         ),
-        (lambda: saved("GIF"), "is a GIF picture", "convert it first"),
+        (lambda: saved("GIF"), "is a GIF", "convert it first"),
     ],
 )
 def test_the_reason_and_the_remedy(make: Callable[[], bytes], cause: str, remedy: str):
@@ -90,6 +90,6 @@ def test_the_reason_and_the_remedy(make: Callable[[], bytes], cause: str, remedy
         return
     image = read_image(data, first_only=True)
     assert cause in image.notes[0]
-    assert image.notes[0].endswith(" would be left: the rest is left out")
+    assert image.notes[0].endswith(" would be left: the rest is dropped")
     if image.lossless:
         np.testing.assert_array_equal(np.rint(image.pixels * 255), PIXELS)

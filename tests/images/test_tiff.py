@@ -153,7 +153,7 @@ def test_multiplied_colors_come_back_exactly(dtype: type) -> None:
         (
             np.zeros((4, 5, 5), np.uint8),
             {"photometric": "rgb", "extrasamples": [2, 0], "planarconfig": "contig"},
-            "further channels",
+            "channels that are not transparency",
         ),
         (np.zeros((16, 16, 3), np.uint8), {"photometric": "rgb", "compression": "jpeg"}, "JPEG"),
     ],

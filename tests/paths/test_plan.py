@@ -94,7 +94,7 @@ def test_all_existing_targets_are_named(touch: Touch) -> None:
     touch("a_denoised.jpg", "c_denoised.jpg")
     error = refusal(inputs)
     assert error.subject == "a_denoised.jpg, c_denoised.jpg"
-    assert error.cause == "exist already"
+    assert error.cause == "already exist"
     assert "--overwrite" in error.remedy
     assert "--skip-existing" in error.remedy
 
@@ -369,7 +369,7 @@ class TestFolder:
     def test_a_message_about_many_names_some(self, touch: Touch) -> None:
         touch(*(f"s/{number}.jpg" for number in range(30)))
         touch(*(f"s/{number}_denoised.jpg" for number in range(30)))
-        with pytest.raises(UsageError, match="22 more: exist"):
+        with pytest.raises(UsageError, match=r"22 more: .*exist"):
             plan_folder("s")
 
 

@@ -29,7 +29,7 @@ def test_names_of_results(template: str, source: str, expected: str):
 @pytest.mark.parametrize(
     ("template", "text"),
     [
-        ("{stem", "a brace has no partner"),
+        ("{stem", "has an unmatched brace"),
         ("{name}{ext}", "{name} is not known; {stem}, {ext}, {model}, {strength} are"),
         ("{stem.__class__}{ext}", "is not known"),
         ("{stem:>99999999999}{ext}", "is not known"),
@@ -47,8 +47,8 @@ def test_a_text_that_is_no_template(template: str, text: str):
 @pytest.mark.parametrize(
     ("template", "text"),
     [
-        ("", "makes no file name of a.jpg"),
-        ("..", "makes no file name"),
+        ("", "gives no valid file name for a.jpg"),
+        ("..", "file name"),
         ("{stem}", "has no suffix, for a.jpg"),
         ("{stem}.xyz", "files ending in .xyz cannot be written"),
         ("{stem}.nef", "files ending in .nef cannot be written"),

@@ -114,7 +114,7 @@ def test_another_network_is_refused(
         f'initial_weights = "{(tmp_path / "first").as_posix()}"'
     )
     second = parse_recipe(recipe_text(config=wider))
-    with pytest.raises(RecipeError, match=r"another network .*unet"):
+    with pytest.raises(RecipeError, match=r"different network .*unet"):
         set_initial_weights(build_task(second).denoiser, second)
 
 

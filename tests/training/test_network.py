@@ -69,7 +69,7 @@ def test_a_network_in_integers_is_loaded_as_it_was_saved(
 def test_a_folder_without_a_network_is_no_run(tmp_path: Path):
     assert not is_run(tmp_path)
     for read in (read_run, load_run):
-        with pytest.raises(RecipeError, match="holds no training run; name the folder"):
+        with pytest.raises(RecipeError, match="contains no training run; name the folder"):
             read(tmp_path)
 
 

@@ -70,7 +70,7 @@ def test_a_run_goes_on_where_it_was(recipe: Recipe, tmp_path: Path):
 
 def test_without_a_network_to_imitate_it_is_refused(recipe_text: Callable[..., str]):
     recipe = parse_recipe(recipe_text(config='{ preset = "tiny" }\nquantization_aware = true'))
-    with pytest.raises(RecipeError, match="floats to imitate"):
+    with pytest.raises(RecipeError, match="float network to imitate"):
         build_task(recipe)
 
 

@@ -105,10 +105,10 @@ def test_cifar10_that_is_prepared_comes_first(tmp_path: Path):
     ("asked", "error", "message"),
     [
         ("gone", RecipeError, "gone: is not a folder"),
-        ("empty", RecipeError, "empty: holds no image"),
-        ("single", UsageError, "single: holds a single image"),
+        ("empty", RecipeError, "empty: contains no images"),
+        ("single", UsageError, "single: contains only one image"),
         ("gone.npz:x", RecipeError, "gone.npz: cannot be read"),
-        ("tfds:cifar10:train[:5]", UsageError, "is a part of a split"),
+        ("tfds:cifar10:train[:5]", UsageError, "is only part of a split"),
     ],
 )
 def test_too_little_is_refused(

@@ -75,7 +75,7 @@ def _one(*lines: str) -> str:
         (_one("learning_rate = { low = 'a', high = 1.0 }"), "low = 'a': .*whole number"),
         (
             _one("decay_fraction = [{ when = { optimizer = ['sgd'] }, choices = [0.1] }]"),
-            r"decay_fraction when optimizer = \[\"sgd\"\]: .*before it",
+            r"decay_fraction when optimizer = \[\"sgd\"\]: .*earlier",
         ),
         (_one("[base]", "steps = 0"), r"\[base\] steps = 0: .*range; .*1"),
         (_one("learning_rate = [1]", "[base.optimization]", "speed = 1"), "speed: .*unknown"),

@@ -48,7 +48,7 @@ class Work:
             while not self.free.wait(0.01):
                 on_tile()
             if content == b"bad":
-                raise InputError("the photo", "is not a picture")
+                raise InputError("the photo", "is not an image")
             if content == b"model":
                 raise ModelError("tiny", "fails")
             if content == b"odd":
@@ -120,14 +120,14 @@ def test_a_photo_comes_back_with_notes_and_is_counted():
 @pytest.mark.parametrize(
     ("path", "body", "status", "said"),
     [
-        ("/denoise", b"bad", 422, "is not a picture"),
+        ("/denoise", b"bad", 422, "is not an image"),
         ("/denoise", b"model", 500, "fails"),
         ("/denoise", b"odd", 500, "RuntimeError"),
         ("/denoise?strength=3", b"a", 400, "0 to 2"),
         ("/denoise?strength=nan", b"a", 400, "0 to 2"),
         ("/denoise?detail=much", b"a", 400, "0 to 1"),
         ("/denoise?bit_depth=12", b"a", 400, "8, 16, 32"),
-        ("/denoise?output=/etc/passwd", b"a", 400, "is no option"),
+        ("/denoise?output=/etc/passwd", b"a", 400, "is not an option"),
     ],
 )
 def test_what_is_rejected_is_named(path: str, body: bytes, status: int, said: str):

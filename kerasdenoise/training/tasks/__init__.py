@@ -74,7 +74,7 @@ def build_task(recipe: Recipe) -> Task:
     if recipe.discriminator and not kind.takes_discriminator:
         raise RecipeError(
             "[discriminator]",
-            f"has no use with objective {recipe.optimization.objective!r}",
+            f"does not apply to objective {recipe.optimization.objective!r}",
             'leave it out, or write objective = "adversarial"',
         )
     _check_clean(kind, recipe)

@@ -37,7 +37,7 @@ class Detail(Exposures):
         if recipe.optimization.loss != "l2":
             raise RecipeError(
                 f"loss {recipe.optimization.loss!r}",
-                f"does not seek the mean, which objective {cls.objective!r} needs",
+                f"does not learn the mean, which objective {cls.objective!r} needs",
                 'write loss = "l2"',
             )
 

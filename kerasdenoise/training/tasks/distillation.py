@@ -106,7 +106,7 @@ class Distillation(Supervised):
                 raise RecipeError(
                     f"teacher {recipe.model.teacher!r}",
                     f"cannot teach a network that {why}",
-                    "change one of both",
+                    "change one of them",
                 )
 
     @classmethod
@@ -144,7 +144,9 @@ def load_teacher(recipe: Recipe) -> Teacher:
     taught_by = read_source(source).model
     if taught_by.quantization_aware:
         raise RecipeError(
-            f"teacher {source!r}", "was trained in integers", "name the one that it imitates"
+            f"teacher {source!r}",
+            "was trained with 8-bit integers",
+            "name the one that it imitates",
         )
     network = build_network(taught_by, recipe.model.dtype)
     network.set_weights(given.get_weights())

@@ -36,7 +36,7 @@ class Noise2VST(SelfSupervised):
         if recipe.model.architecture != _ARCHITECTURE:
             raise RecipeError(
                 f"objective {cls.objective!r}",
-                f"learns a curve, which architecture {recipe.model.architecture!r} has not",
+                f"learns a curve, which architecture {recipe.model.architecture!r} does not have",
                 f'write architecture = "{_ARCHITECTURE}"',
             )
 

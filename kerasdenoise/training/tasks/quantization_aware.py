@@ -56,12 +56,12 @@ class QuantizationAware(Supervised):
             raise RecipeError(
                 f"teacher {recipe.model.teacher!r}",
                 "cannot teach a network that imitates what it starts from",
-                "change one of both",
+                "change one of them",
             )
         if not recipe.model.initial_weights:
             raise RecipeError(
                 "quantization_aware = true",
-                "has no network in floats to imitate",
+                "has no float network to imitate",
                 'write [model] initial_weights = "RUN", with the run that trained it',
             )
         if recipe.model.dtype != "float32":
@@ -73,13 +73,13 @@ class QuantizationAware(Supervised):
         if plan.objective != cls.objective:
             raise RecipeError(
                 f"objective {plan.objective!r}",
-                "has a target of its own, where a network in integers imitates the one in floats",
+                "has a target of its own, but an integer network imitates the float network",
                 f'write objective = "{cls.objective}"',
             )
         if plan.loss != "psnr":
             raise RecipeError(
                 f"loss {plan.loss!r}",
-                "is not by what a network in integers is compared with the one in floats",
+                "cannot compare an integer network with its float network",
                 'write loss = "psnr"',
             )
 

@@ -41,7 +41,7 @@ class SelfSupervised(Task):
         if loss != "l2":
             raise RecipeError(
                 f"loss {loss!r}",
-                f"does not seek the mean of noisy targets, which objective {cls.objective!r} has",
+                f"does not learn the mean of noisy targets, which objective {cls.objective!r} has",
                 'write loss = "l2"',
             )
         if recipe.model.config.noise_level:
