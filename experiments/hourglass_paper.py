@@ -180,30 +180,31 @@ _INTRODUCTION = """# A Noise2Noise hourglass
 
 Aguiriano, Papadatos and Waelbroeck's project for EPFL's course EE-559 trains an hourglass of
 residual blocks, 55,395 weights, on pairs of noisy images: Adam at 0.002, batches of 1,000,
-50,000 images, 100 epochs. `--full` does as many steps; `--quick` does 500 steps of 16 images at
-the same rates. Figures that the project gives only as curves are read off them, and say "about"."""
+50,000 images, 100 epochs. `--full` trains for as many steps; `--quick` trains for 500 steps of 16
+images at the same rates. Figures that the project shows only as curves were read from them and say
+"about"."""
 
-_RESULT = """The project clips to the range of pixels before it measures, and so is it done here.
-The noise here is white; theirs is unknown, and a network gains less where noise is less white or
-clipped. So a higher figure here says nothing against theirs."""
+_RESULT = """As in the project, results are clipped to the range of pixels before they are measured.
+The noise here is white; theirs is unknown, and networks gain less if noise is clipped or less
+white. So a higher figure here does not contradict theirs."""
 
 _RATE = "The project takes 0.002 from such a sweep."
 
 _LOSS = """The project finds cross-entropy worse, and explains that it "modifies each output in
-function of the others", which is what the one over a softmax does. That one cannot give an
-image. Here it is the binary one of each value, of which the best answer to noisy targets is
-their mean as well."""
+function of the others", which describes cross-entropy over a softmax. That kind cannot produce an
+image. Here, cross-entropy is binary, for each value separately. With noisy targets, its best answer
+is also their mean."""
 
 _OPTIMIZER = "The project finds Adam better than SGD, whose rate it does not say."
 
-_IMAGES = """The project has 30,000 of 50,000 images slightly worse, and augmentation about as
-good as all images, "minus the oscillation". Here the parts are 60 % and all of the images there
-are, each of which has new noise in each step, in place of one pair for good: that too is
+_IMAGES = """In the project, 30,000 of the 50,000 images are slightly worse than all, and
+augmentation is about as good as all images, "minus the oscillation". Here we compare 60 % and all
+of our images. Each image gets new noise in each step, instead of one fixed pair, and that is also
 augmentation."""
 
-_VARIANTS = """On 10,000 images, a fifth, as in the project, which kept D. It wished to train the
-six convolutions of B for longer; so does the last row. Its report does not say how E's linear
-layer looks, here one of rank 128."""
+_VARIANTS = """As in the project, these were trained on 10,000 images, a fifth of all. The project
+chose D. It also suggested training the six convolutions of B for longer, which the last row does.
+Its report does not describe E's linear layer; here its rank is 128."""
 
 _BEYOND = (
     """The project's code drops a fifth of the values in training; its report does not say so."""

@@ -100,22 +100,22 @@ def write_page(record: Record, page: Path) -> None:
     commit = origin["commit"] + (" with changes" if origin["changed"] else "")
     text = f"""# A learned diffusion, trained to its end
 
-The slides' diffusion has one contrast for an image. What diffusion can do when its filters and
-functions are trained as well is shown here: `models/reaction_diffusion.py`, which is Chen and
-Pock's reaction diffusion (IEEE TPAMI 2017) with Perona and Malik's function, whose contrasts are
-trained, in place of their 63 Gaussian bells.
+The slides' diffusion has one contrast for an image. This page shows what diffusion can do if its
+filters and functions are trained as well. The network in `models/reaction_diffusion.py` is Chen and
+Pock's reaction diffusion (IEEE TPAMI 2017), with Perona and Malik's function and trained contrasts
+instead of their 63 Gaussian bells.
 
 Gray images, Gaussian noise of sigma 25 of 255, not clipped; PSNR in dB, with the standard error
-over images. The rows above the last are as published, and not measured here.
+over images. All rows except the last are published figures, not measured here.
 
 {table(("", *record.figures), rows)}
 
 {described}.
 
-It took {record.steps:,} steps of {record.batch} patches, {record.seconds / 60:.0f} minutes by
-the clock on a machine of {origin["cores"]} cores, seed {record.seed}, at commit
-{commit}. It learned from photos that are for research and education only, as all
-methods in the table did, so that its weights are not shipped.
+It took {record.steps:,} steps of {record.batch} patches, {record.seconds / 60:.0f} minutes by the
+clock on a machine of {origin["cores"]} cores, seed {record.seed}, at commit {commit}. Like all
+methods in the table, it learned from photos that are for research and education only, so its
+weights are not shipped.
 
 `python experiments/learned_diffusion.py` writes this page by
 `recipes/reaction_diffusion_gray.toml`; the figures are kept in

@@ -100,22 +100,23 @@ def write_sections(records: Mapping[str, Record], pictures: Path) -> list[str]:
 
 _INTRODUCTION = """# Noise2Noise from scratch
 
-Dai and Liu's project for EPFL's course EE-559 writes two strided convolutions, two transposed ones,
-ReLU, sigmoid, squared error and SGD with no library for it, and trains the network by Noise2Noise:
-another noisy version of the image is the target. What it wrote is done again in NumPy
-([reference](../reference.md)); the trainings here are of the same network in Keras, 85,731
-weights. The images are neither flipped nor turned, as there."""
+Dai and Liu's project for EPFL's course EE-559 implements convolutions, transposed convolutions,
+ReLU, sigmoid, squared error and SGD without a library. It trains an autoencoder by Noise2Noise,
+where the target is another noisy version of the image. We repeated this code in NumPy
+([reference](../reference.md)). For this page, we trained the same network, with 85,731 weights, in
+Keras. As in the project, images are neither flipped nor rotated."""
 
-_RESULT = f"""The report gives {PUBLISHED} dB after 10 epochs of SGD at 0.1 in batches of 16, and
-leaves the figure blank in two other places, also in its PDF. `--full` does as many steps, on
-noise of the same PSNR; whether the noise was the same nobody can know."""
+_RESULT = f"""The report gives {PUBLISHED} dB after 10 epochs of SGD at 0.1 in batches of 16. In two
+other places, the report leaves this figure blank. `--full` trains for as many steps on noise of the
+same PSNR, but we cannot know whether it is the same kind of noise."""
 
-_OPTIMIZER = """The report names momentum as what it would tune next. The squared error is a mean
-over all values, so that its gradients are small, and steps of SGD at 0.1 without momentum are
-small too. The project's 21.62 dB took 10 epochs, 31,250 steps."""
+_OPTIMIZER = """The report says that it would tune momentum next. The squared error is a mean over
+all values, so its gradients are small, and so are the steps of SGD at 0.1 without momentum. The
+project's 21.62 dB took 10 epochs, 31,250 steps."""
 
-_TARGETS = """Noise2Noise promises that noisy targets teach what clean ones do, if there are
-enough of them, because white noise has mean zero. The same number of steps with each:"""
+_TARGETS = """Noise2Noise claims that noisy targets teach the same as clean ones if there are enough
+of them, because white noise has mean zero. The table compares both after the same number of
+steps:"""
 
 PAPER = Paper(
     name=NAME,

@@ -69,12 +69,13 @@ def describe_noise(record: Record | None) -> str:
     if record is None:
         return MISSING
     kinds = ", ".join(f"`{kind}` {record.figures[kind]:.2f} dB" for kind in (NOISE, *OTHERS))
-    return f"""The course gave 50,000 pairs of noisy images of 32x32 pixels and did not say how
-they were made; its sheet speaks of "downsampled, pixelated images". The second project says that
-its noisy images have {NOISY_PSNR} dB. White noise of sigma {record.figures["sigma_of_255"]:.1f}
-of 255 has that, not clipped, and is what is used here, drawn anew in each step; the projects had
-two fixed versions of each image. Of the corruptions of test images: {kinds}. Pixelation has no
-mean that is the clean image, so that nothing could be learned from pairs of it."""
+    return f"""The course provided 50,000 pairs of noisy images of 32x32 pixels without saying how
+they were made. Its instructions mention "downsampled, pixelated images". The second project reports
+that its noisy images have {NOISY_PSNR} dB. White noise of sigma
+{record.figures["sigma_of_255"]:.1f} of 255 has the same PSNR, if it is not clipped. So we use it
+here and draw it anew in each step; the projects had two fixed versions of each image. PSNR of test
+images with several kinds of noise: {kinds}. The mean of pixelated images is not the clean image, so
+nothing could be learned from pairs of them."""
 
 
 def compare_result(record: Record | None, noisy: float | None, denoised: float) -> str:

@@ -257,8 +257,8 @@ def describe_records(records: Mapping[str, Record], command: str) -> str:
     data = ", ".join(dict.fromkeys(record.data for record in records.values() if record.data))
     return f"""## How these figures came about
 
-`{command}` makes this page. It keeps what was trained longest of each; recipes, figures with
-standard errors and curves are in the result file. Data: {data or "none"}.
+`{command}` makes this page. It keeps the longest training of each kind. Recipes, curves, and
+figures with standard errors are in the result file. Data: {data or "none"}.
 
 {table((*header, "cores", "seed", "commit"), rows)}
 """
