@@ -67,12 +67,12 @@ def _introduce(records: Records, pictures: Path) -> str:
     picture = "![PSNR of each at Gaussian noise of 0.1](images/leaderboard/ranking.png)"
     return f"""# Leaderboard
 
-Every network, filter and fusion on the same test images with the same noise: CIFAR-10, 32x32
-pixels in color. **Budget:** all trainings see the same number of images, in batches of the same
-size, whatever a step costs; a loss of L2 and the same schedule, and one learning rate for networks,
-higher ones for diffusion, whose few weights must move further, and a lower one for the Poisson
-autoencoder, whose code falls silent otherwise. Nothing was chosen on test images.
-PSNR has peak 1 and is the mean over images.
+This page compares all networks, filters and fusions on the same test images with the same noise:
+CIFAR-10, 32x32 pixels in color. **Budget:** all trainings see the same number of images in batches
+of the same size, whatever a step costs, with an L2 loss and the same schedule. All networks have
+the same learning rate, with two exceptions: it is higher for diffusion, whose few weights must move
+further, and lower for the Poisson autoencoder, whose code would otherwise go silent. Nothing was
+chosen on test images. PSNR has peak 1 and is the mean over images.
 
 {note}
 
@@ -112,10 +112,10 @@ def _all_noises(records: Records) -> str:
     kinds = ", ".join(f"{title} `{kind}`" for title, kind in NOISES.values())
     return f"""## PSNR in dB, each trained for that noise
 
-Noises: {kinds}; see [kinds of noise](noise.md). In brackets what was chosen on validation images:
+Noises: {kinds}; see [kinds of noise](noise.md). Brackets show what was chosen on validation images:
 the Gaussian filter's standard deviation, the median's side, the contrast. The oracle's contrast is
-the best of 41 for each image, chosen by its clean image: no choice of one contrast for an image can
-do much more.
+the best of 41 for each image, chosen with the clean image. No other choice of one contrast per
+image can be much better.
 
 {table(("", *(title for title, _ in NOISES.values())), rows)}"""
 
@@ -208,7 +208,7 @@ def _across(records: Records, pictures: Path) -> str:
 
 {table(("network", "trained for", *titles), rows)}
 
-A network with the same figure under every noise has not yet learned to look at what it is given."""
+A network with the same figure for every noise has not yet learned to use its input."""
 
 
 def _noisy_targets(records: Records) -> str:
@@ -236,10 +236,11 @@ def _noisy_targets(records: Records) -> str:
         rows.append([entry.title, *cells])
     return f"""## Noisy targets
 
-PSNR in dB of training with a second noisy image as the target (Noise2Noise), and what that gains
-over clean targets, as many steps of both. Noisy targets are compared by L2 where the noise has a
-mean of zero, and by L1 for speckle and salt and pepper, which have not, but the median of which is
-the clean image. Of blur and inpainting nothing can be learned so: both images lack the same.
+PSNR in dB of training with a second noisy image as the target (Noise2Noise), and the gain over
+clean targets after the same number of steps. Noisy targets are compared by L2 if the noise has mean
+zero, and by L1 for speckle and salt and pepper. Their noise does not have mean zero, but the median
+of the noisy images is the clean image. For blur and inpainting, nothing can be learned this way,
+because both images lack the same detail.
 
 {table(("", *(title for title, _ in NOISES.values())), rows)}"""
 
@@ -280,12 +281,12 @@ def _fusions(records: Records) -> str:
   that was trained for Gaussian noise alone can remove it: of {level:.2f}, where the network was
   trained for 0.1. The rival is that network as it is.
 
-A verdict says whether the interval of the difference, image by image, lies above or below zero; it
-holds for the steps in the cell.
+A verdict says whether the interval of the difference, image by image, is above or below zero. It
+applies to the number of steps in the cell.
 
 {table(("fusion", "PSNR, dB", "without, dB", "difference [95 %]", "verdict"), rows)}
 
-Not tried here: border probability as an input channel."""
+We have not tried border probability as an input channel."""
 
 
 def _joined(records: Records, study: str, what: Mapping[str, str]) -> Iterator[list[object]]:

@@ -81,34 +81,38 @@ at sigma 0.1."""
 
 _INTRODUCTION = """# LambdaNet for image denoising
 
-A student paper puts a lambda layer and two small convolutions against a denoising autoencoder and
-DnCNN. Its authors trained on the 50,000 training images of CIFAR-10: Adam at 0.001, lowered by a
-hundredth after each epoch, batches of 256, weight decay 0.00001, 50 epochs for LambdaNet, 300 for
-the autoencoder, 200 for DnCNN. `--full` does as many steps with the same settings; `--quick` does
-a few hundred steps with a higher rate that falls to zero, which shows the road and not its end."""
+A student paper compares a network of a lambda layer and two small convolutions with a denoising
+autoencoder and DnCNN. Its authors trained on the 50,000 training images of CIFAR-10: Adam at 0.001,
+reduced by 1 % after each epoch, batches of 256, weight decay 0.00001, 50 epochs for LambdaNet, 300
+for the autoencoder, 200 for DnCNN. `--full` trains for as many steps with the same settings.
+`--quick` trains for a few hundred steps with a higher rate that falls to zero, which shows only the
+beginning."""
 
-_TABLE = """PSNR in dB in the paper's convention, in which the peak is each image's own largest
-value, and SSIM; in the last column the usual PSNR, peak 1, which is about 0.4 dB higher on these
-images. The paper does not say how strong speckle and salt and pepper were, nor what was clipped.
-Its published weights do: variance 0.1, clipped; 5 % of the values, in each channel for itself;
-Gaussian noise is not clipped. DnCNN gives the image itself, not the noise, as theirs does. A figure
-of fewer steps than the paper's says so: it tells how far the training came, and is no judgment on
-the network. One step of DnCNN computes as much as 16 of LambdaNet on as many images."""
+_TABLE = """PSNR in dB follows the paper's convention, where the peak is each image's own largest
+value. The last column has the usual PSNR with peak 1, which is about 0.4 dB higher on these images.
+The paper does not say how strong speckle and salt and pepper were, or what was clipped. Its
+published weights reveal it: speckle has variance 0.1 and is clipped; salt and pepper replaces 5 %
+of the values, separately in each channel; Gaussian noise is not clipped. As in the paper, DnCNN
+predicts the image itself, not the noise. If a figure comes from fewer steps than in the paper, its
+cell says so. It then shows how far the training came, not how good the network is. One step of
+DnCNN takes as much computation as 16 steps of LambdaNet with the same number of images."""
 
-_DIFFERENCES = """Where figures here differ from the paper's, there are these reasons:
+_DIFFERENCES = """Figures may differ from the paper's for these reasons:
 
-- **Length.** A cell says so; it is by far the largest reason.
+- **Length** of training, which the cell states. This is by far the most important reason.
 - **Images.** Those of the last section, not all of CIFAR-10, and of the test images the first 256
   unless the training was of full length. Standard errors are in the result file.
 - **Errors in the table**, of the next section: no training should be led by its DnCNN.
-- **The start.** The lambda layer's embedding starts smaller here, at unit variance of its result.
-- **SSIM** is that of Gaussian windows of 11x11 pixels; the paper's is not said."""
+- **Initialization.** The lambda layer's embedding starts smaller here, so that its result has unit
+  variance.
+- **SSIM** uses Gaussian windows of 11x11 pixels; the paper does not describe its SSIM."""
 
-_CONVERGENCE = """Validation PSNR against the images that were seen, for Gaussian noise of sigma
-0.1. The paper draws the error of its network, and finds 50 epochs, 2.5 million images, enough."""
+_CONVERGENCE = """Validation PSNR against the number of images seen in training, for Gaussian noise
+of sigma 0.1. The paper plots the error of its network, and concludes that 50 epochs, or 2.5 million
+images, are enough."""
 
 _UNTRAINED = """These networks had short trainings, as the cells of Table 2 say, and some have not
-even learned the colors: what the paper says of them is not put to the test by this picture."""
+even learned the colors. So this picture does not test the paper's claims about them."""
 
 
 @dataclass(frozen=True)
@@ -258,15 +262,15 @@ def _describe_errors(weights: Mapping[str, Any]) -> str:
     measured = weights["psnr_image_max"]
     return f"""The table contradicts itself in two places, and its own weights in a third.
 
-- **A row is copied.** The autoencoder at sigma 0.2 has {copied[0]} dB and {copied[1]}, to the digit
-  what it has under speckle. If it fell between 0.1 and 0.3 as LambdaNet does, it would have
+- **A row is copied.** The autoencoder at sigma 0.2 has {copied[0]} dB and {copied[1]}, exactly its
+  figures for speckle. If it fell between 0.1 and 0.3 as LambdaNet does, it would have
   {expected:.1f} dB; its published weights give {measured["gaussian_02"]["autoencoder"]:.2f}.
 - **DnCNN cannot be as bad as printed.** From sigma 0.2 to 0.3 it would lose
   {dncnn[1][0] - dncnn[2][0]:.2f} dB while the noise grows by 3.5 dB and LambdaNet loses
   {drop[1]:.1f}; from 0.1 to 0.2 its SSIM would stay {dncnn[0][1]}. Its published weights give
   {measured["gaussian_01"]["dncnn"]:.2f} and {measured["gaussian_02"]["dncnn"]:.2f} dB.
-- **So LambdaNet is not the best at sigma 0.1**, as the paper has it. By the published weights DnCNN
-  is better under all five kinds of noise. What LambdaNet is best at is quality for its size: 9,083
+- **So LambdaNet is not the best at sigma 0.1**, as the paper claims. With the published weights,
+  DnCNN is better for all five kinds of noise. LambdaNet is best in quality for its size: 9,083
   weights against 558,336.
 
 The figures of the published weights: {weights["what"]}. Measured on {weights["images"]};
@@ -328,14 +332,14 @@ def _describe_channels(records: Mapping[str, Record]) -> str:
             )
     known = json.loads(PUBLISHED_WEIGHTS.read_text("utf-8"))["channels_psnr_image_max"]
     by_weights = ", ".join(f"{psnr} dB with {channels}" for channels, psnr in known.items())
-    return f"""There are as many weights as in the published files, to the last one:
-8,847 + 6.75 d + d²/2. That is quadratic, not exponential as the paper says. The paper reads from
-its figure that nothing is gained above 128 channels, that SSIM is about 0.88 with any number, and
-advises 16 to 128. Its published weights give {by_weights}.
+    return f"""The number of weights is exactly that of the published files: 8,847 + 6.75 d + d²/2.
+That is quadratic, not exponential as the paper says. From its figure, the paper concludes that more
+than 128 channels gain nothing and that SSIM is about 0.88 with any number. It recommends 16 to 128.
+Its published weights give {by_weights}.
 
 {table(header, rows)}
 
-The paper takes the number of weights for memory and time. They are not the same:
+The paper treats the number of weights as a measure of memory and time, but they differ:
 {"; ".join(models) or MISSING}."""
 
 
@@ -401,8 +405,8 @@ def _describe_photo(record: Record | None) -> str:
     size = f"{figures['width']}x{figures['height']}"
     return f"""Gaussian noise of sigma 0.1 on {size} pixels of `{figures["photo"]}` (CC0). The
 networks were trained on 32x32 pixels. The paper says that DnCNN "tends to hard-smooth". The last
-column is what is left of the differences between neighbors, 1 in the clean photo: below 1 is
-smoothed, above 1 is noise that stayed. {"" if record.mode == "full" else _UNTRAINED}
+column is the sum of differences between neighbors, relative to the clean photo: below 1 the photo
+is smoothed, above 1 noise remains. {"" if record.mode == "full" else _UNTRAINED}
 
 {table(("network", "PSNR, peak 1", "image's maximum", "SSIM", "edginess"), rows)}
 
