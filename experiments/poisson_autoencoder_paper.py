@@ -354,34 +354,33 @@ _INTRODUCTION = f"""# The Poisson autoencoder
 A student paper on faces of FFHQ (128x128 pixels, 56,000 to train with and 14,000 to test) adds
 Poisson noise and denoises with an autoencoder: convolution, ReLU and pooling twice, a code of
 3x3x3 numbers, and back by transposed convolutions. It reports a PSNR of {PUBLISHED:.0f} dB and
-more within 40 epochs, and over-fitting after that. Neither channels nor kernels are given; here the
-layers are counted as it counts them. Our faces are others and fewer, 120x120 pixels, because a
-code of 3x3 wants multiples of 40."""
+more within 40 epochs, and overfitting after that. It does not give channels or kernels; the number
+of layers here follows the paper. Our faces are different and fewer. They have 120x120 pixels,
+because a code of 3x3 needs multiples of 40."""
 
 _READINGS = """The paper writes "P = torch.poisson(I)" and "I + P" for the noisy image. It does not
-say on what scale I is. Photons that are counted on a scale from 0 to 1 are 0, 1 or 2; on one from
-0 to 255 the noise is 255 times finer."""
+give the scale of I. On a scale from 0 to 1, photon counts are 0, 1 or 2; on a scale from 0 to 255,
+the noise is 255 times finer."""
 
-_READINGS_MEAN = """As it is written, the noisy image is twice as bright as the clean one on either
-scale, and nothing can be learned from pairs of noisy images. Only the halved sum, whose mean is
-the clean image, is within a few dB of what the paper reports before anything was denoised."""
+_READINGS_MEAN = """With this formula, the noisy image is twice as bright as the clean one on either
+scale, and nothing can be learned from pairs of noisy images. Only the halved sum has the clean
+image as its mean. Even without denoising, it is within a few dB of what the paper reports."""
 
-_CODES = """Clean faces are averaged down to the code's size and interpolated back: no noise, no
-training. A trained code of as many numbers can do better than that, but 27 numbers cannot be
+_CODES = """Clean faces are averaged down to the size of the code and interpolated back, without
+noise or training. A trained code with as many numbers can do better, but 27 numbers cannot replace
 43,200."""
 
-_NETWORKS = """Measured on faces that no training saw, results clipped to [0, 1]. A PSNR below that
-of the noisy image means that the code loses more than the noise took. The autoencoder of the
+_NETWORKS = """Measured on faces that no training saw, results clipped to [0, 1]. If the PSNR is
+below that of the noisy image, the code loses more than the noise did. The autoencoder of the
 LambdaNet paper and DnCNN, which the paper names as related, are trained in the same way; the models
-of this package are as they ship, and see the noisy images clipped."""
+of this package are the shipped ones, and get clipped noisy images."""
 
-_TRAININGS = """The paper finds that its validation PSNR is that of the training, until the network
-over-fits. Its steps are as many as those of `--full`, but they go through 61 times as many faces,
-so that over-fitting would show here first."""
+_TRAININGS = """In the paper, validation and training PSNR are the same until the network overfits.
+It trains for as many steps as `--full`, but with 61 times as many faces, so overfitting would
+appear here first."""
 
-_SAMPLES = """The license of the faces does not allow to show them. This is a picture of our own,
-of another kind than the networks were trained on: what the code of 27 numbers keeps of it is a
-blur."""
+_SAMPLES = """The license of the faces does not allow us to show them. This is our own picture, of a
+kind that the networks were not trained on. The code of 27 numbers preserves only a blur of it."""
 
 PAPER = Paper(
     name=NAME,

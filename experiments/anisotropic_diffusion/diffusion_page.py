@@ -209,42 +209,44 @@ def _list_bordered(records: Mapping[str, Record]) -> str:
 
 _INTRODUCTION = f"""# Learned anisotropic diffusion
 
-Slides of December 2022 let networks steer Perona and Malik's diffusion: a network chooses the
-contrast for each image, a piecewise linear (P1) function takes the place of the coefficient, and a
-classifier of borders gives them a contrast of their own. They show charts and hardly a number, and
-neither data nor training. Here all is done on gray photos with five corruptions, each network
-trained on all levels of one. What the slides call a noise's variance is its level here.
-Their length of training is not known: the "paper" beside a figure is `--full`,
-{FULL_STEPS:,} steps of {FULL_BATCH}."""
+In slides from December 2022, networks control Perona and Malik's diffusion: a network chooses the
+contrast for each image, a piecewise linear (P1) function replaces the coefficient, and a classifier
+of borders allows a separate contrast for them. The slides contain charts but few numbers, and do
+not describe data or training. We repeated everything on gray photos with five kinds of noise, and
+trained each network on all levels of one kind. What the slides call the variance of the noise is
+called its level here. Because their length of training is unknown, "paper" next to a figure means
+`--full`, {FULL_STEPS:,} steps of {FULL_BATCH}."""
 
-_CLAIMS = f"""Differences are of the same noisy images, image by image; the interval is a 95 %
-bootstrap over images, 10,000 times drawn anew (rank correlations: 1,000 times). A claim held if its
-whole interval says so. "Little" and "as good as" are less than {BIG} dB here, as the slides say no
-number. Figures of short trainings say what such trainings do, not what the method can."""
+_CLAIMS = f"""Differences are computed image by image on the same noisy images. Intervals are 95 %
+bootstrap intervals over images, with 10,000 draws (1,000 for rank correlations). A claim holds if
+its whole interval confirms it. The slides give no numbers for "little" and "as good as"; here they
+mean less than {BIG} dB. Figures from short trainings show what such trainings achieve, not the
+limits of the method."""
 
 _CURVES = """Classical diffusion has the one contrast that is best on average over all training
-images and levels. Function 1 is exp(-s^2/c^2), function 2 is 1/(1 + s^2/c^2), with s a difference
-of neighbors and c the contrast."""
+images and levels. Function 1 is exp(-s^2/c^2), function 2 is 1/(1 + s^2/c^2), where s is the
+difference of two neighbors and c is the contrast."""
 
-_COEFFICIENTS = """One photo that no network was trained on, at the levels that the slides name.
-White is where the first step diffuses fully, black where it does not. The PSNR is that of the
-denoised photo. A P1 function may be negative, and then sharpens; that is black here as well."""
+_COEFFICIENTS = """The picture shows one photo that no network was trained on, at the levels in the
+slides. In white areas, the first step diffuses fully; in black areas, it does not diffuse. The PSNR
+is that of the denoised photo. Where a P1 function is negative, it sharpens, which is also black
+here."""
 
-_PARTITION = """Networks with P1 functions of more or fewer pieces, each trained in the same way.
-In the heat-maps the figure is the PSNR, the color what it is above that of two pieces at the same
-level. The functions are means over test images."""
+_PARTITION = """Networks whose P1 functions have different numbers of pieces were trained in the
+same way. In the heat maps, the number is the PSNR, and the color is its difference from two pieces
+at the same level. The functions are means over test images."""
 
 _SHAPED = """The slides doubt that the coefficient has to fall as edges get stronger, and that
 splines of a degree above 1 are worth it. All functions have 20 pieces."""
 
-_EDGINESS = """The sum of all differences between neighbors, as a multiple of the clean image's.
-Above: over the noise level, with the range of the middle 80 % of images. Below: the PSNR of each
-image denoised by function 1, against the edginess of the noisy one."""
+_EDGINESS = """Edginess is the sum of all differences between neighbors, relative to the clean
+image. Top: edginess by noise level, with the range of the middle 80 % of images. Bottom: the PSNR
+of each image denoised with function 1, by the edginess of the noisy image."""
 
-_BORDERS = """A U-Net of 105,377 weights marks pixels that differ by more than 0.1 from the right or
-the lower neighbor in the clean image; the slides give no threshold. Its figures on test images:"""
+_BORDERS = """A U-Net with 105,377 weights marks pixels that differ by more than 0.1 from the right
+or lower neighbor in the clean image. The slides give no threshold. Its figures on test images:"""
 
-_CONTRASTS = """The two contrasts, at borders and elsewhere, on the scale of 255. Those on the
-slides are of one image for each noise; ours are means over images and levels. Contrasts above 255
-are larger than any difference: such an image is diffused fully, however much larger they are. With
-1, the least that there is, hardly anything is."""
+_CONTRASTS = """The table shows both contrasts, at borders and elsewhere, on the 0-255 scale. The
+slides show them for one image per kind of noise; ours are means over images and levels. Contrasts
+above 255 are larger than any difference, so such an image is diffused fully. With 1, the smallest
+contrast, it is hardly diffused."""

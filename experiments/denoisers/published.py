@@ -11,8 +11,9 @@ from denoisers.methods import Cost
 SOURCES = {
     "color": "https://github.com/JingyunLiang/SwinIR/blob/main/figs/color_image_denoising.png",
     "gray": "https://github.com/JingyunLiang/SwinIR/blob/main/figs/gray_image_denoising.png",
-    "kodak": "32.15 dB is what that table gives. It is 1.44 dB above CBSD68, where the networks "
-    "gain 0.90 to 1.02 dB, so it may be a misprint",
+    "kodak": "32.15 dB is unconfirmed. This table and DPIR's "
+    "(https://github.com/cszn/DPIR/blob/master/figs/color_psnr.png) print it, but it is 1.44 dB "
+    "above CBSD68, where the networks are 0.90 to 1.02 dB above, so it may be a copied misprint",
     "grl": "https://github.com/ofsoundof/GRL-Image-Restoration/blob/main/figs/task3.png",
     "art": "https://github.com/gladzhang/ART/blob/main/figs/ColorDN.png",
     "art_real": "https://github.com/gladzhang/ART/blob/main/figs/RealDN.png",
