@@ -29,7 +29,13 @@ MANY = pytest.mark.parametrize(
     indirect=True,
 )
 # Decibels that the sample photo gains at least. No classical method removes much camera noise.
-GAINS = {"photo": 8.5, "photo_large": 8.9, "photo_tiny": 8.2, "perona_malik": 4.8}
+GAINS = {
+    "photo": 8.5,
+    "photo_large": 8.9,
+    "photo_tiny": 8.2,
+    "perona_malik": 4.8,
+    "reaction_diffusion": 5.2,
+}
 
 
 @pytest.fixture(params=MODELS)
