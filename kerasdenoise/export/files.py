@@ -15,7 +15,6 @@ import numpy as np
 
 from kerasdenoise._version import __version__
 from kerasdenoise.errors import ModelError, RecipeError, UsageError
-from kerasdenoise.export.fixed_shape import fix_shape
 from kerasdenoise.export.kinds import (
     CALIBRATED,
     Variant,
@@ -33,6 +32,7 @@ from kerasdenoise.export.mobile import (
 from kerasdenoise.export.onnx import convert_litert
 from kerasdenoise.export.parity import ParityGate, load_photos
 from kerasdenoise.inference.engines import LiteRTEngine, OnnxEngine
+from kerasdenoise.inference.fixed_shape import fix_shape
 from kerasdenoise.inference.tone import fixed_halo, tile_stride
 from kerasdenoise.models import Primitives, find_builder
 from kerasdenoise.models._primitives import rebuild

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasdenoise.errors import ModelError, UsageError
-from kerasdenoise.export.fixed_shape import parsed
+from kerasdenoise.inference.fixed_shape import parsed
 
 # Debian's Chromium has a Vulkan driver that needs no GPU, SwiftShader, and the loader for it.
 CHROMIUM = Path("/usr/lib/chromium")

@@ -118,7 +118,7 @@ def _collect_files() -> dict[str, Resource]:
 
 
 def _collect_model(info: ModelInfo) -> tuple[bytes, dict[str, Resource]]:
-    from kerasdenoise.export.fixed_shape import fix_shape
+    from kerasdenoise.inference.fixed_shape import fix_shape
     from kerasdenoise.inference.tone import fixed_halo, tile_stride
     from kerasdenoise.zoo import verify_model
 

@@ -58,7 +58,7 @@ def test_it_denoises_as_the_engine_does(kind: str, classes: str, tmp_path: Path)
 
     from kerasdenoise import Denoiser
     from kerasdenoise.export.files import describe_file
-    from kerasdenoise.export.fixed_shape import fix_shape
+    from kerasdenoise.inference.fixed_shape import fix_shape
 
     model, size = ROOT / "saved_models" / "photo_tiny", 256
     file = tmp_path / f"{kind}.tflite"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kerasdenoise.export.files import describe_file
-from kerasdenoise.export.fixed_shape import fix_shape
 from kerasdenoise.export.gpu import find_driver
+from kerasdenoise.inference.fixed_shape import fix_shape
 
 RESIDENCY = Path(__file__).parents[2] / "apps" / "residency.py"
 

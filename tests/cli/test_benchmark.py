@@ -13,7 +13,7 @@ import pytest
 
 from kerasdenoise.evaluation import comparison, peers, subjects
 from kerasdenoise.export import onnx
-from kerasdenoise.export.fixed_shape import fix_shape
+from kerasdenoise.inference.fixed_shape import fix_shape
 
 Command = Callable[..., Any]
 

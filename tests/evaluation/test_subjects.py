@@ -14,9 +14,9 @@ from kerasdenoise.evaluation.subjects import (
     find_model_files,
     has_interior,
 )
-from kerasdenoise.export.fixed_shape import fix_shape
 from kerasdenoise.export.litert import export_litert
 from kerasdenoise.inference.denoiser import Denoiser
+from kerasdenoise.inference.fixed_shape import fix_shape
 from kerasdenoise.models import mac_per_pixel
 from kerasdenoise.zoo import ModelInfo, find_model
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kerasdenoise.errors import ModelError
-from kerasdenoise.export.fixed_shape import fix_shape
 from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.fixed_shape import fix_shape
 
 HEIGHT, WIDTH = 16, 24
 
