@@ -31,6 +31,8 @@ from kerasdenoise.stores import as_path, is_address
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from kerasdenoise.inference.gpu import Device
+
 # Standard input or standard output.
 _STREAM = "-"
 
@@ -191,6 +193,13 @@ def _complete_model(
 )
 @max_memory_option
 @threads_option
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    default="auto",
+    metavar="NAME",
+    help="auto, cpu or gpu; see `models devices`.  [default: auto]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photo.")
 @click.option("--quiet", is_flag=True, help="Print only errors.")
 @verbose_option
@@ -227,6 +236,7 @@ def command(
     tile: int | Literal["auto"],
     max_memory: int | None,
     threads: int | None,
+    device: Device,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -250,7 +260,8 @@ def command(
         if ctx.get_parameter_source("strength") is not ParameterSource.DEFAULT:
             _refuse("--strengths", {"--strength": True})
     if ray:
-        _refuse("--ray", {"--watch": watch, "--preview": preview, "--compare": compare})
+        others = {"--watch": watch, "--preview": preview, "--compare": compare}
+        _refuse("--ray", {**others, "--device gpu": device == "gpu"})
         if output is None or _STREAM in (*inputs, output):
             raise UsageError("--ray", "needs a folder for the results", "add -o FOLDER")
         output = f"{output}/"
@@ -281,6 +292,7 @@ def command(
         tile=tile,
         threads=(threads or 1) if ray else threads,
         max_memory=max_memory,
+        device="cpu" if ray else device,
         overwrite=overwrite,
         jpeg_quality=jpeg_quality,
         metadata=metadata,

@@ -1,4 +1,4 @@
-"""`kerasdenoise models`: lists, shows and verifies saved models."""
+"""`kerasdenoise models`: lists, shows and verifies saved models, and tries devices."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from dataclasses import asdict
 
 import click
 
-from kerasdenoise.cli.options import check_training
+from kerasdenoise.cli.options import check_training, threads_option
 from kerasdenoise.cli.report import print_error, verbose_option
 from kerasdenoise.foreign import printable
 from kerasdenoise.plain_json import to_json
+
+# Height and width of the tile that devices try.
+_EDGE = 512
 
 _HEADINGS = (
     "architecture",
@@ -34,6 +37,7 @@ def command(ctx: click.Context) -> None:
     \b
         kerasdenoise models list
         kerasdenoise models show photo
+        kerasdenoise models devices
     """  # noqa: D301 (\b keeps the lines after it as they are)
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_command)
@@ -156,3 +160,33 @@ def verify_command(ctx: click.Context, name: str | None) -> None:
     if damaged:
         print_error(f"damaged: {', '.join(damaged)}")
         ctx.exit(1)
+
+
+@command.command("devices")
+@threads_option
+@verbose_option
+def devices_command(threads: int | None) -> None:
+    """Try the CPU and the GPU with the default model.
+
+    \b
+        kerasdenoise models devices
+
+    `denoise --device` names one of them. A GPU whose result differs by more than 0.001 on the
+    [0, 1] scale is not used.
+    """  # noqa: D301 (\b keeps the lines after it as they are)
+    from kerasdenoise.inference.gpu import try_devices
+    from kerasdenoise.zoo import default_model, find_model
+
+    trial = try_devices(find_model(default_model()), _EDGE, threads)
+    megapixels = _EDGE**2 / 1e6
+    noun = "thread" if trial.threads == 1 else "threads"
+    speed = f"{trial.cpu_seconds / megapixels:.2f} s per megapixel"
+    click.echo(f"cpu  {trial.threads} {noun}, {speed}")
+    if trial.gpu is None:
+        click.echo(f"gpu  none: {printable(trial.cause)}")
+        return
+    kind = " (in software)" if trial.is_software else ""
+    speed = f"{trial.gpu_seconds / megapixels:.2f} s per megapixel"
+    same = f"differs from the CPU by at most {trial.difference:.1g}"
+    unused = f"; not used: {trial.cause}" if trial.cause else ""
+    click.echo(f"gpu  {printable(trial.gpu)}{kind}, {speed}, {same}{unused}")

@@ -60,11 +60,16 @@ class SectionOption(click.Option):
 
 
 class SectionedCommand(click.Command):
-    """A command whose help lists its options by section; options without one come last."""
+    """A command whose help lists its options by section; options without one come last.
+
+    Whoever reads it knows --help already.
+    """
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the sections."""
-        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        asks = self.get_help_option(ctx)
+        params = (each for each in self.get_params(ctx) if each is not asks)
+        options = [each for each in params if isinstance(each, click.Option)]
         sections: dict[str, list[tuple[str, str]]] = {}
         for option in sorted(options, key=lambda each: _section_of(each) == _REST):
             record = option.get_help_record(ctx)

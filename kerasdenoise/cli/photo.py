@@ -37,6 +37,7 @@ class Result:
     height: int | None = None
     bit_depth: int | None = None
     tiles: int | None = None
+    device: str | None = None
     seconds: float | None = None
     notes: Sequence[str] = ()
     error: str | None = None
@@ -124,6 +125,7 @@ class Steps:
             with _stage(photo):
                 photo.image = self.treatment.denoise(image, on_tile=on_tile, name=photo.job.source)
                 photo.noisy = image if self._compare else None
+                photo.result.device = self.treatment.denoiser.device
         return photo
 
     def write(self, photo: Photo) -> Photo:

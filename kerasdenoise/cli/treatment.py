@@ -17,6 +17,7 @@ from kerasdenoise.images.metadata import MetadataPolicy, describe_losses
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import Quality, check_writable, encode_image, write_image
 from kerasdenoise.inference.denoiser import Denoiser
+from kerasdenoise.inference.gpu import Device
 from kerasdenoise.inference.image_types import denoise_image
 from kerasdenoise.inference.settings import DenoiseSettings
 from kerasdenoise.paths.photos import Found, find_photos
@@ -48,6 +49,7 @@ class Request:
     tile: int | Literal["auto"] = "auto"
     threads: int | None = None
     max_memory: int | None = None
+    device: Device = "cpu"
     overwrite: bool = False
     jpeg_quality: Quality = None
     metadata: MetadataPolicy = "keep"
@@ -71,6 +73,7 @@ class Request:
             naturalness=self.naturalness,
             seed=self.seed,
             max_memory=self.max_memory,
+            device=self.device,
         )
         settings = denoiser.prepare(
             strength=self.strength,
@@ -147,17 +150,20 @@ class Treatment:
     ) -> Image:
         """Denoises a photo; see `Denoiser.denoise_pixels`.
 
-        If much of its noise is stronger than the model has learned, the result's notes say so.
+        The result's notes say if much of its noise is stronger than the model has learned, and
+        why a GPU was given up.
         """
         denoise_into = functools.partial(
             self.denoiser.denoise_into, settings=self.settings, on_tile=on_tile
         )
         denoised = denoise_image(noisy, denoise_into, name)
-        if self.denoiser.share_beyond <= _BEYOND:
-            return denoised
-        info = self.denoiser.info
-        note = f"has more noise than {info.name} has learned to remove: some of it may be left"
-        return dataclasses.replace(denoised, notes=(*denoised.notes, note))
+        notes = list(denoised.notes)
+        if self.denoiser.share_beyond > _BEYOND:
+            name = self.denoiser.info.name
+            notes.append(f"has more noise than {name} has learned to remove: some may be left")
+        if self.denoiser.fallback:
+            notes.append(f"denoised on the CPU: {self.denoiser.fallback}")
+        return dataclasses.replace(denoised, notes=tuple(notes))
 
     def tile_count(self, height: int, width: int) -> int:
         """The number of tiles for a photo of this size."""

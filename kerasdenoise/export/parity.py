@@ -13,7 +13,7 @@ from kerasdenoise.data.sources import decode_image, load_images
 from kerasdenoise.errors import ModelError, RecipeError, UsageError
 from kerasdenoise.export.kinds import Kind, Variant
 from kerasdenoise.export.litert import open_engine
-from kerasdenoise.inference.engines import TileError
+from kerasdenoise.inference.processes import TileError
 from kerasdenoise.inference.tiles import reflect
 from kerasdenoise.metrics import psnr
 from kerasdenoise.models._parts import find_layers

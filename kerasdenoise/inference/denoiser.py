@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from kerasdenoise.errors import InputError, UsageError
+from kerasdenoise.inference.gpu import DEVICES, Device
 from kerasdenoise.inference.image_types import check_finite, check_pixels, denoise_any
 from kerasdenoise.inference.mix import mix
 from kerasdenoise.inference.network import Network, Told, turns_of
@@ -60,6 +61,9 @@ class Denoiser:
         seed: For such a model, which of many details is drawn, 0 to 4090. None for 0.
         max_memory: Most bytes of the work on a tile, without the image and its result; by
             default 640 MB to 1.6 GB, depending on the free memory, or no limit if `tile` is given.
+        device: "gpu" for the GPU, if one works; "auto" if it is also faster. The first tile of
+            each size is compared with the CPU's, and a GPU that fails or differs by more than
+            0.001 is not used: the CPU is. Not with `quality` "fast".
 
     Attributes:
         info: The model as it is run: at "fast" it uses no noise level.
@@ -67,11 +71,13 @@ class Denoiser:
         threads: The number of threads.
         share_beyond: Of the last image, the share of pixels whose noise is stronger than a
             diffusion model has learned, and was denoised as if it were not; 0 for other models.
+        device: What denoised the last image: "gpu" if any of its tiles, or else "cpu".
+        fallback: Why the GPU was given up during the last image; None if it was not.
 
     Raises:
         ModelError: The model is unknown, damaged, or not a denoiser.
         UsageError: The tile or the memory is too small for the model, or `sigma`, `quality`,
-            `naturalness`, `seed` or `threads` cannot be used.
+            `naturalness`, `seed`, `device` or `threads` cannot be used.
     """
 
     def __init__(
@@ -85,7 +91,9 @@ class Denoiser:
         naturalness: float | None = None,
         seed: int | None = None,
         max_memory: int | None = None,
+        device: Device = "cpu",
     ) -> None:
+        _check_device(device, quality)
         self._settings = DenoiseSettings(
             sigma=sigma, quality=quality, naturalness=naturalness, seed=seed
         )
@@ -104,9 +112,12 @@ class Denoiser:
             turns_of(quality),
             naturalness=1.0 if naturalness is None else naturalness,
             seed=seed or 0,
+            device=device,
         )
         self.threads = self._network.threads
         self.share_beyond = 0.0
+        self.device: Literal["cpu", "gpu"] = "cpu"
+        self.fallback: str | None = None
 
     def _save(self, network: keras.Model | str | Path) -> Path:
         """Saves a network as a model in a folder that lives as long as this object."""
@@ -269,10 +280,12 @@ class Denoiser:
         """
         check_pixels(pixels)
         self.share_beyond = 0.0
+        self.device, self.fallback = "cpu", None
         factors = settings.factors(pixels.shape[2])
         if not factors:
             return
         self._network.counted = self._network.beyond = 0
+        accelerated, fallback = self._network.accelerated, self._network.fallback
         check_finite(pixels, name)
         limits = find_limits(pixels)
         try:
@@ -311,6 +324,10 @@ class Denoiser:
 
         self._tiling.run(seen, run, name, on_tile, settings.margin)
         self.share_beyond = self._network.beyond / max(self._network.counted, 1)
+        if self._network.accelerated > accelerated:
+            self.device = "gpu"
+        if self._network.fallback != fallback:
+            self.fallback = self._network.fallback
         if missing is not None:
             np.copyto(denoised, pixels, where=missing[..., np.newaxis])
         if pixels.nbytes > _LARGE:
@@ -431,6 +448,17 @@ def _is_network(model: object) -> TypeGuard[keras.Model | str | Path]:
         return Path(model).suffix == ".keras"
     keras = sys.modules.get("keras")
     return keras is not None and isinstance(model, keras.Model)
+
+
+def _check_device(device: Device, quality: Quality) -> None:
+    if device not in DEVICES:
+        raise UsageError(f"device {device!r}", "is unknown", f"use {', '.join(DEVICES)}")
+    if device == "gpu" and quality == "fast":
+        raise UsageError(
+            "device gpu",
+            "cannot be combined with quality 'fast', whose 8-bit integers are for the CPU",
+            "leave one of them out",
+        )
 
 
 def _unite(*masks: np.ndarray | None) -> np.ndarray | None:

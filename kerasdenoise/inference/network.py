@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.inference.engines import open_engine
+from kerasdenoise.inference.gpu import CheckedEngine, Device
 from kerasdenoise.inference.settings import Quality
 from kerasdenoise.inference.tiles import cut_parts, reflect
 from kerasdenoise.pixels import to_pixels
@@ -98,6 +99,8 @@ class Network:
         turns: The flips and rotations whose results are averaged.
         naturalness: For a model that adds detail, the share of it that is added.
         seed: For such a model, which of many details is drawn.
+        device: What denoises tiles. Other files of a model, those of 8-bit integers, and networks
+            that need statistics of the whole image always run on the CPU.
 
     Attributes:
         threads: The number of threads.
@@ -116,6 +119,7 @@ class Network:
         *,
         naturalness: float = 1.0,
         seed: int = 0,
+        device: Device = "cpu",
     ) -> None:
         self._info = info
         self._turns = turns
@@ -127,6 +131,8 @@ class Network:
         self._level = open_engine(info, info.level_path, threads) if info.level_path else None
         self._detail = open_engine(info, info.detail_path, threads) if info.detail_path else None
         self.threads = self._tile.threads
+        if device != "cpu" and not (info.runs_int8 or info.has_context):
+            self._tile = CheckedEngine(self._tile, device)
         takes = set(self._tile.inputs)
         told = {"noisy", "noise_level"} if info.follows_level else {"noisy"}
         if not (takes > told if info.has_context else takes == told):
@@ -206,6 +212,16 @@ class Network:
             for view in self._views(noisy, turn)
         ]
         return np.sqrt(np.mean(np.square(levels), axis=0))
+
+    @property
+    def accelerated(self) -> int:
+        """How many tiles a GPU has denoised."""
+        return self._tile.accelerated if isinstance(self._tile, CheckedEngine) else 0
+
+    @property
+    def fallback(self) -> str | None:
+        """Why the CPU is used instead of a GPU, where that needs a word."""
+        return self._tile.reason if isinstance(self._tile, CheckedEngine) else None
 
     def release(self) -> None:
         """Frees the memory of tiles."""

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from kerasdenoise.errors import InputError, UsageError
-from kerasdenoise.inference.engines import TileError
+from kerasdenoise.inference.processes import TileError
 from kerasdenoise.inference.tone import REACH, tile_stride
 from kerasdenoise.pixels import to_pixels
 from kerasdenoise.runtime import free_memory, memory_text

@@ -53,7 +53,7 @@ def test_an_unknown_command_is_met_with_a_hint():
     [
         [],
         *([name] for name in COMMANDS),
-        *(["models", name] for name in ("list", "show", "verify")),
+        *(["models", name] for name in ("list", "show", "verify", "devices")),
         ["tune", "lambda"],
         ["tune", "report"],
     ],

@@ -15,7 +15,8 @@ import pytest
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.inference.denoiser import Denoiser
-from kerasdenoise.inference.engines import IsolatedEngine, LiteRTEngine, TileError, open_engine
+from kerasdenoise.inference.engines import IsolatedEngine, LiteRTEngine, open_engine
+from kerasdenoise.inference.processes import TileError
 from kerasdenoise.zoo import find_model
 
 NOISY = np.random.default_rng(0).random((60, 70, 3), np.float32)
@@ -62,7 +63,7 @@ def test_an_indexed_model_by_its_path_runs_here(models: Path) -> None:
 def test_one_that_kills_its_process_is_an_error(models: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(models / "tiny", tmp_path / "model")
     engine = IsolatedEngine(folder / "model.tflite", 1)
-    engine._process.send_signal(11)  # as a wild pointer does
+    engine._child.process.send_signal(11)  # as a wild pointer does
     with pytest.raises(ModelError, match="SIGSEGV"):
         engine({"noisy": np.zeros((1, 8, 8, 3), np.float32)})
 

@@ -14,7 +14,8 @@ import pytest
 from kerasdenoise.errors import InputError, ModelError, UsageError
 from kerasdenoise.inference import tiles
 from kerasdenoise.inference.denoiser import Denoiser, denoise
-from kerasdenoise.inference.engines import LiteRTEngine, TileError
+from kerasdenoise.inference.engines import LiteRTEngine
+from kerasdenoise.inference.processes import TileError
 from kerasdenoise.inference.tiles import AUTO_BYTES, Tiling
 from kerasdenoise.runtime import memory_text
 from kerasdenoise.zoo import find_model
