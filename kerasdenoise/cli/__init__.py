@@ -133,27 +133,30 @@ def main() -> NoReturn:
     except click.Abort:
         print_error("interrupted")
         code = INTERRUPTED
-    except KerasDenoiseError as error:
-        report.traceback(error)
-        print_error(error)
-        code = error.exit_code
     except Exception as error:
-        report.traceback(error)
-        code = 1
-        # Errors about files have a file name, and their own messages.
-        if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
-            _drop_output()
-            print_error(f"standard output: cannot be written ({error.strerror}); free some space")
-        elif isinstance(error, BrokenPipeError):  # the reader has closed it
-            _drop_output()
-        elif isinstance(error, OSError) and error.filename and error.errno in _OF_PATHS:
-            print_error(f"{error.filename}: {error.strerror}; check the path")
-        else:
-            print_error(
-                f"unexpected {describe_unexpected(error)}; "
-                "run it again with -vv and report the output"
-            )
+        code = explain(error, report)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def explain(error: Exception, report: Report) -> int:
+    """Prints what ended a command, as one line, and returns its exit code."""
+    report.traceback(error)
+    if isinstance(error, KerasDenoiseError):
+        print_error(error)
+        return error.exit_code
+    # Errors about files have a file name, and their own messages.
+    if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
+        _drop_output()
+        print_error(f"standard output: cannot be written ({error.strerror}); free some space")
+    elif isinstance(error, BrokenPipeError):  # the reader has closed it
+        _drop_output()
+    elif isinstance(error, OSError) and error.filename and error.errno in _OF_PATHS:
+        print_error(f"{error.filename}: {error.strerror}; check the path")
+    else:
+        print_error(
+            f"unexpected {describe_unexpected(error)}; run it again with -vv and report the output"
+        )
+    return 1
 
 
 def _drop_output() -> None:

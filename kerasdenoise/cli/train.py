@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import re
 import shutil
+import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from kerasdenoise.cli.options import needs_training
-from kerasdenoise.cli.report import say, verbose_option
+from kerasdenoise.cli.report import Report, say, verbose_option
 from kerasdenoise.errors import KerasDenoiseError, UsageError
 
 if TYPE_CHECKING:
+    from kerasdenoise.training.devices import Devices, Hosts
     from kerasdenoise.training.recipe import Recipe
     from kerasdenoise.training.run import Progress
 
 # Share of dead units, of those that can die, from which on it is reported.
 _MANY_DEAD = 0.1
 
+
+_ADDRESS = re.compile(r".+:\d{1,5}")
 
 # Seconds until the first line on speed, and how much longer each of the next takes to come.
 _FIRST_LINE, _LATER = 10, 3
@@ -68,17 +77,33 @@ _FIRST_LINE, _LATER = 10, 3
 @click.option(
     "--tensorboard", is_flag=True, help="Also write the figures for TensorBoard, to the run folder."
 )
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="GPUs, of each host, that share each step; needs JAX.  [default: 1]",
+)
+@click.option(
+    "--hosts",
+    "address",
+    metavar="HOST:PORT",
+    help="Train on several hosts, which meet at this address of the first.",
+)
+@click.option(
+    "--host-count", "count", type=click.IntRange(min=2), metavar="N", help="Number of hosts."
+)
+@click.option(
+    "--host-index", "index", type=click.IntRange(min=0), metavar="I", help="0 on the first host."
+)
 @verbose_option
+@click.pass_obj
 @needs_training
 def command(
-    recipe: str,
-    run: Path | None,
-    data: str | None,
-    noises: tuple[str, ...],
-    steps: int | None,
-    stop_at: int | None,
-    minutes: float | None,
-    tensorboard: bool,
+    report: Report,
+    address: str | None,
+    count: int | None,
+    index: int | None,
+    **asked: Any,
 ) -> None:
     """Train a model from a recipe, or an architecture with default settings.
 
@@ -90,6 +115,112 @@ def command(
     trained anew. A stopped run resumes from its last checkpoint and ends at the recipe's last
     step. Progress is printed at each checkpoint; curves.png in the run folder plots it.
     """  # noqa: D301 (\b keeps the lines after it as they are)
+    place = _parse_hosts(address, count, index)
+    if place is None:
+        _train(**asked)
+        return
+    for option, given in (("minutes", "--minutes"), ("noises", "--noise"), ("steps", "--steps")):
+        if asked[option]:
+            raise UsageError(given, "is not for several hosts", "leave it out; see --stop-at")
+    if not _is_recipe(asked["recipe"]):
+        raise UsageError(
+            asked["recipe"], "has no recipe yet, which all hosts need", "name the file of a recipe"
+        )
+    _watch_over(place, asked, report)
+
+
+def _parse_hosts(address: str | None, count: int | None, index: int | None) -> Hosts | None:
+    """Returns where this host stands among others, if there are."""
+    if (address, count, index) == (None, None, None):
+        return None
+    if address is None or count is None or index is None:
+        raise UsageError(
+            "--hosts, --host-count and --host-index",
+            "belong together",
+            "give all three, or none",
+        )
+    if not _ADDRESS.fullmatch(address):
+        raise UsageError(
+            f"--hosts {address}", "is not HOST:PORT", "give an address such as 10.0.0.1:8476"
+        )
+    if index >= count:
+        raise UsageError(
+            f"--host-index {index}",
+            f"is not below --host-count {count}",
+            f"number the hosts from 0 to {count - 1}",
+        )
+    from kerasdenoise.runtime import prepare_keras
+
+    prepare_keras()
+    from kerasdenoise.training.devices import Hosts
+
+    return Hosts(address, count, index)
+
+
+def _watch_over(place: Hosts, asked: dict[str, Any], report: Report) -> None:
+    """Trains in a child process: JAX ends it without a Python error if the first host is lost."""
+    from kerasdenoise.training.devices import lost_host
+
+    child = multiprocessing.get_context("spawn").Process(
+        target=_train_as_host, args=(place, asked, report), daemon=True
+    )
+    child.start()
+    child.join()
+    code = child.exitcode or 0
+    if code < 0:
+        cause = f"training ended with {signal.Signals(-code).name}"
+        raise lost_host(asked["run"] or Path(asked["recipe"]), cause)
+    sys.exit(code)
+
+
+def _train_as_host(place: Hosts, asked: dict[str, Any], report: Report) -> NoReturn:
+    """Trains with other hosts, and ends this process without waiting for one that is lost."""
+    from kerasdenoise.cli import explain
+    from kerasdenoise.training.devices import blame_lost_host, join_hosts, leave_hosts
+
+    # Interrupted is the parent alone, and this process ends with it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if report.verbosity < 2:
+        _silence_native_code()
+    code = 0
+    try:
+        with blame_lost_host(asked["run"] or Path(asked["recipe"])):
+            join_hosts(place)
+            _train(**asked)
+            leave_hosts()
+    except Exception as error:
+        code = explain(error, report)
+    os._exit(code)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
+
+
+def _silence_native_code() -> None:
+    """Leaves standard error to Python: what ends a process in C++ fills a screen."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as null:  # noqa: PTH123
+        os.dup2(null.fileno(), 1)
+        os.dup2(null.fileno(), 2)
+    sys.stderr = os.fdopen(kept, "w", encoding="utf-8", errors="backslashreplace")
+
+
+def _train(
+    recipe: str,
+    run: Path | None,
+    data: str | None,
+    noises: tuple[str, ...],
+    steps: int | None,
+    stop_at: int | None,
+    minutes: float | None,
+    tensorboard: bool,
+    devices: int | None,
+) -> None:
     started = time.monotonic()
     from kerasdenoise.metrics import warn_if_worse
     from kerasdenoise.runtime import prepare_keras
@@ -107,6 +238,7 @@ def command(
         file, run = _write_recipe(recipe, run, data, noises, steps)
     plan = read_recipe(file)
     folder = run or Path("runs") / plan.name
+    shared = _share(plan, devices)
     last = train(
         plan,
         folder,
@@ -116,6 +248,7 @@ def command(
         seconds=None if minutes is None else 60 * minutes - (time.monotonic() - started),
         report=_make_report(folder / "tensorboard" if tensorboard else None),
         callbacks=_tell_speed(plan),
+        devices=shared,
     )
     if last is None:
         say(f"{folder}: nothing left to do")
@@ -125,10 +258,21 @@ def command(
             say(line)
     following = f"export {folder}"
     if last.step < last.steps:
-        given = {"--run": run, "--data": data if is_recipe else None}
-        options = [f" {name} {path}" for name, path in given.items() if path]
+        given = {"--run": run, "--data": data if is_recipe else None, "--devices": devices}
+        options = [f" {name} {value}" for name, value in given.items() if value]
         following = f"train {file}{''.join(options)}"
     say(f"{folder}: step {last.step} of {last.steps}; next: kerasdenoise {following}")
+
+
+def _share(plan: Recipe, devices: int | None) -> Devices | None:
+    """Returns the devices that share each step, and says what a step is; None for a single one."""
+    from kerasdenoise.training.devices import Devices, count_hosts
+
+    if (devices or 1) == count_hosts() == 1:
+        return None
+    shared = Devices(plan, devices or 1)
+    say(shared.describe(plan))
+    return shared
 
 
 def _is_recipe(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -55,14 +56,20 @@ class PatchSampler:
         places = self._room.prod(axis=1)
         self._edges = np.cumsum(places / places.sum())
 
-    def batch_of(self, step: int) -> np.ndarray:
-        """Returns the batch of a step: float32 (batch, patch, patch, channels) in [0, 1]."""
+    def batch_of(self, step: int, part: slice = slice(None)) -> np.ndarray:
+        """Returns the batch of a step: float32 (batch, patch, patch, channels) in [0, 1].
+
+        Args:
+            step: Which one.
+            part: Which of its patches alone to cut.
+        """
         rng = np.random.default_rng((self._seed, step))
         chosen = np.searchsorted(self._edges, rng.random(self._batch), side="right")
         chosen = np.minimum(chosen, len(self._photos) - 1)
         corners = rng.integers(self._room[chosen])
         turns = rng.integers(self._turns, size=self._batch)
-        shape = (self._batch, self._patch, self._patch, self._photos[0].shape[2])
+        chosen, corners, turns = chosen[part], corners[part], turns[part]
+        shape = (len(chosen), self._patch, self._patch, self._photos[0].shape[2])
         patches = np.empty(shape, np.float32)
         # Plain numbers index faster than NumPy's own.
         for patch, index, (top, left), turn in zip(
@@ -74,12 +81,21 @@ class PatchSampler:
                 patch /= np.iinfo(photo.dtype).max
         return patches
 
-    def batches(self, first_step: int) -> Iterator[np.ndarray]:
+    def batches(self, first_step: int, part: slice = slice(None)) -> Iterator[np.ndarray]:
         """Yields the batches of `first_step` and all steps after it, without end.
 
         They are made in another thread, while those before them are used.
+
+        Args:
+            first_step: Where to start.
+            part: Which patches of each batch alone to cut.
         """
-        return prefetch(self.batch_of, first_step)
+        return prefetch(lambda step: self.batch_of(step, part), first_step)
+
+    def fingerprint(self) -> bytes:
+        """Returns what differs if the photos do."""
+        sums = [zlib.crc32(np.ascontiguousarray(photo).data) for photo in self._photos]
+        return repr((sums, self._room.tolist())).encode()
 
     def _cut(self, photo: np.ndarray, top: int, left: int, turn: int) -> np.ndarray:
         """Cuts a patch and gives it one of the eight orientations that a square has."""

@@ -120,8 +120,19 @@ def filter_pair(first: Tensor, second: Tensor, response: Tensor) -> tuple[Tensor
     """
     ops = keras.ops
     # An even response keeps real and imaginary parts apart: one transform serves both.
-    planes = [ops.transpose(images, (0, 3, 1, 2)) for images in (first, second)]
+    batch, height, width, channels = ops.shape(first)
+    # Folded into one axis, because XLA's FFT on several processors fails on a transposed layout.
+    planes = [
+        ops.reshape(ops.transpose(images, (0, 3, 1, 2)), (-1, height, width))
+        for images in (first, second)
+    ]
+    response = ops.reshape(
+        ops.broadcast_to(response, (batch, channels, height, width)), (-1, height, width)
+    )
     real, imaginary = ops.fft2((planes[0], planes[1]))
     planes = ops.ifft2((real * response, imaginary * response))
-    first, second = (ops.transpose(part, (0, 2, 3, 1)) for part in planes)
+    first, second = (
+        ops.transpose(ops.reshape(part, (-1, channels, height, width)), (0, 2, 3, 1))
+        for part in planes
+    )
     return first, second

@@ -26,6 +26,7 @@ from kerasdenoise.training.checkpoint import (
     save_checkpoint,
     write_log,
 )
+from kerasdenoise.training.devices import Devices
 from kerasdenoise.training.initial_weights import keep_initial_share
 from kerasdenoise.training.network import is_run, save_network
 from kerasdenoise.training.recipe import Recipe
@@ -121,6 +122,7 @@ def train(
     seconds: float | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    devices: Devices | None = None,
 ) -> Progress | None:
     """Trains to the recipe's last step, writing network and checkpoint after each interval.
 
@@ -136,6 +138,8 @@ def train(
         callbacks: Keras' callbacks, whose model is the `Task`, and whose epochs are the
             intervals. `on_epoch_end` comes after the checkpoint, and gets `Progress.to_logs`.
             `stop_training` ends the run in the same way as `stop_at`.
+        devices: What shares each step; None for one device. Of several hosts, only the first
+            writes and reports; they have no time limit and no callbacks.
 
     Returns:
         The last progress, or None if nothing was left to do.
@@ -143,32 +147,41 @@ def train(
     Raises:
         RecipeError: If the recipe or its data cannot be used, or the folder holds another run.
         OutputError: If the folder cannot be written to, or was replaced by another meanwhile.
+        UsageError: If a host would do something else than the first one.
     """
+    is_writer = devices is None or devices.is_writer
     deadline = Deadline(seconds)
     keras.utils.set_random_seed(recipe.seed)
     task = build_task(recipe)
-    run.mkdir(parents=True, exist_ok=True)
+    step = 0
+    if is_writer:
+        run.mkdir(parents=True, exist_ok=True)
+        step = restore_checkpoint(run, recipe, task)
     place = file_identity(run)
-    step = restore_checkpoint(run, recipe, task)
+    if devices:
+        step = int(devices.agree(np.int32(step)))
     last = min(recipe.optimization.steps, stop_at or recipe.optimization.steps)
     # What is kept of the run, and measured: with averaged weights, and always in float32.
     network = task.make_denoiser(recipe, "float32")
     if step >= last:
-        if not is_run(run):  # the checkpoint alone was brought here
+        if is_writer and not is_run(run):  # the checkpoint alone was brought here
             _set_weights(network, task, recipe, step)
             save_network(run, recipe, step, network)
         return None
     sampler = _sampler(recipe, root)
+    if devices:
+        goals = (recipe.identity(), last, recipe.validation.interval)
+        devices.check_alike({"recipe": repr(goals).encode(), "photos": sampler.fingerprint()})
     if step == 0:
         task.start(recipe, sampler)
     validation = Validation(recipe, root)
     noisy = validation.measure_noisy()
-    batches = sampler.batches(step)
+    batches = sampler.batches(step, devices.part if devices else slice(None))
     interval = recipe.validation.interval
     told = keras.callbacks.CallbackList(
         list(callbacks), model=task, epochs=-(-last // interval), steps=interval, verbose=0
     )
-    train_on = make_steps(task, told)
+    train_on = make_steps(task, told, devices)
     log = read_log(run, step)
     progress = None
     told.on_train_begin()
@@ -176,7 +189,8 @@ def train(
         started, first = time.monotonic(), step
         epoch = step // interval
         told.on_epoch_begin(epoch)
-        done, means = train_on(_until(deadline, batches, min((epoch + 1) * interval, last) - step))
+        most = min((epoch + 1) * interval, last) - step
+        done, means = train_on(_until(deadline, batches, most))
         loss = means.pop("loss")
         step += done
         trained = time.monotonic()
@@ -202,6 +216,8 @@ def train(
             figures=means,
             noisy=noisy,
         )
+        if not is_writer:
+            continue
         log.append(vars(progress))
         # The checkpoint last: if only some are written, the interval is done again, and its entry
         # dropped; another order would lose the entry.
@@ -251,7 +267,11 @@ def _sampler(recipe: Recipe, root: Path) -> PatchSampler:
     return PatchSampler(photos, side, data.batch_size, recipe.seed, turns=data.augment)
 
 
-def make_steps(task: Task, callbacks: keras.callbacks.CallbackList | None = None) -> Steps:
+def make_steps(
+    task: Task,
+    callbacks: keras.callbacks.CallbackList | None = None,
+    devices: Devices | None = None,
+) -> Steps:
     """Makes what trains on one batch after another, each once, without looking ahead.
 
     Under JAX all variables stay on the device from the first batch to the last, and the next
@@ -262,11 +282,12 @@ def make_steps(task: Task, callbacks: keras.callbacks.CallbackList | None = None
         task: What is trained.
         callbacks: Are told each step, with the mean loss of this interval so far; the last step of
             a call is one after which `task.stop_training` is true.
+        devices: What shares each step, under JAX; None for one device.
     """
     if callbacks and not any(map(_is_about_steps, callbacks.callbacks)):
         callbacks = None
     if keras.backend.backend() == "jax" and task.uses_gradients:
-        return _make_device_steps(task, callbacks)
+        return _make_device_steps(task, callbacks, devices)
 
     def train(batches: Iterable[np.ndarray]) -> tuple[int, dict[str, float]]:
         logs: list[dict[str, float]] = []
@@ -284,11 +305,14 @@ def make_steps(task: Task, callbacks: keras.callbacks.CallbackList | None = None
     return train
 
 
-def _make_device_steps(task: Task, callbacks: keras.callbacks.CallbackList | None) -> Steps:
+def _make_device_steps(
+    task: Task, callbacks: keras.callbacks.CallbackList | None, devices: Devices | None
+) -> Steps:
     import jax
 
     # The state's memory is given away, so that a step needs no second copy of it.
-    step = jax.jit(task.train_step, donate_argnums=0)
+    step = jax.jit(task.train_step, donate_argnums=0, **(devices.layouts if devices else {}))
+    place = devices.place_batch if devices else jax.device_put
 
     def train(batches: Iterable[np.ndarray]) -> tuple[int, dict[str, float]]:
         task.reset_metrics()
@@ -299,18 +323,21 @@ def _make_device_steps(task: Task, callbacks: keras.callbacks.CallbackList | Non
             task.metrics_variables,
         )
         state = tuple([variable.value for variable in group] for group in groups)
+        if devices:
+            state = devices.place_state(state)
 
         def write_back() -> None:
             for group, values in zip(groups, state, strict=True):
                 for variable, value in zip(group, values, strict=True):
-                    variable.assign(value)
+                    # Between the calls variables are on one device, whatever shares the steps.
+                    variable.assign(np.asarray(value) if devices else value)
 
         done = 0
         means = deque()
         for batch in batches:
             if callbacks:
                 callbacks.on_train_batch_begin(done)
-            logs, state = step(state, (jax.device_put(batch),))
+            logs, state = step(state, (place(batch),))
             # Keras' logs are means since the metrics were reset.
             means.append(logs)
             done += 1

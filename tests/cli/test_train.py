@@ -143,3 +143,33 @@ def test_the_noisy_psnr_stands_beside_and_a_network_that_is_worse_is_warned_of(
     outcome = command("train", RECIPE)
     assert f"gaussian:25 {psnr:.2f} dB (noisy 20.17)" in outcome.err
     assert ("warning: gaussian:25" in outcome.err) is worse
+
+
+_HOSTS = ("--hosts", "10.0.0.1:8476", "--host-count", 2, "--host-index", 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ((RECIPE, "--hosts", "10.0.0.1:8476"), "belong together"),
+        ((RECIPE, "--host-index", 0), "belong together"),
+        ((RECIPE, *_HOSTS[2:], "--hosts", "10.0.0.1"), "--hosts 10.0.0.1: is not HOST:PORT"),
+        ((RECIPE, *_HOSTS[:4], "--host-index", 2), "--host-index 2: is not below --host-count 2"),
+        ((RECIPE, *_HOSTS, "--minutes", 3), "--minutes: is not for several hosts"),
+        (("dncnn", *_HOSTS), "dncnn: has no recipe yet"),
+    ],
+)
+def test_what_several_hosts_cannot_do_is_refused(
+    command: Callable[..., Any], limits: dict[str, Any], given: tuple[Any, ...], refused: str
+):
+    outcome = command("train", *given)
+    assert outcome.code == 2
+    assert refused in outcome.only_error
+    assert not limits
+
+
+def test_several_devices_need_jax(command: Callable[..., Any], limits: dict[str, Any]):
+    outcome = command("train", RECIPE, "--devices", 2)
+    assert outcome.code == 2
+    assert "KERAS_BACKEND=jax" in outcome.only_error
+    assert not limits
