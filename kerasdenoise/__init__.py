@@ -1,4 +1,4 @@
-"""Removes noise from photographs, and builds the networks that do it, with Keras.
+"""Removes noise from photos, and builds networks that do this, with Keras.
 
 >>> import kerasdenoise
 >>> kerasdenoise.denoise("photo.jpg")

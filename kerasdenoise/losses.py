@@ -1,8 +1,8 @@
 """Losses between images, by the names that recipes use.
 
-Each is a function of clean and denoised images that gives one number for each image. Keras takes
-them as they are, as in `model.compile(loss=losses.charbonnier)`, and finds them again, by the names
-that they are registered under, in the file of a model.
+Each is a function of clean and denoised images that returns one number for each image. Pass it to
+Keras directly, as in `model.compile(loss=losses.charbonnier)`. The losses are registered by name,
+so Keras finds them when it loads a model's file.
 """
 
 from __future__ import annotations
@@ -52,9 +52,8 @@ def charbonnier(target: Any, denoised: Any) -> Any:
 def psnr(target: Any, denoised: Any) -> Any:
     """Minus the PSNR in dB, divided by 100, of each image (batch, height, width, channels).
 
-    Asks for the same ratio everywhere: a dB of an image with little noise is worth as much as
-    one of an image with much (Chen et al., "HINet", CVPR Workshops 2021). Within 1e-3 of the
-    target all is equally good.
+    A gain of one dB counts the same whether an image has little noise or much (Chen et al.,
+    "HINet", CVPR Workshops 2021). Within 1e-3 of the target, all results are equally good.
     """
     error = l2(target, denoised) + _PSNR_EPSILON
     return keras.ops.log(error) * (0.1 / _LOG_10)
@@ -64,27 +63,28 @@ def psnr(target: Any, denoised: Any) -> Any:
 def bce(target: Any, denoised: Any) -> Any:
     """Mean binary cross-entropy of each image (batch, height, width, channels).
 
-    `-t * log(d) - (1 - t) * log(1 - d)` for each value on its own. The denoised image has to
-    be in (0, 1), as a sigmoid leaves it: values nearer than 1e-6 to its ends, or beyond them,
-    are moved there, and have no gradient. Equal images cost the target's entropy, not zero.
+    `-t * log(d) - (1 - t) * log(1 - d)` for each value on its own. The denoised image must be
+    in (0, 1), like the output of a sigmoid. Values within 1e-6 of 0 or 1, or beyond them, are
+    clipped to that distance and have no gradient. The loss of equal images is the target's
+    entropy, not zero.
     """
     return keras.ops.mean(_cross_entropy(target, denoised), axis=(1, 2, 3))
 
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 def balanced_bce(target: Any, denoised: Any) -> Any:
-    """Binary cross-entropy of maps, in which ones count as much as zeros, however few they are.
+    """Binary cross-entropy of maps, in which ones and zeros count equally, however rare.
 
-    Half of the mean of `bce` over the ones and half of that over the zeros of all maps of the
-    batch together, so that a map that is right everywhere but at the borders is not nearly
-    right. A batch that lacks either has only the other half.
+    The mean of two means of `bce` over all maps of the batch: over the ones, and over the zeros.
+    So a map that is right everywhere except at the borders does not get a low loss. A batch
+    without ones, or without zeros, has only the other half.
 
     Args:
         target: Maps of 0 and 1 (batch, height, width, channels).
         denoised: Probabilities of 1, of the same shape.
 
     Returns:
-        One number for each map, of which the mean is that cost.
+        One number for each map; their mean is the loss.
     """
     cost = _cross_entropy(target, denoised)
     cost_of_maps = 0.0

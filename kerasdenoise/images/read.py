@@ -56,7 +56,7 @@ def read_image(
     exact: bool = False,
     max_memory: int | None = None,
 ) -> Image:
-    """Reads a picture, with everything that must travel beside its pixels.
+    """Reads an image, with everything that must be kept with its pixels.
 
     The format is decided by content, not by the file's name. Pixels are not rotated: the
     orientation tag stays in `metadata.exif`.

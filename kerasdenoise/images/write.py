@@ -68,7 +68,7 @@ def write_image(
     replaces: Identity | None = None,
     like: Path | None = None,
 ) -> bytes:
-    """Writes a picture to a file, all of it or nothing.
+    """Writes an image to a file, either completely or not at all.
 
     The suffix of `target` decides the format; where it is unknown, the picture's own stays.
     Missing folders are made. The file appears under its name only when it is complete.
@@ -103,7 +103,7 @@ def write_image(
 
 
 def check_writable(image: Image, target: Path, *, bit_depth: int | None = None) -> None:
-    """Refuses a picture that `write_image` would refuse for its size, depth, transparency or name.
+    """Rejects an image that `write_image` would reject for its size, depth, transparency or name.
 
     Args:
         image: The picture.

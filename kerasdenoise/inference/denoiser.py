@@ -56,9 +56,9 @@ class Denoiser:
             outside [0, 1] are clipped, and the result has 256 levels. "best" averages all eight
             flips and rotations of the image, and takes eight times as long.
         naturalness: For a model that adds detail, such as photo_natural: from 0 for the least
-            error, which is exactly the result of the model that gives the mean, to 1 for the most
-            natural look, whose detail is invented. None for 1.
-        seed: For such a model, which of many details is drawn, 0 to 4090. None for 0.
+            error, without any added detail, to 1 for the most natural look, with invented detail.
+            None for 1.
+        seed: For such a model, selects the invented detail, from 0 to 4090. None for 0.
         max_memory: Most bytes of the work on a tile, without the image and its result; by
             default 640 MB to 1.6 GB, depending on the free memory, or no limit if `tile` is given.
         device: "gpu" for the GPU, if one works; "auto" if it is also faster. The first tile of
@@ -172,7 +172,7 @@ class Denoiser:
         return denoise_any(noisy, denoise_into, output=output, overwrite=overwrite)
 
     def prepare(self, **changes: float) -> DenoiseSettings:
-        """Returns settings for this denoiser, with what it was given itself.
+        """Returns settings that combine this denoiser's own with other ones.
 
         Args:
             **changes: The other fields of `DenoiseSettings`.

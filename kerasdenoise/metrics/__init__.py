@@ -1,7 +1,7 @@
 """Image quality against a clean reference.
 
 `psnr` and `ssim` measure NumPy arrays and import nothing else. `PSNR` and `SSIM` are the same as
-Keras metrics, for `compile` and `fit`; Keras is imported when one of them is asked for.
+Keras metrics, for `compile` and `fit`; Keras is imported when one of them is used.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def psnr(clean: np.ndarray, denoised: np.ndarray, *, peak: float = 1.0) -> float
 
     Args:
         clean: The reference, float (height, width[, channels]).
-        denoised: What is measured, of the same shape; clip it first where a file would be.
+        denoised: The image to measure, of the same shape. Clip it first if a file would be.
         peak: The largest possible value.
 
     Returns:
@@ -49,7 +49,7 @@ def psnr(clean: np.ndarray, denoised: np.ndarray, *, peak: float = 1.0) -> float
 
 
 def warn_if_worse(what: str, noisy: float, denoised: float) -> list[str]:
-    """Says that a network leaves images worse than they were given to it.
+    """Warns if a network makes images worse.
 
     Args:
         what: What was measured.
@@ -57,7 +57,7 @@ def warn_if_worse(what: str, noisy: float, denoised: float) -> list[str]:
         denoised: PSNR of the same, denoised.
 
     Returns:
-        A line of text, or none if that is not so.
+        A line of text, or none if the images are better.
     """
     if not denoised < noisy:
         return []
@@ -74,7 +74,7 @@ def ssim(clean: np.ndarray, denoised: np.ndarray, *, peak: float = 1.0) -> float
 
     Args:
         clean: The reference, float (height, width[, channels]), sides of at least 11.
-        denoised: What is measured, of the same shape.
+        denoised: The image to measure, of the same shape.
         peak: The largest possible value.
 
     Returns:
@@ -99,7 +99,7 @@ def ssim(clean: np.ndarray, denoised: np.ndarray, *, peak: float = 1.0) -> float
 
 
 def gaussian_window() -> np.ndarray:
-    """The weights of SSIM's window along one side, (11,), of sum 1."""
+    """The weights of SSIM's window along one side, (11,), with a sum of 1."""
     offsets = np.arange(WINDOW) - WINDOW // 2
     weights = np.exp(-0.5 * (offsets / _SIGMA) ** 2)
     return weights / weights.sum()

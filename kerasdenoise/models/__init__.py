@@ -1,4 +1,4 @@
-"""Architectures: one a file, listed by its file name.
+"""Architectures: one per file, and named after it.
 
 A module here is an architecture if its name has no leading underscore. It defines `Config`
 (a frozen dataclass), `PRESETS` (name to `Config`) and `build(config) -> keras.Model`.
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class Config(Protocol):
-    """What every architecture's `Config` says about its network."""
+    """What the `Config` of every architecture defines."""
 
     @property
     def channels(self) -> int:
@@ -53,9 +53,9 @@ class Config(Protocol):
 
     @property
     def noise_level(self) -> bool:
-        """Whether the network is told the level of the noise.
+        """Whether the network is told the noise level.
 
-        It then has, besides `noisy`, a second input `noise_level`: the standard deviation of
+        If so, it has a second input `noise_level`: the standard deviation of
         the noise at each pixel (batch, height, width, 1).
         """
         ...
@@ -67,9 +67,9 @@ class Config(Protocol):
 
     @property
     def radius(self) -> int:
-        """Pixels further away than this, in rows or columns, have no influence.
+        """Pixels farther away than this, in rows or columns, have no influence.
 
-        None but through statistics of the whole image, where a network has such.
+        Statistics of the whole image, if the network uses any, are an exception.
         """
         ...
 
@@ -83,8 +83,8 @@ class Architecture(Protocol):
     def build(self, config: Any) -> keras.Model:
         """Builds the functional model that a configuration describes.
 
-        Where files for phones or of integers are made of something else, it takes what that is
-        as a second argument, `Primitives`.
+        If files for phones or with 8-bit integers use other layers, it takes these as a second
+        argument, `Primitives`.
         """
         ...
 
@@ -117,8 +117,8 @@ def find_architecture(name: str) -> str:
     """Completes an architecture's name.
 
     Args:
-        name: The name, or its first word or words where only one name begins with them, as
-            `lambda`, which is no module's name in Python, for `lambda_net`.
+        name: The name, or its first word or words if they are unambiguous, such as `lambda` for
+            `lambda_net`.
 
     Raises:
         ModelError: If there is none of that name, or several.
@@ -150,7 +150,7 @@ def get_architecture(name: str) -> Architecture:
 
 
 def find_builder(architecture: str, config: Config) -> Callable[[Primitives], keras.Model] | None:
-    """Returns what builds a network of other primitives; None if its `build` uses none of them.
+    """Returns a builder that takes other primitives; None if `build` does not use any.
 
     Args:
         architecture: The architecture's name, or its first words; see `find_architecture`.
@@ -176,7 +176,7 @@ def build(architecture: str, **config: Any) -> keras.Model:
         nominally in [0, 1], to denoised ones.
 
     Raises:
-        ModelError: An architecture, preset or field is unknown, or a value is refused.
+        ModelError: An architecture, preset or field is unknown, or a value is rejected.
     """
     from kerasdenoise.runtime import prepare_keras
 
@@ -192,7 +192,7 @@ def make_config(architecture: str, values: dict[str, Any]) -> Config:
         values: Field values; lists stand for tuples. `preset` may name a preset to start from.
 
     Raises:
-        ModelError: If a field or preset is unknown or a value is refused.
+        ModelError: If a field or preset is unknown or a value is rejected.
     """
     from kerasdenoise.parsing import make
 

@@ -1,4 +1,4 @@
-"""Corruptions of images, all drawn with `keras.ops`."""
+"""Kinds of noise and other corruptions of images, all drawn with `keras.ops`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ KINDS: dict[str, type[Noise]] = {
 
 
 def parse_noise(text: str) -> Noise:
-    """Builds a corruption from `kind` or `kind:argument`, as in `gaussian:25`.
+    """Builds noise from `kind` or `kind:argument`, as in `gaussian:25`.
 
     Raises:
         UsageError: The kind is unknown or its argument is invalid.
