@@ -127,6 +127,7 @@ def test_json_is_one_object_a_photo_and_nothing_else(run_cli: Cli, write_photo: 
         "height": 40,
         "bit_depth": 8,
         "tiles": 1,
+        "device": "cpu",
         "notes": [],
         "error": None,
     }
