@@ -324,7 +324,7 @@ def check_free(target: Path, *, overwrite: bool) -> Identity | None:
     if target.is_symlink() or not target.is_dir() or not written or foreign:
         raise UsageError(
             target,
-            f"holds {foreign[0].name!r}, which kerasdenoise did not write"
+            f"contains {foreign[0].name!r}, which kerasdenoise did not write"
             if foreign
             else "is not a model that kerasdenoise wrote",
             "move it away, or give another --name",
