@@ -28,7 +28,7 @@ from kerasdenoise.images.png import read_png
 from kerasdenoise.images.raw import read_raw
 from kerasdenoise.images.refusal import COPY_AGAIN, Reading, RefusedError
 from kerasdenoise.images.tags import is_camera_raw
-from kerasdenoise.images.tiff import read_tiff
+from kerasdenoise.images.tiff import count_pages, read_tiff
 from kerasdenoise.images.webp import read_webp
 from kerasdenoise.stores import Address, read_bytes
 
@@ -54,6 +54,7 @@ def read_image(
     half_size: bool = False,
     first_only: bool = False,
     exact: bool = False,
+    page: int | None = None,
     max_memory: int | None = None,
 ) -> Image:
     """Reads an image, with everything that must be kept with its pixels.
@@ -69,6 +70,7 @@ def read_image(
             pages, a gain map), which is otherwise refused; `notes` of the picture say so.
         exact: Whether pixels stay the file's own integers of 8 or 16 bits, which take a quarter
             or half of the memory. TIFF's colors that are multiplied by alpha are float32 even so.
+        page: Which page of a TIFF file is read, from 0, as a picture of its own; see `list_pages`.
         max_memory: Bytes that the decoded picture may take; half of what is free if None.
 
     Returns:
@@ -81,7 +83,11 @@ def read_image(
             kept whole, or needs an extra of the package that is not installed.
     """
     reading = Reading(
-        half_size=half_size, first_only=first_only, exact=exact, max_memory=max_memory
+        half_size=half_size,
+        first_only=first_only,
+        exact=exact,
+        page=page,
+        max_memory=max_memory,
     )
     subject = name or ("picture" if isinstance(source, bytes) else str(source))
     try:
@@ -92,6 +98,29 @@ def read_image(
     if isinstance(source, Path):
         _note_foreign_name(source, image, reading)
     return replace(image, notes=tuple(reading.notes))
+
+
+def list_pages(path: Path) -> list[int | None]:
+    """Lists what `read_image` takes as `page`: all pages of full size of a TIFF file of several.
+
+    Returns:
+        The pages; only None for any other file.
+
+    Raises:
+        InputError: The file is missing or cannot be read.
+    """
+    if format_of_suffix(path) is not FORMATS["TIFF"]:
+        return [None]
+    try:
+        data = _read_bytes(path, str(path), Reading())
+        if format_of_content(data) is not FORMATS["TIFF"] or is_camera_raw(data):
+            return [None]
+        count = count_pages(data)
+    except RefusedError as refused:
+        raise InputError(path, refused.cause, refused.remedy) from refused
+    except (struct.error, IndexError, ValueError):
+        return [None]  # what is wrong with it, reading it says
+    return [None] if count < 2 else list(range(count))
 
 
 def _note_foreign_name(path: Path, image: Image, reading: Reading) -> None:

@@ -43,6 +43,8 @@ class Reading:
         half_size: Whether camera raw is developed at half its height and width.
         first_only: Whether what cannot be kept beside the first picture may be left out.
         exact: Whether samples stay the file's own integers, where colors can.
+        page: Which page of a TIFF file is read, from 0, as a picture of its own; None for a file
+            of one page.
         max_memory: Bytes that the decoded picture may take; half of what is free if None.
         notes: What is left out or changed, in words.
     """
@@ -50,6 +52,7 @@ class Reading:
     half_size: bool = False
     first_only: bool = False
     exact: bool = False
+    page: int | None = None
     max_memory: int | None = None
     notes: list[str] = field(default_factory=list)
     _inflatable: int = _INFLATED

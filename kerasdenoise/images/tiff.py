@@ -77,15 +77,15 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
     order = byte_order(data)
     pages = list(directories(data, whole=True))
     kinds = [first_number(tags, _SUBFILE, order) for tags in pages]
-    full = [tags for tags, kind in zip(pages, kinds, strict=True) if not kind & (_REDUCED | _MASK)]
+    full = _full_pages(pages, order)
     if not full:
         raise RefusedError("has no page of full size", COPY_AGAIN)
-    if len(full) > 1:
+    if reading.page is None and len(full) > 1:
         reading.leave_out(
             f"holds {len(full)} pages, of which only the first would be left",
             "save each page as a file of its own",
         )
-    tags = full[0]
+    tags = full[reading.page or 0]
     if any(kind & _MASK for kind in kinds):
         reading.notes.append("has a transparency mask: it is dropped")
     if any(kind & _REDUCED and not kind & _MASK for kind in kinds) or SUB_DIRECTORIES in tags:
@@ -127,6 +127,16 @@ def read_tiff(data: bytes, reading: Reading) -> Image:
             "samples": None if page.dtype in _NATIVE else page.dtype.name,
         },
     )
+
+
+def count_pages(data: bytes) -> int:
+    """Counts the pages of a TIFF file that are no previews and no masks."""
+    return len(_full_pages(list(directories(data, whole=True)), byte_order(data)))
+
+
+def _full_pages(pages: list[Directory], order: ByteOrder) -> list[Directory]:
+    others = _REDUCED | _MASK
+    return [tags for tags in pages if not first_number(tags, _SUBFILE, order) & others]
 
 
 def _expand(
