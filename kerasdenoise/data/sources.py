@@ -24,6 +24,8 @@ _ARCHIVE = re.compile(
 _TFDS = "tfds:"
 # Pillow's "L" is the luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B, rounded.
 _MODES = {1: "L", 3: "RGB"}
+# Of two images of a scene, one behind the other, of which only archives hold such.
+_PAIRS = (2, 6)
 # What archives may hold. Pillow converts and scales only the first.
 _TYPES = (np.uint8, np.uint16, np.float32)
 
@@ -51,7 +53,8 @@ def load_images(
             `cifar10/images.npz:x_train[:5000]` or `[10%:]`;
             a split of a TensorFlow data set, `tfds:cifar10` or `tfds:cifar10:test`.
         root: Folder that folders and archives are relative to.
-        channels: 3 for RGB, or 1 for gray: luma by ITU-R BT.601.
+        channels: 3 for RGB, or 1 for gray: luma by ITU-R BT.601. 6 or 2 for two images of a scene
+            in one array, which come as they are.
         scales: Each image is kept once at each of these sizes, relative to its own; a reduced
             photo has finer structure and less noise of its own.
         smallest: Versions with a side shorter than this are left out.
@@ -64,12 +67,14 @@ def load_images(
     Raises:
         RecipeError: If a source is missing, contains no images or cannot be read.
     """
-    if channels not in _MODES:
+    sources = list(sources)
+    is_paired = channels in _PAIRS and all(map(_ARCHIVE.fullmatch, sources))
+    if channels not in _MODES and not is_paired:
         raise RecipeError(f"channels {channels}", "are neither gray nor RGB", "choose 1 or 3")
     return [
         version
         for source in sources
-        for image in _read(source, root, exclude)
+        for image in _read(source, root, channels, exclude)
         for version in _versions(image, channels, scales, smallest)
     ]
 
@@ -119,14 +124,14 @@ def decode_image(file: Path, channels: int = 3) -> np.ndarray:
         ) from error
 
 
-def _read(source: str, root: Path, exclude: Sequence[str]) -> Iterable[np.ndarray]:
+def _read(source: str, root: Path, channels: int, exclude: Sequence[str]) -> Iterable[np.ndarray]:
     if source.startswith(_TFDS):
         # It takes a second to import, and not every computer has what it needs.
         from kerasdenoise.data.tfds_source import read_tfds
 
         return read_tfds(source, exclude)
     if archive := _ARCHIVE.fullmatch(source):
-        images = _read_archive(root / archive["file"], archive["name"])
+        images = _read_archive(root / archive["file"], archive["name"], channels)
         start, stop = (_place(archive[side], len(images)) for side in ("start", "stop"))
         return images[start:stop]
     return _read_folder(root / source, exclude)
@@ -136,7 +141,7 @@ def _read_folder(folder: Path, exclude: Sequence[str]) -> Iterator[np.ndarray]:
     return (decode_image(file) for file in list_images([folder]) if file.name not in exclude)
 
 
-def _read_archive(file: Path, name: str | None) -> np.ndarray:
+def _read_archive(file: Path, name: str | None, channels: int) -> np.ndarray:
     try:
         # NumPy by itself leaves a file open that it cannot read.
         with file.open("rb") as opened, np.load(opened) as archive:
@@ -155,14 +160,15 @@ def _read_archive(file: Path, name: str | None) -> np.ndarray:
         ) from error
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    if images.dtype not in _TYPES or images.ndim != 4 or images.shape[3] not in (1, 3, 4):
+    allowed = (channels,) if channels in _PAIRS else (1, 3, 4)
+    if images.dtype not in _TYPES or images.ndim != 4 or images.shape[3] not in allowed:
         raise RecipeError(
             f"{file}:{name}",
             "contains no images",
             "name an array (images, height, width) or (images, height, width, channels) of uint8, "
             "uint16 or float32",
         )
-    return images[..., :3]
+    return images[..., :3] if images.shape[3] == 4 else images
 
 
 def _place(text: str | None, images: int) -> int | None:
@@ -175,7 +181,8 @@ def _place(text: str | None, images: int) -> int | None:
 def _versions(
     image: np.ndarray, channels: int, scales: Sequence[float], smallest: int
 ) -> Iterator[np.ndarray]:
-    if image.dtype != np.uint8 and (image.shape[2] != channels or set(scales) != {1.0}):
+    is_fixed = image.dtype != np.uint8 or channels in _PAIRS
+    if is_fixed and (image.shape[2] != channels or set(scales) != {1.0}):
         raise RecipeError(
             f"an image of {image.dtype} with {image.shape[2]} channel(s)",
             f"cannot be scaled, or converted to {channels}",

@@ -30,7 +30,7 @@ from kerasdenoise.training.devices import Devices
 from kerasdenoise.training.initial_weights import keep_initial_share
 from kerasdenoise.training.network import is_run, save_network
 from kerasdenoise.training.recipe import Recipe
-from kerasdenoise.training.tasks import Task, build_task
+from kerasdenoise.training.tasks import Task, build_task, find_task
 from kerasdenoise.training.validation import Validation
 
 # Steps that are given to a device before their results are waited for: enough to keep it busy,
@@ -259,7 +259,7 @@ def _sampler(recipe: Recipe, root: Path) -> PatchSampler:
     photos = load_images(
         data.train,
         root,
-        channels=recipe.model.config.channels,
+        channels=recipe.model.config.channels * find_task(recipe).versions,
         scales=data.scales,
         smallest=side,
         exclude=data.exclude,

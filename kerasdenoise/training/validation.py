@@ -48,10 +48,11 @@ class Validation:
 
     def __init__(self, recipe: Recipe, root: Path) -> None:
         crop = recipe.validation.crop_size
+        task = find_task(recipe)
         photos = load_images(
             recipe.data.validation,
             root,
-            channels=recipe.model.config.channels,
+            channels=recipe.model.config.channels * task.versions,
             smallest=crop,
             exclude=recipe.data.exclude,
         )[: recipe.validation.images]
@@ -60,7 +61,6 @@ class Validation:
                 "validation", f"has no photo of {crop} pixels", "choose a smaller crop"
             )
         clean = np.stack([to_pixels(_center(photo, crop)) for photo in photos])
-        task = find_task(recipe)
         self._wants_images = task.finds_images
         self._cases: list[_Case] = []
         for noise in recipe.validation.noises:

@@ -16,8 +16,11 @@ from kerasdenoise.noise import Own
 from kerasdenoise.noise.own import Reach
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.tasks import build_task
+from kerasdenoise.training.tasks.checkerboard import Checkerboard
 from kerasdenoise.training.tasks.neighbor2neighbor import Neighbor2Neighbor, pick_neighbors
-from kerasdenoise.training.tasks.self_supervised import hide_pixels
+from kerasdenoise.training.tasks.pairs import Pairs
+from kerasdenoise.training.tasks.self_supervised import SelfSupervised, hide_pixels
+from kerasdenoise.training.tasks.zero_shot import ZeroShot, average_diagonals
 
 SIDE = 48
 # Values that say where they are.
@@ -56,7 +59,7 @@ def test_what_shares_its_noise_with_a_compared_pixel_is_not_seen(reach: Reach):
 
 
 def test_every_pixel_is_compared_at_some_time():
-    weights = [hide(PLACES, seed=seed)[2] for seed in range(120)]
+    weights = [hide(PLACES, seed=seed)[2] for seed in range(80)]
     assert (np.sum(weights, axis=0) > 0).all()
 
 
@@ -88,6 +91,30 @@ def test_lines_stay_lines(reach: Reach, apart: int):
         assert (lines == lines[0]).all()
 
 
+def test_the_means_of_diagonals_by_hand():
+    image = np.array([[1.0, 2.0], [5.0, 9.0]], np.float32).reshape(1, 2, 2, 1)
+    rising, falling = average_diagonals(keras.ops.convert_to_tensor(image))
+    assert (float(rising[0, 0, 0, 0]), float(falling[0, 0, 0, 0])) == (3.5, 5.0)
+
+
+def test_both_halves_of_a_checkerboard_have_all_pixels():
+    generator = keras.random.SeedGenerator(0)
+    split = Checkerboard.split(keras.ops.convert_to_tensor(PLACES), generator)
+    black, white = (keras.ops.convert_to_numpy(each)[0, ..., 0] for each in split[:2])
+    assert black.shape == (SIDE, SIDE // 2)
+    assert {*black.ravel(), *white.ravel()} == set(PLACES.ravel())
+    colors = (black // SIDE + black % SIDE) % 2
+    assert np.ptp(colors) == 0
+    assert (np.abs(black - white) == 1).all()
+
+
+def test_a_pair_stands_in_the_channels_of_one_patch():
+    both = np.concatenate([PLACES, PLACES + 1], axis=3)
+    split = Pairs.split(keras.ops.convert_to_tensor(both), keras.random.SeedGenerator(0))
+    np.testing.assert_array_equal(split.noisy, PLACES)
+    np.testing.assert_array_equal(split.target, PLACES + 1)
+
+
 @pytest.fixture(scope="module")
 def clean() -> np.ndarray:
     """Dark and bright areas with soft borders (8, 48, 48, 1)."""
@@ -97,12 +124,16 @@ def clean() -> np.ndarray:
 
 
 def train(
-    noisy: np.ndarray, clean: np.ndarray, reach: Reach, steps: int = 60
+    noisy: np.ndarray,
+    clean: np.ndarray,
+    reach: Reach = (0, 0),
+    steps: int = 80,
+    kind: type[SelfSupervised] = Neighbor2Neighbor,
 ) -> tuple[float, float]:
     """Trains on noisy images alone; returns the true squared error before and after."""
     keras.utils.set_random_seed(0)
-    network = build(Config(channels=1, depth=4, width=16, normalization=False))
-    task = Neighbor2Neighbor(network, Own(reach), get_loss("l2"), SIDE, 0)
+    network = build(Config(1, depth=3, width=16, activation="leaky_relu", normalization=False))
+    task = kind(network, Own(reach), get_loss("l2"), SIDE, 0)
     task.compile(optimizer=keras.optimizers.Adam(0.01), jit_compile=False)
     for _ in range(steps):
         task.train_on_batch(noisy)
@@ -110,26 +141,30 @@ def train(
     return float(np.square(noisy - clean).mean()), float(np.square(denoised - clean).mean())
 
 
-def test_white_noise_is_learned_from_neighbors(clean: np.ndarray):
+@pytest.mark.parametrize("kind", [Neighbor2Neighbor, ZeroShot, Checkerboard])
+def test_white_noise_is_learned(clean: np.ndarray, kind: type[SelfSupervised]):
     noisy = clean + np.random.default_rng(1).normal(0, 0.1, clean.shape)
-    before, after = train(noisy.astype(np.float32), clean, (0, 0))
+    before, after = train(noisy.astype(np.float32), clean, kind=kind)
     assert after < 0.6 * before
 
 
 def test_noise_of_columns_is_learned_if_it_is_known(clean: np.ndarray):
     columns = np.random.default_rng(1).normal(0, 0.1, (len(clean), 1, SIDE, 1))
     noisy = (clean + columns).astype(np.float32)
-    before, after = train(noisy, clean, (None, 0), steps=100)
+    before, after = train(noisy, clean, (None, 0))
     assert after < 0.8 * before
-    _, after = train(noisy, clean, (0, 0), steps=100)
+    _, after = train(noisy, clean, (0, 0))
     assert after > 0.9 * before
 
 
-def test_noise_that_neighbors_share_is_kept_as_theory_says(clean: np.ndarray):
+@pytest.mark.parametrize("kind", [Neighbor2Neighbor, ZeroShot, Checkerboard])
+def test_noise_that_neighbors_share_is_kept_as_theory_says(
+    clean: np.ndarray, kind: type[SelfSupervised]
+):
     white = np.random.default_rng(1).normal(size=clean.shape)
     shared = ndimage.gaussian_filter(white, 2.0, axes=(1, 2))
     noisy = clean + 0.1 * shared / shared.std()
-    before, after = train(noisy.astype(np.float32), clean, (0, 0))
+    before, after = train(noisy.astype(np.float32), clean, kind=kind)
     assert after > 0.9 * before
 
 

@@ -11,6 +11,7 @@ from kerasdenoise.training.optimization import make_optimizer
 from kerasdenoise.training.recipe import Recipe
 from kerasdenoise.training.tasks.adversarial import Adversarial
 from kerasdenoise.training.tasks.border import Border
+from kerasdenoise.training.tasks.checkerboard import Checkerboard
 from kerasdenoise.training.tasks.contrast_search import ContrastSearch
 from kerasdenoise.training.tasks.detail import Detail
 from kerasdenoise.training.tasks.diffusion import AdversarialDiffusion, Diffusion
@@ -19,9 +20,11 @@ from kerasdenoise.training.tasks.exposures import Exposures
 from kerasdenoise.training.tasks.neighbor2neighbor import Neighbor2Neighbor
 from kerasdenoise.training.tasks.noise2noise import Noise2Noise
 from kerasdenoise.training.tasks.noise2vst import Noise2VST
+from kerasdenoise.training.tasks.pairs import Pairs
 from kerasdenoise.training.tasks.quantization_aware import QuantizationAware
 from kerasdenoise.training.tasks.supervised import Supervised
 from kerasdenoise.training.tasks.task import Task
+from kerasdenoise.training.tasks.zero_shot import ZeroShot
 
 # The first that a recipe means is its task: those that it asks for by other entries than
 # `objective` come first.
@@ -33,6 +36,9 @@ TASKS: tuple[type[Task], ...] = (
     Noise2Noise,
     Noise2VST,
     Neighbor2Neighbor,
+    ZeroShot,
+    Checkerboard,
+    Pairs,
     Border,
     ContrastSearch,
     Adversarial,
@@ -88,14 +94,15 @@ def build_task(recipe: Recipe) -> Task:
     task.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
     data = recipe.data
     side = data.patch_size + data.margin
-    size = 4 * data.batch_size * side**2 * config.channels
+    channels = config.channels * kind.versions
+    size = 4 * data.batch_size * side**2 * channels
     if size > (free := free_memory() or size):
         raise RecipeError(
             f"batch_size {data.batch_size} of patch_size {data.patch_size}",
             f"takes {memory_text(size)} of memory, more than the {memory_text(free)} that is free",
             "lower one of them",
         )
-    task(keras.ops.zeros((data.batch_size, side, side, config.channels)))
+    task(keras.ops.zeros((data.batch_size, side, side, channels)))
     task.optimizer.build(task.trainable_variables)
     return task
 

@@ -62,17 +62,17 @@ class SelfSupervised(Task):
 
     def draw(self, clean: Tensor) -> Example:
         """Corrupts clean patches, or takes noisy ones as they are, and splits them."""
-        noisy, target, _ = self._draw_split(clean)
+        noisy, target, _ = self._split(self._noise(clean, self.seed_generator))
         return Example(noisy, target, noisy)
 
     def call(self, clean: Tensor, training: bool | None = None) -> dict[str, Any]:
         """Returns what `Task` does, and as `weight` where it is compared."""
-        noisy, target, weight = self._crop(*self._draw_split(clean))
+        (noisy,) = self._crop(self._noise(clean, self.seed_generator))
+        noisy, target, weight = self._split(noisy)
         called = self._call_denoiser(noisy, noisy, training)
         return {"noisy": noisy, "target": target, "weight": weight, **called}
 
-    def _draw_split(self, clean: Tensor) -> Split:
-        noisy = self._noise(clean, self.seed_generator)
+    def _split(self, noisy: Tensor) -> Split:
         return self.split(noisy, self.seed_generator, find_reach(self._noise))
 
     def compare(self, seen: dict[str, Any]) -> Tensor:

@@ -83,6 +83,7 @@ class Task(keras.Model):
             which its saved model then says first.
         figures: Names of what `measure` returns.
         takes_discriminator: Whether a recipe may have a table `[discriminator]`.
+        versions: How many images of a scene stand in the channels of a patch, one behind another.
     """
 
     objective: ClassVar[str]
@@ -93,6 +94,7 @@ class Task(keras.Model):
     invents_detail: ClassVar[bool] = False
     figures: ClassVar[tuple[str, ...]] = ()
     takes_discriminator: ClassVar[bool] = False
+    versions: ClassVar[int] = 1
 
     def __init__(
         self,
