@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasdenoise.adaptation.crops import Crops, cut_crops, read_crops, write_crops
+from kerasdenoise.adaptation.crops import Crops, Scene, cut_crops, read_crops, write_crops
+from kerasdenoise.adaptation.exposures import find_bursts, pair_up
 from kerasdenoise.adaptation.gain import Gain, denoise_crops, measure_gain
 from kerasdenoise.adaptation.methods import Choice, choose_method
 from kerasdenoise.adaptation.methods.method import SEED
@@ -20,6 +21,8 @@ from kerasdenoise.images.write import write_image
 from kerasdenoise.pixels import to_pixels
 from kerasdenoise.training.network import is_run, load_run
 from kerasdenoise.training.run import Progress, train
+from kerasdenoise.training.tasks.pairs import Pairs
+from kerasdenoise.training.tasks.self_supervised import hide_pixels
 from kerasdenoise.zoo import find_model
 
 CROPS = "crops.npz"
@@ -55,13 +58,14 @@ def adapt(
     *,
     base: str = "photo",
     method: str | None = None,
+    targets: Sequence[Path] = (),
     camera: str | None = None,
     seconds: float | None = None,
     overwrite: bool = False,
     say: Callable[[str], None] = lambda line: None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Outcome:
-    """Learns from noisy photos alone, and saves a model if it is better than the one before.
+    """Learns from noisy photos, and saves a model if it is better than the one before.
 
     The photos are read and never changed. An interrupted call resumes from its last checkpoint.
     `KeyboardInterrupt` ends the training, and what was learned until then is judged and saved.
@@ -72,6 +76,8 @@ def adapt(
         run: Folder of the training run, of the crops that it learns from, and of the picture.
         base: Name or folder of the saved model to start from.
         method: Name of the way to learn, see `METHODS`; None to choose by the noise.
+        targets: Photos of the same scenes as `photos`, in the same order, clean or with other
+            noise, for the method `pairs`, which is then chosen.
         camera: Which photos to take of several cameras; see `survey_photos`.
         seconds: How long the training may take; it may also end before.
         overwrite: Whether an existing saved model is replaced.
@@ -88,16 +94,25 @@ def adapt(
     """
     check_free(target, overwrite=overwrite)
     info = find_model(base)
-    survey = survey_photos(photos, camera=camera)
+    method = "pairs" if targets else method
+    survey = survey_photos(photos, camera=camera, follow_on=method == "burst")
     for error in survey.skipped:
         say(f"skipped {error}")
     for line in survey.describe():
         say(line)
     choice = choose_method(survey, method)
+    if choice.method.learns_from_scenes:
+        known = dict(zip(photos, targets, strict=bool(targets)))
+        scenes, notes = pair_up(survey, known) if known else find_bursts(survey)
+        for note in notes:
+            say(note)
+        say(f"scenes: {len(scenes)}, of {sum(len(scene.photos) for scene in scenes)} photos")
+    else:
+        scenes = survey.photos
     say(f"method: {choice.method.name} ({choice.reason})")
     if choice.warning:
         say(f"warning: {choice.warning}")
-    crops = _find_crops(run, survey, info.channels)
+    crops = _find_crops(run, scenes, info.channels)
     recipe = choice.method.write_recipe(target.name, info, survey, crops, run.as_posix())
     try:
         train(recipe, run, run, seconds=seconds, report=report)
@@ -108,15 +123,26 @@ def adapt(
     started = time.monotonic()
     recipe, network = load_run(run)
     before = load_model(base)
-    gain = measure_gain(before, network, crops.held_out, survey.sigma, survey.reach)
+    is_paired = choice.method.learns_from_scenes
+    splitter = Pairs.split if is_paired else hide_pixels
+    gain = measure_gain(
+        splitter,
+        before,
+        network,
+        crops.held_out,
+        survey.sigma,
+        survey.reach,
+        is_drawn=not is_paired,
+    )
     say(gain.describe())
     picture = run / PICTURE
-    _draw(picture, crops.held_out, before, network)
+    _draw(picture, crops.held_out[..., : info.channels], before, network)
     say(f"{picture}: noisy, {info.name}, {target.name} ({time.monotonic() - started:.0f} s)")
     if not gain.is_better:
         return Outcome(survey, choice, gain, picture, None)
     facts = {
-        "Adapted from": f"`{info.name}`, by the method `{choice.method.name}`",
+        "Compared with" if choice.method.is_new else "Adapted from": f"`{info.name}`",
+        "Method": f"`{choice.method.name}`",
         "To": "; ".join(survey.describe()),
         "Gain": gain.describe(),
         **({"Warning": choice.warning} if choice.warning else {}),
@@ -125,12 +151,12 @@ def adapt(
     return Outcome(survey, choice, gain, picture, target)
 
 
-def _find_crops(run: Path, survey: Survey, channels: int) -> Crops:
+def _find_crops(run: Path, scenes: Sequence[Scene], channels: int) -> Crops:
     """Returns the crops of a run that is resumed, or cuts and keeps those of a new one."""
     path = run / CROPS
     if path.exists():
         return read_crops(path)
-    crops = cut_crops(survey.photos, channels, SEED)
+    crops = cut_crops(scenes, channels, SEED)
     write_crops(path, crops)
     return crops
 

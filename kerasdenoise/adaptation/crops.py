@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from kerasdenoise.adaptation.survey import Photo
 from kerasdenoise.errors import UsageError
 from kerasdenoise.files import write_by
-from kerasdenoise.images.read import read_image
 from kerasdenoise.pixels import to_pixels
 
 # Largest side of a crop, and the multiple that all sides are of; what networks' strides divide.
@@ -28,8 +26,37 @@ _EVERY = 5
 _SHARE = 1 / 4
 
 
+class Scene(Protocol):
+    """What crops are cut out of: a photo, or several of one scene.
+
+    Attributes:
+        versions: How many images stand in the channels of what `read` returns, one behind another.
+    """
+
+    versions: ClassVar[int]
+
+    @property
+    def file(self) -> Path:
+        """What errors name."""
+        ...
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits per sample."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one version."""
+        ...
+
+    def read(self, *, judged: bool = False) -> list[np.ndarray]:
+        """Reads arrays (height, width, versions * channels), to learn from or to judge by."""
+        ...
+
+
 class Crops(NamedTuple):
-    """Crops of one side, (crops, side, side, channels), in the photos' type.
+    """Crops of one side, (crops, side, side, versions * channels), in the photos' type.
 
     Attributes:
         learned: To learn from.
@@ -40,12 +67,12 @@ class Crops(NamedTuple):
     held_out: np.ndarray
 
 
-def cut_crops(photos: Sequence[Photo], channels: int, seed: int) -> Crops:
+def cut_crops(photos: Sequence[Scene], channels: int, seed: int) -> Crops:
     """Cuts crops at random places.
 
     Args:
-        photos: The photos, which are read one at a time. Of several, every fifth is held out, or
-            the last of fewer; of a single one, its lower quarter.
+        photos: The photos or scenes, which are read one at a time. Of several, every fifth is held
+            out, or the last of fewer; of a single one, its lower quarter.
         channels: Of the network. Gray photos become three equal channels for a network of three;
             for a network of one, each channel of a color photo is a photo.
         seed: Seed of the places.
@@ -77,13 +104,14 @@ def cut_crops(photos: Sequence[Photo], channels: int, seed: int) -> Crops:
         -(-_TO_JUDGE // len(held_out)),
     )
     for index, photo in enumerate(photos):
-        pixels = read_image(photo.file, exact=True).pixels
-        if not is_exact:
-            pixels = to_pixels(pixels)
-        split = round(pixels.shape[0] * (1 - _SHARE))
-        parts = ((pixels[:split], 0), (pixels[split:], 1))
-        for part, purpose in parts if is_single else ((pixels, int(index in held_out)),):
-            crops[purpose].extend(_cut(part, side, counts[purpose], channels, rng))
+        split = round(photo.shape[0] * (1 - _SHARE))
+        rows = (slice(split), slice(split, None)) if is_single else (slice(None),) * 2
+        for purpose in (0, 1) if is_single else (int(index in held_out),):
+            arrays = photo.read(judged=bool(purpose))
+            count = -(-counts[purpose] // len(arrays))
+            for array in arrays:
+                part = array[rows[purpose]] if is_exact else to_pixels(array[rows[purpose]])
+                crops[purpose].extend(_cut(part, photo.versions, side, count, channels, rng))
     if len(crops[1]) < 2:
         raise UsageError(
             photos[-1].file.parent,
@@ -95,7 +123,12 @@ def cut_crops(photos: Sequence[Photo], channels: int, seed: int) -> Crops:
 
 
 def _cut(
-    pixels: np.ndarray, side: int, count: int, channels: int, rng: np.random.Generator
+    pixels: np.ndarray,
+    versions: int,
+    side: int,
+    count: int,
+    channels: int,
+    rng: np.random.Generator,
 ) -> list[np.ndarray]:
     # Cells of a grid that lies anywhere: what overlaps would count twice.
     rows, columns = (length // side for length in pixels.shape[:2])
@@ -104,11 +137,12 @@ def _cut(
     for cell in rng.permutation(rows * columns)[:count].tolist():
         row, column = divmod(cell, columns)
         y, x = top + side * row, left + side * column
-        crop = pixels[y : y + side, x : x + side]
+        crop = pixels[y : y + side, x : x + side].reshape(side, side, versions, -1)
         if channels == 3:
-            cuts.append(np.broadcast_to(crop, (side, side, 3)))
+            shape = (side, side, versions, 3)
+            cuts.append(np.broadcast_to(crop, shape).reshape(side, side, -1))
         else:
-            cuts += [crop[..., i : i + 1] for i in range(crop.shape[2])]
+            cuts += [crop[..., i] for i in range(crop.shape[3])]
     return cuts
 
 

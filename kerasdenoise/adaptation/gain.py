@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -10,7 +11,8 @@ import numpy as np
 
 from kerasdenoise.noise.own import Reach
 from kerasdenoise.pixels import to_pixels
-from kerasdenoise.training.tasks.self_supervised import hide_pixels
+from kerasdenoise.tensors import Tensor
+from kerasdenoise.training.tasks.task import Split
 
 # A mean squared error that falls by less than the square of this share of the noise's level has not
 # changed: it is that of rounding.
@@ -54,37 +56,40 @@ class Gain:
         before, after = (-10 * math.log10(each) for each in (self.before, self.after))
         error = 10 / math.log(10) * self.error / self.before
         return (
-            f"held-out pixels, with their noise: {before:.3f} dB before, {after:.3f} dB after "
+            f"held-out photos, their noise counted: {before:.3f} dB before, {after:.3f} dB after "
             f"({after - before:+.3f} ± {error:.3f})"
         )
 
 
 def measure_gain(
+    split: Callable[[Tensor, keras.random.SeedGenerator, Reach], Split],
     before: keras.Model,
     after: keras.Model,
     held_out: np.ndarray,
     sigma: float,
     reach: Reach = (0, 0),
+    *,
+    is_drawn: bool = True,
 ) -> Gain:
-    """Compares two networks by pixels that are hidden from them; see `hide_pixels`.
+    """Compares two networks by noisy pixels that they have not seen.
 
     Args:
+        split: Makes input and target of a crop, such as `hide_pixels`.
         before: Takes images alone.
         after: The same.
         held_out: Crops that neither has learned from (crops, side, side, channels).
         sigma: The level of the noise, on the [0, 1] scale.
         reach: Over how many pixels noise is shared.
+        is_drawn: Whether `split` makes something else each time.
     """
     seed = keras.random.SeedGenerator(0)
     # Each crop is split in several ways.
-    splits = max(1, _SPLITS // len(held_out))
+    splits = max(1, _SPLITS // len(held_out)) if is_drawn else 1
     errors = np.zeros((len(held_out), 2))
     for row, crop in zip(errors, held_out, strict=True):
         for _ in range(splits):
-            split = hide_pixels(
-                keras.ops.convert_to_tensor(to_pixels(crop)[np.newaxis]), seed, reach
-            )
-            arrays = [keras.ops.convert_to_numpy(each) for each in split]
+            example = split(keras.ops.convert_to_tensor(to_pixels(crop)[np.newaxis]), seed, reach)
+            arrays = [keras.ops.convert_to_numpy(each) for each in example]
             row += [_error(network, *arrays) / splits for network in (before, after)]
     first, last = errors.T
     difference = first - last

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from kerasdenoise.errors import InputError, UsageError
 from kerasdenoise.images.camera import read_shot
-from kerasdenoise.images.read import read_image
+from kerasdenoise.images.read import list_pages, read_image
 from kerasdenoise.inference.noise_estimate import BLOCK, estimate_correlation, estimate_sigma
 from kerasdenoise.noise.own import Reach
 
@@ -43,7 +43,10 @@ class Photo:
         sigma: Standard deviation of the noise, on the [0, 1] scale.
         correlation: See `estimate_correlation`.
         clipped: Share of the values that are black or white.
+        page: Which page of its file it is; None if there is only one.
     """
+
+    versions: ClassVar[int] = 1
 
     file: Path
     camera: str | None
@@ -53,6 +56,12 @@ class Photo:
     sigma: float
     correlation: np.ndarray
     clipped: float
+    page: int | None = None
+
+    def read(self, *, judged: bool = False) -> list[np.ndarray]:
+        """Reads its pixels (height, width, channels), in the file's own type where that can be."""
+        del judged
+        return [read_image(self.file, exact=True, page=self.page).pixels]
 
 
 @dataclass(frozen=True)
@@ -149,29 +158,38 @@ def survey_photos(
     files: Sequence[Path],
     *,
     camera: str | None = None,
+    follow_on: bool = False,
     on_photo: Callable[[], None] = lambda: None,
 ) -> Survey:
     """Reads and measures photos, at most `MOST_PHOTOS` of them, evenly chosen.
 
     Args:
-        files: The photos.
+        files: The photos. Each page of a TIFF file is one.
         camera: Photos of other cameras are left out; "all" for none, None to reject a mixture.
+        follow_on: Whether the first are chosen of a large folder, as those of a burst follow each
+            other.
         on_photo: Called after each photo.
 
     Raises:
         UsageError: None can be used, they have no noise, or they are of several cameras.
     """
-    chosen = files[:: -(-len(files) // MOST_PHOTOS)]
-    photos, skipped = [], []
-    for file in chosen:
+    photos, skipped, pages = [], [], []
+    for file in files:
         try:
-            photos.append(_measure(file))
+            pages += [(file, page) for page in list_pages(file)]
+        except InputError as error:
+            skipped.append(error)
+    step = 1 if follow_on else -(-len(pages) // MOST_PHOTOS) or 1
+    chosen = pages[::step][:MOST_PHOTOS]
+    for file, page in chosen:
+        try:
+            photos.append(measure_photo(file, page))
         except InputError as error:
             skipped.append(error)
         on_photo()
     survey = Survey(tuple(photos), tuple(skipped))
     if not photos:
-        cause = f"none of {len(chosen)} photos can be used ({skipped[0].cause})"
+        cause = f"none of {len(skipped)} photos can be used ({skipped[0].cause})"
         raise UsageError(files[0].parent, cause, skipped[0].remedy)
     cameras = survey.cameras
     if camera not in (None, "all"):
@@ -195,8 +213,17 @@ def survey_photos(
     return survey
 
 
-def _measure(file: Path) -> Photo:
-    image = read_image(file, exact=True)
+def measure_photo(file: Path, page: int | None) -> Photo:
+    """Reads and measures a photo.
+
+    Args:
+        file: The file.
+        page: Which page of it; see `list_pages`.
+
+    Raises:
+        InputError: It cannot be used.
+    """
+    image = read_image(file, exact=True, page=page)
     if min(image.height, image.width) < 4 * BLOCK:
         raise InputError(
             file, f"is smaller than {4 * BLOCK} pixels", "give photos as the camera wrote them"
@@ -215,6 +242,7 @@ def _measure(file: Path) -> Photo:
         sigma=estimate_sigma(middle),
         correlation=estimate_correlation(middle),
         clipped=float(((middle == 0) | (middle == white)).mean()),
+        page=page,
     )
 
 

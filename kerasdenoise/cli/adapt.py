@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("adapt", short_help="Learn from your own noisy photos.")
-@click.argument("folder", type=click.Path())
+@click.argument("folder", type=click.Path(), required=False)
 @click.option("--name", required=True, help="Name of the new model.")
 @click.option(
     "--from",
@@ -35,8 +35,15 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--method",
-    type=click.Choice(["quick", "neighbors"]),
+    type=click.Choice(["quick", "neighbors", "zero-shot", "fast", "burst"]),
     help="How to learn.  [default: chosen by the noise]",
+)
+@click.option(
+    "--pairs",
+    type=click.Path(),
+    nargs=2,
+    metavar="NOISY CLEAN",
+    help="In place of FOLDER: two folders with photos of the same names.",
 )
 @click.option("--camera", metavar="NAME", help="Only photos of this camera; all for any.")
 @click.option("-r", "--recursive", is_flag=True, help="Include subfolders.")
@@ -57,11 +64,12 @@ if TYPE_CHECKING:
 @verbose_option
 @needs_training
 def command(
-    folder: str,
+    folder: str | None,
     name: str,
     base: str,
     minutes: float,
     method: str | None,
+    pairs: tuple[str, str] | None,
     camera: str | None,
     recursive: bool,
     output: Path,
@@ -74,9 +82,9 @@ def command(
         kerasdenoise adapt shoot/ --name mycam
         kerasdenoise denoise photo.jpg --model mycam
 
-    Needs no clean photos and never changes yours. Reports what noise they have, learns from most of
-    them, and judges by the rest. A model that is not better is not saved. Ctrl-C ends learning
-    and judges what was learned; the same command resumes.
+    Never changes your photos. Reports what noise they have, learns from most of them, and judges
+    by the rest. A model that is not better is not saved. Ctrl-C ends learning and judges what was
+    learned; the same command resumes.
     """  # noqa: D301 (\b keeps the lines after it as they are)
     started = time.monotonic()
     from kerasdenoise.foreign import fault_of_name
@@ -84,18 +92,33 @@ def command(
 
     if fault := fault_of_name(name):
         raise UsageError(f"--name {name}", fault, "give a plain name")
-    found = find_photos([folder], recursive=recursive, output=str(output))
+
+    def find(where: str) -> list[Path]:
+        return find_photos([where], recursive=recursive, output=str(output)).photos
+
+    targets: list[Path] = []
+    if folder and not pairs:
+        photos = find(folder)
+    elif pairs and not (folder or method):
+        photos, targets = _match(*map(find, pairs))
+    else:
+        raise UsageError(
+            "FOLDER, --pairs and --method",
+            "do not go together" if pairs else "are missing",
+            "give FOLDER, with --method or without, or --pairs NOISY CLEAN alone",
+        )
     from kerasdenoise.runtime import prepare_keras
 
     prepare_keras()
     from kerasdenoise.adaptation.adapt import adapt
 
     outcome = adapt(
-        found.photos,
+        photos,
         output / name,
         run or Path("runs") / f"adapt_{name}",
         base=base,
         method=method,
+        targets=targets,
         camera=camera,
         # Imports take time too.
         seconds=60 * minutes - (time.monotonic() - started),
@@ -110,6 +133,22 @@ def command(
             f"use --model {base}; if the training was cut short, run the same command again",
         )
     say(f"{outcome.model}: saved; next: kerasdenoise denoise PHOTO --model {_call(outcome.model)}")
+
+
+def _match(photos: list[Path], others: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Pairs photos by their names without suffixes."""
+    known = {each.stem: each for each in others}
+    both = [(photo, known[photo.stem]) for photo in photos if photo.stem in known]
+    if not both:
+        raise UsageError(
+            "--pairs",
+            f"has no photos of the same name, as {photos[0].name} and {others[0].name}",
+            "name the photos of a scene alike in both folders",
+        )
+    if alone := len(photos) - len(both):
+        say(f"skipped {alone} of {len(photos)} photos, which have no other of that name")
+    noisy, clean = map(list, zip(*both, strict=True))
+    return noisy, clean
 
 
 def _call(model: Path) -> str:

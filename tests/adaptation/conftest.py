@@ -62,12 +62,12 @@ def shoot(tmp_path: Path) -> Callable[..., list[Path]]:
         camera: str | None = None,
         folder: str = "shoot",
     ) -> list[Path]:
-        rng = np.random.default_rng(0)
+        rng, scenery = np.random.default_rng(1), np.random.default_rng(0)
         (tmp_path / folder).mkdir(exist_ok=True)
         start = len(list((tmp_path / folder).iterdir()))
         files = []
         for index in range(start, start + count):
-            coarse = ndimage.gaussian_filter(rng.random((*size, 3)), (20, 20, 0))
+            coarse = ndimage.gaussian_filter(scenery.random((*size, 3)), (20, 20, 0))
             clean = 0.3 + 0.4 * (coarse - coarse.min()) / np.ptp(coarse)
             noisy = clean + NOISES[noise](rng, clean.shape)
             path = tmp_path / folder / f"{index:02}{suffix}"
@@ -83,3 +83,33 @@ def shoot(tmp_path: Path) -> Callable[..., list[Path]]:
         return files
 
     return write
+
+
+@pytest.fixture
+def show() -> Callable[..., np.ndarray]:
+    """A part of a scene with structure, from a place: `show(scene, (top, left))`."""
+
+    def cut(scene: int = 0, at: tuple[int, int] = (20, 20)) -> np.ndarray:
+        white = np.random.default_rng(scene).random((176, 176, 1))
+        fine, coarse = (ndimage.gaussian_filter(white, (size, size, 0)) for size in (3, 16))
+        smooth = 4 / 3 * fine + 60 / 16 * coarse
+        whole = 0.3 + 0.4 * (smooth - smooth.min()) / np.ptp(smooth)
+        return whole[at[0] : at[0] + 128, at[1] : at[1] + 128]
+
+    return cut
+
+
+@pytest.fixture
+def expose(show: Callable[..., np.ndarray], tmp_path: Path) -> Callable[..., Path]:
+    """Takes a noisy photo of a scene from a place: `expose(scene, (top, left), sigma=0.1)`."""
+    rng = np.random.default_rng(5)
+
+    def act(
+        scene: int = 0, at: tuple[int, int] = (20, 20), *, sigma: float = 0.02, gain: float = 1
+    ) -> Path:
+        clean = gain * show(scene, at)
+        file = tmp_path / f"{len(list(tmp_path.iterdir())):02}.tif"
+        tifffile.imwrite(file, (clean + rng.normal(0, sigma, clean.shape)).astype(np.float32))
+        return file
+
+    return act

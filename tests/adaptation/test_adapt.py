@@ -6,17 +6,23 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from kerasdenoise import Denoiser
 from kerasdenoise.adaptation.adapt import PICTURE, Outcome, adapt
-from kerasdenoise.adaptation.methods import METHODS
+from kerasdenoise.adaptation.crops import Crops
+from kerasdenoise.adaptation.methods import METHODS, find_method
 from kerasdenoise.adaptation.methods.method import Method
 from kerasdenoise.adaptation.methods.quick import Quick
+from kerasdenoise.adaptation.survey import survey_photos
+from kerasdenoise.cli.adapt import command
 from kerasdenoise.errors import ModelError, RecipeError, UsageError
 from kerasdenoise.images.read import read_image
 from kerasdenoise.training.run import Progress
+from kerasdenoise.training.tasks import build_task
+from kerasdenoise.zoo import find_model
 
 Shoot = Callable[..., list[Path]]
 Adapt = Callable[..., tuple[Outcome, list[str]]]
@@ -71,7 +77,8 @@ def test_an_interrupted_call_resumes_and_saves_a_better_model(
     start = Denoiser("perona_malik").denoise_pixels(noisy)
     assert np.diff(denoised, axis=0).std() < 0.9 * np.diff(start, axis=0).std()
     card = (outcome.model / "README.md").read_text("utf-8")
-    assert "| Adapted from | `perona_malik`, by the method `quick` |" in card
+    assert "| Adapted from | `perona_malik` |" in card
+    assert "| Method | `quick` |" in card
     assert "3 photos" in card
     index = json.loads((tmp_path / "models" / "index.json").read_text("utf-8"))
     assert "mycam" in index["models"]
@@ -86,6 +93,39 @@ def test_what_is_not_better_is_not_saved(
     assert not outcome.gain.is_better
     assert outcome.model is None
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("name", [method.name for method in METHODS])
+def test_every_method_has_a_recipe_that_can_be_followed(name: str, shoot: Shoot):
+    survey = survey_photos(shoot("white", size=(128, 128)))
+    method = find_method(name)
+    versions = 2 if method.learns_from_scenes else 1
+    crops = Crops(*(np.full((2, 64, 64, 3 * versions), 0.5, np.float32) for _ in range(2)))
+    recipe = method.write_recipe("mycam", find_model("perona_malik"), survey, crops, "run")
+    task = build_task(recipe)
+    patch = recipe.data.patch_size
+    assert patch == 64
+    seen = task(keras.ops.zeros((recipe.data.batch_size, patch, patch, 3 * versions)))
+    assert np.isfinite(float(task.compute_loss(None, None, seen)))
+
+
+def test_methods_on_the_command_line_are_all_but_that_of_pairs():
+    (option,) = [each for each in command.params if each.name == "method"]
+    assert [*option.type.choices, "pairs"] == [method.name for method in METHODS]  # pyright: ignore
+
+
+# Classical diffusion has no weights, so that nothing can be gained.
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
+def test_pairs_are_aligned_and_judged_by_the_clean_photos(
+    learn: Adapt, expose: Callable[..., Path]
+):
+    noisy, clean = ([expose(scene, sigma=each) for scene in range(3)] for each in (0.05, 0.001))
+    outcome, said = learn(noisy, targets=clean)
+    assert "scenes: 3, of 6 photos" in said
+    assert outcome.choice.method.name == "pairs"
+    # What the model leaves, and nothing else: the targets have no noise.
+    assert outcome.gain.before < 0.5 * outcome.survey.sigma**2
+    assert outcome.model is None
 
 
 def test_what_is_adapted_already_is_no_start(learn: Adapt, shoot: Shoot, tmp_path: Path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kerasdenoise.adaptation.gain import Gain, measure_gain
+from kerasdenoise.training.tasks.self_supervised import hide_pixels
 
 SIGMA = 0.1
 
@@ -23,7 +24,7 @@ def flat() -> np.ndarray:
 
 
 def test_the_difference_is_that_of_the_errors_from_the_clean_photo(flat: np.ndarray):
-    gain = measure_gain(blur(1), blur(5), flat, SIGMA)
+    gain = measure_gain(hide_pixels, blur(1), blur(5), flat, SIGMA)
     assert gain.is_better
     # One pixel is hidden behind the mean of its neighbors: of twelve shares, four have two each.
     before = SIGMA**2 * (4 * 2**2 + 4) / 12**2
@@ -33,10 +34,10 @@ def test_the_difference_is_that_of_the_errors_from_the_clean_photo(flat: np.ndar
 
 
 def test_the_same_network_gains_nothing(flat: np.ndarray):
-    gain = measure_gain(blur(5), blur(5), flat, SIGMA)
+    gain = measure_gain(hide_pixels, blur(5), blur(5), flat, SIGMA)
     assert gain.before == gain.after
     assert not gain.is_better
-    assert not measure_gain(blur(5), blur(1), flat, SIGMA).is_better
+    assert not measure_gain(hide_pixels, blur(5), blur(1), flat, SIGMA).is_better
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from kerasdenoise.adaptation import survey
@@ -59,6 +60,17 @@ def test_photos_of_16_bits_are_measured_on_their_range(shoot: Shoot):
     found = survey_photos(shoot("white", suffix=".tif"))
     assert found.sigma == pytest.approx(0.1 * 4000 / 65535, rel=0.15)
     assert found.photos[0].bit_depth == 16
+
+
+def test_each_page_of_a_stack_is_a_photo(tmp_path: Path):
+    stack = np.random.default_rng(0).normal(0.5, 0.1, (3, 64, 80)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    found = survey_photos([tmp_path / "stack.tif"])
+    assert [photo.page for photo in found.photos] == [0, 1, 2]
+    assert "3 photos" in found.describe()[0]
+    for photo, page in zip(found.photos, stack, strict=True):
+        np.testing.assert_array_equal(photo.read()[0][..., 0], page)
+    assert found.sigma == pytest.approx(0.1, rel=0.1)
 
 
 def test_clean_photos_are_refused(shoot: Shoot):

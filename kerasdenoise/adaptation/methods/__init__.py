@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kerasdenoise.adaptation.methods.exposures import Burst, Pairs
+from kerasdenoise.adaptation.methods.fast import Fast
 from kerasdenoise.adaptation.methods.method import Method
 from kerasdenoise.adaptation.methods.neighbors import Neighbors
 from kerasdenoise.adaptation.methods.quick import Quick
+from kerasdenoise.adaptation.methods.zero_shot import ZeroShot
 from kerasdenoise.adaptation.survey import Survey
 from kerasdenoise.errors import UsageError
 
 # The first that suits the noise is chosen.
-METHODS: tuple[type[Method], ...] = (Quick, Neighbors)
+METHODS: tuple[type[Method], ...] = (Quick, Neighbors, ZeroShot, Fast, Burst, Pairs)
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,16 @@ def choose_method(survey: Survey, asked: str | None = None) -> Choice:
     """
     folder = survey.photos[0].file.parent
     noise = survey.describe_kind()
+    method = find_method(asked) if asked else None
+    if method and method.learns_from_scenes:
+        return Choice(method, "asked for", method.warn(survey))
     if survey.kind == "unknown":
         raise UsageError(
             folder,
             f"has noise that is {noise}, which a single photo does not tell apart from the scene",
-            "use the model as it is, or give raw files",
+            "use the model as it is, give raw files, or bursts with --method burst",
         )
-    if asked is not None:
-        method = find_method(asked)
+    if method:
         return Choice(method, "asked for", method.warn(survey))
     for method in METHODS:
         if method.is_chosen(survey):

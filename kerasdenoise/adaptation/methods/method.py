@@ -27,6 +27,8 @@ class Method:
         patch: Side of a patch in pixels, if crops are as large.
         rate: Learning rate.
         momentum: Of the average of weights.
+        is_new: Whether the network learns from nothing, and not from the model to start from.
+        learns_from_scenes: Whether it needs several photos of each scene.
     """
 
     name: ClassVar[str]
@@ -36,6 +38,8 @@ class Method:
     patch: ClassVar[int] = 96
     rate: ClassVar[float]
     momentum: ClassVar[float] = 0.99
+    is_new: ClassVar[bool] = False
+    learns_from_scenes: ClassVar[bool] = False
 
     @classmethod
     def is_chosen(cls, survey: Survey) -> bool:
@@ -81,9 +85,10 @@ class Method:
         """
         multiple = cls.find_multiple(base, survey)
         crop = crops.learned.shape[1] // multiple * multiple
+        start = "a tiny network" if cls.is_new else base.name
         content: dict[str, Any] = {
             "name": name,
-            "summary": f"{base.name}, adapted to the noise of {_describe_origin(survey)}",
+            "summary": f"{start}, adapted to the noise of {_describe_origin(survey)}",
             "seed": SEED,
             "model": {
                 "license": base.metadata.get("license", "Apache-2.0"),
