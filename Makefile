@@ -41,6 +41,7 @@ pictures: $(TRAINING)  ## The pictures in the documentation
 	$(BIN)/python cli.py denoise $(SAMPLE) -o build/denoised.png --overwrite
 	$(BIN)/python cli.py compare $(SAMPLE) build/denoised.png \
 		-o docs/images/before_after.jpg --overwrite
+	$(BIN)/python experiments/gallery.py
 
 bench: $(TRAINING)  ## Speed and memory
 	@$(BIN)/python -m pip install --quiet --editable ".[train,peers]"

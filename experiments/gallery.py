@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from common.data import add_data_option
-from PIL import Image
 
 from kerasdenoise.errors import KerasDenoiseError
 from kerasdenoise.evaluation.figures import add_noise
 from kerasdenoise.evaluation.pages import draw_images
+from kerasdenoise.images.read import read_image
 from kerasdenoise.inference.denoiser import Denoiser
 from kerasdenoise.metrics import psnr
 
@@ -81,7 +81,7 @@ def draw_detail(denoiser: Denoiser, photos: Path) -> None:
     """Draws a portrait and sand: noisy, and denoised with more and more detail given back."""
     rows, titles = [], []
     for name, (file, top, left) in _CLOSE_UPS.items():
-        photo = np.asarray(Image.open(photos / file).convert("RGB"), np.float32) / 255
+        photo = read_image(photos / file).pixels
         noisy = add_noise(photo[np.newaxis], _STRONG_NOISE)[0]
         results = [denoiser.denoise_pixels(noisy, detail=detail) for detail in _DETAIL]
         part = slice(top, top + _CLOSE_UP), slice(left, left + _CLOSE_UP)
@@ -99,8 +99,8 @@ def main(options: list[str] | None = None) -> None:
     parser.add_argument("--model", default="photo", metavar="NAME|FOLDER")
     add_data_option(parser)
     arguments = parser.parse_args(options)
-    sample = np.asarray(Image.open(IMAGES / "sample_clean.png").convert("RGB"), np.float32) / 255
     try:
+        sample = read_image(IMAGES / "sample_clean.png").pixels
         denoiser = Denoiser(arguments.model)
         draw_hard_cases(denoiser.denoise_pixels, sample[60 : 60 + _SIDE, 120 : 120 + _SIDE])
         draw_detail(denoiser, arguments.data / "train" / "gb82")

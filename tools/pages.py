@@ -25,7 +25,7 @@ from kerasdenoise.evaluation.pages import write_section
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 INDEX = ROOT / "saved_models" / "index.json"
-GENERAL = ("photo", "photo_large", "photo_tiny", "perona_malik")
+GENERAL = ("photo", "photo_large", "photo_tiny", "perona_malik", "reaction_diffusion")
 SECTION = "measured"
 
 # Each page in docs/: the models that it is about, and the words of the command that writes it.

@@ -43,6 +43,7 @@ def render_page(report: Report, picture: str) -> str:
         _peers(report),
         _gray(report),
         _real(report),
+        _hard_cases(),
         _other(report),
         _sources(),
     ]
@@ -210,6 +211,16 @@ def _real_set(report: Report, images: ImageSet) -> str:
 
 def _finite(value: float) -> str:
     return f"{value:.2f}" if math.isfinite(value) else _NONE
+
+
+def _hard_cases() -> str:
+    return """## Hard cases
+
+Regular patterns and extreme values look like noise to a network, or mislead it. `python
+experiments/gallery.py` draws six of them and what `photo` makes of them, with the change of their
+mean. The last one, simulated camera noise, is what it was trained for.
+
+![Six pictures, and the same six denoised](images/hard_cases.png)"""
 
 
 def _other(report: Report) -> str:
