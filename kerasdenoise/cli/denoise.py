@@ -161,7 +161,7 @@ def _complete_model(
     "--jpeg-quality",
     type=CODING,
     metavar="keep|N",
-    help="Quality of lossy files, 1 to 100.  [default: 95]",
+    help="Quality, 1 to 100.  [default: the JPEG's, or 95]",
 )
 @files(
     "--bit-depth",

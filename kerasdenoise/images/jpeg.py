@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from PIL import JpegImagePlugin
@@ -36,6 +36,13 @@ _JUMBF = 0xEB
 _BETWEEN = re.compile(rb"\xff[\xc4\xcc\xd9-\xdd\xe0-\xef\xfe]")
 # Segments of the blocks of metadata that Pillow hands over.
 _BLOCKS = {_EXIF: "exif", _XMP: "xmp", b"ICC_PROFILE\x00": "icc"}
+# The luma table of the JPEG standard (ITU-T T.81, annex K), which libjpeg scales by the quality.
+_LUMA = (
+    *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
+    *(14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62),
+    *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
+    *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
+)
 _SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 
 
@@ -119,6 +126,24 @@ def _coding(picture: object) -> dict[str, object]:
     coding: dict[str, object] = {"qtables": [picture.quantization[table] for table in used]}
     subsampling = _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(picture))
     return coding | ({"subsampling": subsampling} if subsampling else {})
+
+
+def estimate_quality(table: Sequence[int]) -> int:
+    """Estimates the quality of a JPEG file, on the scale of libjpeg.
+
+    Args:
+        table: The file's quantization table of luma, in any order.
+
+    Returns:
+        The quality, 1 to 100, whose table has the nearest sum.
+    """
+
+    def difference(quality: int) -> int:
+        scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+        steps = ((scale * step + 50) // 100 for step in _LUMA)
+        return abs(sum(min(max(step, 1), 255) for step in steps) - sum(table))
+
+    return min(range(1, 101), key=difference)
 
 
 def _inspect(data: bytes, reading: Reading) -> _Segments:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from PIL import Image as PillowImage
@@ -18,7 +18,7 @@ from kerasdenoise.images.bmp import encode_bmp
 from kerasdenoise.images.formats import FORMATS, Format, format_of_suffix
 from kerasdenoise.images.heif import encode_heif
 from kerasdenoise.images.image import Image, Metadata, sample_type
-from kerasdenoise.images.jpeg import jpeg_metadata, state_density
+from kerasdenoise.images.jpeg import estimate_quality, jpeg_metadata, state_density
 from kerasdenoise.images.metadata import MetadataPolicy, apply_policy, kept_metadata
 from kerasdenoise.images.orientation import turn_upright
 from kerasdenoise.images.png import encode_png
@@ -29,6 +29,10 @@ from kerasdenoise.stores import Address, write_bytes
 
 Quality = int | Literal["keep"] | None
 """1 to 100 for formats with loss, `keep` for that of a JPEG file itself, None for the usual."""
+
+# The least quality of a JPEG file unless another is asked for. Below, coding leaves visible blocks
+# where the noise hid them.
+_LEAST = 85
 
 
 def encode_image(
@@ -42,7 +46,9 @@ def encode_image(
 
     Args:
         image: The picture; pixels outside [0, 1] are clipped, but for 32 bits.
-        quality: For formats with loss; 95 if None. `keep` is for JPEG that came from JPEG.
+        quality: For formats with loss. None is 95, but for JPEG that came from JPEG it is the
+            file's own quality, 85 at least, and its own chroma subsampling. `keep` is for JPEG
+            that came from JPEG, too: its tables.
         metadata: `keep` it, all but the place (`no-gps`), or `none` but what decides how the
             picture looks.
         bit_depth: 8, 16 or 32; the picture's own if None.
@@ -267,6 +273,10 @@ def _encode_by_pillow(samples: np.ndarray, image: Image, quality: Quality) -> by
         if quality == "keep" and "qtables" in image.coding:
             options.pop("quality")
             options |= image.coding
+        elif quality is None and "qtables" in image.coding:
+            tables = cast("list[list[int]]", image.coding["qtables"])
+            options |= {**image.coding, "quality": max(_LEAST, estimate_quality(tables[0]))}
+            del options["qtables"]
     else:
         options |= _blocks(image.metadata)
     if row.name == "AVIF" and samples.ndim == 2:

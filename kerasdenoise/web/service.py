@@ -45,7 +45,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "keep_grain": (_number(1), "Noise to restore, without its color. By default 0."),
     "jpeg_quality": (
         {"type": "integer", "minimum": 1, "maximum": 100},
-        "Quality of lossy files. By default 95.",
+        "Quality of lossy files. By default a JPEG's own, 85 at least, or 95.",
     ),
     "bit_depth": (
         {"type": "integer", "enum": [8, 16, 32]},

@@ -10,6 +10,7 @@ from PIL import Image as PillowImage
 from PIL import JpegImagePlugin
 
 from kerasdenoise.images.image import Image, Metadata
+from kerasdenoise.images.jpeg import estimate_quality
 from kerasdenoise.images.photoshop import iptc_of, resources, resources_of
 from kerasdenoise.images.read import read_image
 from kerasdenoise.images.write import encode_image, write_image
@@ -61,6 +62,29 @@ def test_quality_can_be_chosen(make_image: Callable[..., Image], file_format: st
     sizes = [len(encode_image(image, quality=quality)) for quality in (20, 60, 95)]
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[2] / 2
+
+
+@pytest.mark.parametrize(
+    ("quality", "expected"), [(1, 1), (49, 49), (50, 50), (75, 75), (93, 93), (100, 100)]
+)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_quality_of_a_file_is_estimated(
+    encoded: Encoded, mode: str, quality: int, expected: int
+) -> None:
+    picture = shown(encoded(mode, "JPEG", quality=quality))
+    assert estimate_quality(picture.quantization[0]) == expected
+
+
+@pytest.mark.parametrize(("own", "expected"), [(30, 85), (84, 85), (91, 91), (98, 98)])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_a_file_keeps_its_quality_above_the_least(
+    encoded: Encoded, own: int, expected: int, subsampling: str
+) -> None:
+    given = encoded("RGB", "JPEG", quality=own, subsampling=subsampling)
+    found = shown(encode_image(read_image(given)))
+    assert estimate_quality(found.quantization[0]) == expected
+    assert JpegImagePlugin.get_sampling(found) == ["4:4:4", "4:2:2", "4:2:0"].index(subsampling)
+    assert encode_image(read_image(given), quality=95) != encode_image(read_image(given))
 
 
 def test_comments_stay_as_they_are(encoded: Encoded) -> None:
