@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -81,7 +81,9 @@ class PatchSampler:
                 patch /= np.iinfo(photo.dtype).max
         return patches
 
-    def batches(self, first_step: int, part: slice = slice(None)) -> Iterator[np.ndarray]:
+    def batches(
+        self, first_step: int, part: slice = slice(None)
+    ) -> Generator[np.ndarray, None, None]:
         """Yields the batches of `first_step` and all steps after it, without end.
 
         They are made in another thread, while those before them are used.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 import time
@@ -176,7 +177,7 @@ def train(
         task.start(recipe, sampler)
     validation = Validation(recipe, root)
     noisy = validation.measure_noisy()
-    batches = sampler.batches(step, devices.part if devices else slice(None))
+    part = devices.part if devices else slice(None)
     interval = recipe.validation.interval
     told = keras.callbacks.CallbackList(
         list(callbacks), model=task, epochs=-(-last // interval), steps=interval, verbose=0
@@ -185,55 +186,56 @@ def train(
     log = read_log(run, step)
     progress = None
     told.on_train_begin()
-    while step < last and not (progress and (deadline.is_near() or task.stop_training)):
-        started, first = time.monotonic(), step
-        epoch = step // interval
-        told.on_epoch_begin(epoch)
-        most = min((epoch + 1) * interval, last) - step
-        done, means = train_on(_until(deadline, batches, most))
-        loss = means.pop("loss")
-        step += done
-        trained = time.monotonic()
-        if not math.isfinite(loss):
-            raise RecipeError(
-                run,
-                f"has no finite loss between steps {first} and {step}; step {first} is kept",
-                "lower its learning_rate",
+    with contextlib.closing(sampler.batches(step, part)) as batches:
+        while step < last and not (progress and (deadline.is_near() or task.stop_training)):
+            started, first = time.monotonic(), step
+            epoch = step // interval
+            told.on_epoch_begin(epoch)
+            most = min((epoch + 1) * interval, last) - step
+            done, means = train_on(_until(deadline, batches, most))
+            loss = means.pop("loss")
+            step += done
+            trained = time.monotonic()
+            if not math.isfinite(loss):
+                raise RecipeError(
+                    run,
+                    f"has no finite loss between steps {first} and {step}; step {first} is kept",
+                    "lower its learning_rate",
+                )
+            _set_weights(network, task, recipe, step)
+            psnr = validation.measure(network)
+            dead_units = validation.measure_dead_units(network)
+            took = time.monotonic() - started
+            progress = Progress(
+                step=step,
+                steps=recipe.optimization.steps,
+                loss=loss,
+                psnr=psnr,
+                dead_units=dead_units,
+                learning_rate=float(task.optimizer.learning_rate),
+                seconds=took,
+                seconds_per_step=took / done,
+                figures=means,
+                noisy=noisy,
             )
-        _set_weights(network, task, recipe, step)
-        psnr = validation.measure(network)
-        dead_units = validation.measure_dead_units(network)
-        took = time.monotonic() - started
-        progress = Progress(
-            step=step,
-            steps=recipe.optimization.steps,
-            loss=loss,
-            psnr=psnr,
-            dead_units=dead_units,
-            learning_rate=float(task.optimizer.learning_rate),
-            seconds=took,
-            seconds_per_step=took / done,
-            figures=means,
-            noisy=noisy,
-        )
-        if not is_writer:
-            continue
-        log.append(vars(progress))
-        # The checkpoint last: if only some are written, the interval is done again, and its entry
-        # dropped; another order would lose the entry.
-        if file_identity(run) != place:
-            raise OutputError(
-                run,
-                "was replaced since the run began, and is left alone",
-                "move it away, put the run's folder back, and run the command again",
-            )
-        write_log(run, log)
-        save_network(run, recipe, step, network)
-        save_checkpoint(run, recipe, step, task)
-        draw_curves(log, run / "curves.png")
-        deadline.checkpoint_took(time.monotonic() - trained)
-        report(progress)
-        told.on_epoch_end(epoch, progress.to_logs())
+            if not is_writer:
+                continue
+            log.append(vars(progress))
+            # The checkpoint last: if only some are written, the interval is done again, and its
+            # entry dropped; another order would lose the entry.
+            if file_identity(run) != place:
+                raise OutputError(
+                    run,
+                    "was replaced since the run began, and is left alone",
+                    "move it away, put the run's folder back, and run the command again",
+                )
+            write_log(run, log)
+            save_network(run, recipe, step, network)
+            save_checkpoint(run, recipe, step, task)
+            draw_curves(log, run / "curves.png")
+            deadline.checkpoint_took(time.monotonic() - trained)
+            report(progress)
+            told.on_epoch_end(epoch, progress.to_logs())
     told.on_train_end(progress.to_logs() if progress else {})
     return progress
 
