@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from kerasdenoise import Denoiser
 from kerasdenoise.adaptation.adapt import PICTURE, Outcome, adapt
 from kerasdenoise.adaptation.crops import Crops
 from kerasdenoise.adaptation.methods import METHODS, find_method
-from kerasdenoise.adaptation.methods.method import Method
+from kerasdenoise.adaptation.methods.method import Method, find_source
 from kerasdenoise.adaptation.methods.quick import Quick
 from kerasdenoise.adaptation.survey import survey_photos
 from kerasdenoise.cli.adapt import command
@@ -137,3 +138,10 @@ def test_what_is_adapted_already_is_no_start(learn: Adapt, shoot: Shoot, tmp_pat
     (folder / "config.json").write_text('{"architecture": "stabilized", "config": {}}', "utf-8")
     with pytest.raises(ModelError, match="learned from photos already"):
         learn(shoot("white"), base=str(folder))
+
+
+def test_a_model_that_only_its_folder_finds_is_named_by_that(tmp_path: Path):
+    named = find_model("perona_malik")
+    assert find_source(named) == "perona_malik"
+    copy = shutil.copytree(named.folder, tmp_path / "perona_malik")
+    assert find_source(find_model(str(copy))) == copy.as_posix()

@@ -11,9 +11,18 @@ from kerasdenoise.adaptation.survey import Survey
 from kerasdenoise.errors import ModelError
 from kerasdenoise.plain_json import read_object
 from kerasdenoise.training.recipe import Recipe, parse_recipe
-from kerasdenoise.zoo import ModelInfo
+from kerasdenoise.zoo import ModelInfo, find_model
 
 SEED = 20261130
+
+
+def find_source(base: ModelInfo) -> str:
+    """Returns what a recipe calls a saved model: its name, or its folder if no index names it."""
+    try:
+        is_named = find_model(base.name).folder.resolve() == base.folder.resolve()
+    except ModelError:
+        is_named = False
+    return base.name if is_named else base.folder.resolve().as_posix()
 
 
 class Method:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kerasdenoise.adaptation.crops import Crops
-from kerasdenoise.adaptation.methods.method import Method, read_config
+from kerasdenoise.adaptation.methods.method import Method, find_source, read_config
 from kerasdenoise.adaptation.survey import Survey
 from kerasdenoise.errors import ModelError
 from kerasdenoise.training.tasks.neighbor2neighbor import find_steps
@@ -63,5 +63,5 @@ def start_from(base: ModelInfo) -> dict[str, Any]:
     return {
         "architecture": entry["architecture"],
         "config": entry["config"],
-        "initial_weights": base.name,
+        "initial_weights": find_source(base),
     }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasdenoise.adaptation.crops import Crops
-from kerasdenoise.adaptation.methods.method import Method, read_config
+from kerasdenoise.adaptation.methods.method import Method, find_source, read_config
 from kerasdenoise.adaptation.survey import Survey
 from kerasdenoise.errors import ModelError
 from kerasdenoise.pixels import to_pixels
@@ -61,7 +61,7 @@ class Quick(Method):
         low, high = (float(each) for each in np.quantile(pixels, (_RARE, 1 - _RARE)))
         return {
             "architecture": "stabilized",
-            "part_weights": {"denoiser": base.name},
+            "part_weights": {"denoiser": find_source(base)},
             "config": {
                 "channels": base.channels,
                 "architecture": entry["architecture"],
