@@ -18,6 +18,7 @@ from kerasdenoise.errors import ModelError, RecipeError, UsageError
 from kerasdenoise.export.kinds import (
     CALIBRATED,
     Variant,
+    check_integers,
     draw_noisy_patches,
     fix_scales,
     write_kind,
@@ -27,7 +28,7 @@ from kerasdenoise.export.mobile import (
     MobilePrimitives,
     check_operations,
     fix_size,
-    separate_activations,
+    replace_operations,
 )
 from kerasdenoise.export.onnx import convert_litert
 from kerasdenoise.export.parity import ParityGate, load_photos
@@ -102,11 +103,12 @@ def write_files(
         What `ParityGate.measure` says, by the files' names.
 
     Raises:
-        UsageError: A size does not fit the model, or photos are missing.
+        UsageError: A size or a number type does not fit the model, or photos are missing.
         ModelError: A file cannot be made, computes something else, or loses too much.
     """
     for variant in order.variants:
         variant.check(stride_of(metadata), halo_of(metadata))
+    check_integers(denoiser, order.variants)
     root = order.data or Path(recipe.data.root)
     photos, called = load_photos(recipe, root, metadata["channels"], order.photos)
     gate = ParityGate(denoiser, photos, called, metadata["stride"], order.force)
@@ -161,7 +163,7 @@ def _write(
     if is_mobile:
         assert size is not None
         _convert(fix_size(network, size, size), path, variant, _fit(noisy, size))
-        separate_activations(path)
+        replace_operations(path)
         check_operations(path, denoiser.name)
     else:
         _convert(network, path, variant, noisy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,9 @@ from kerasdenoise.data.patches import PatchSampler
 from kerasdenoise.data.sources import load_images
 from kerasdenoise.errors import ModelError, RecipeError, UsageError
 from kerasdenoise.export.litert import export_litert
+from kerasdenoise.layers.diffusion_step import DiffusionStep
+from kerasdenoise.layers.lambda_layer import LambdaLayer
+from kerasdenoise.layers.reaction_diffusion_step import ReactionDiffusionStep
 from kerasdenoise.models import Primitives
 from kerasdenoise.models._parts import find_layers
 from kerasdenoise.models._primitives import rebuild
@@ -128,6 +131,36 @@ class Variant:
                 f"leaves no usable pixels: the halo takes {halo} at each border",
                 f"give at least {2 * halo + stride}; {4 * halo} or more wastes less work",
             )
+
+
+def check_integers(network: keras.Model, variants: Iterable[Variant]) -> None:
+    """Refuses files of integers for layers that have none, before anything is converted.
+
+    Args:
+        network: The network.
+        variants: What is asked for.
+
+    Raises:
+        UsageError: A layer divides, which LiteRT does not in 16 bits, or needs more than 8.
+    """
+    layers = list(find_layers(network))
+
+    def holds(*kinds: type[keras.Layer]) -> str:
+        return next((type(each).__name__ for each in layers if isinstance(each, kinds)), "")
+
+    for variant in variants:
+        cause, remedy = "", "use --float16"
+        if variant.kind == "int16x8":
+            if name := holds(LambdaLayer, DiffusionStep, ReactionDiffusionStep):
+                cause = f"LiteRT has not all that {name} computes in 16-bit integers"
+        elif variant.kind == "int8":
+            if name := holds(DiffusionStep):
+                cause = f"8 bits are too few for the small changes that {name} adds up"
+            elif variant.target == "cpu" and (name := holds(LambdaLayer)):
+                cause = f"8 bits are too few for {name} in the form for processors"
+                remedy = "use --float16, or --target mobile"
+        if cause:
+            raise UsageError(f"--{variant.kind}", cause, remedy)
 
 
 def write_kind(

@@ -12,13 +12,27 @@ import keras
 import numpy as np
 
 from kerasdenoise.errors import ModelError
+from kerasdenoise.export.mobile_layers import (
+    MobileDiffusionStep,
+    MobileEdgeIndicator,
+    MobileIterationGates,
+    MobileLambdaLayer,
+    MobileP1Coefficient,
+)
+from kerasdenoise.layers.diffusion_step import DiffusionStep, IterationGates
+from kerasdenoise.layers.lambda_layer import LambdaLayer
+from kerasdenoise.layers.p1_coefficient import EdgeIndicator, P1Coefficient
 from kerasdenoise.models import Primitives
+from kerasdenoise.models._parts import Inputs
 from kerasdenoise.models._primitives import rebuild
 from kerasdenoise.tensors import Tensor
 
 # The version of the operation that has a bias, but no activation within it. LiteRT's GPU
 # accelerator knows no later one.
 _VERSION = 3
+# That of a product of integers.
+_INT8_VERSION = 2
+_LARGEST_INT8 = 127
 
 # What LiteRT's plugin for MediaTek's NPUs has, as its source lists it, but for products of two
 # computed matrices, which LiteRT's GPU accelerator refuses. Missing are EXP and LOG, gathering,
@@ -64,6 +78,15 @@ ACCEPTED = {
 
 _LARGEST_RANK = 4
 
+# What takes the place of this package's layers.
+_LAYERS: dict[type[Any], type[Any]] = {
+    DiffusionStep: MobileDiffusionStep,
+    EdgeIndicator: MobileEdgeIndicator,
+    IterationGates: MobileIterationGates,
+    LambdaLayer: MobileLambdaLayer,
+    P1Coefficient: MobileP1Coefficient,
+}
+
 
 class MobilePrimitives(Primitives):
     """Makes networks that convolve where others move pixels into channels and back.
@@ -100,6 +123,15 @@ class MobilePrimitives(Primitives):
             return Enlarge(block, name=name)(x)
         channels = x.shape[-1]
         return _enlarging(channels, block, block, name, kernel_initializer=_repeat)(x)
+
+    def layer(self, kind: type[Any], *args: Any, **options: Any) -> Any:
+        """Makes the layer of what accelerators have."""
+        return _LAYERS.get(kind, kind)(*args, **options)
+
+    def pass_context(self, inputs: Inputs, layer: keras.layers.Layer, x: Tensor) -> Tensor:
+        """Applies the layer to the image, which is not a tile of another one."""
+        del inputs
+        return layer(x)
 
 
 class Enlarge(keras.layers.Layer):
@@ -164,11 +196,12 @@ def fix_size(network: keras.Model, height: int | None, width: int | None) -> ker
     return keras.Model(given, network(given), name=network.name)
 
 
-def separate_activations(path: Path) -> None:
-    """Takes activations out of a file's transposed convolutions, as operations of their own.
+def replace_operations(path: Path) -> None:
+    """Replaces operations of a file that accelerators lack by some that they have.
 
-    LiteRT's converter puts a ReLU that follows into the convolution. The file computes the same
-    afterwards.
+    Activations of transposed convolutions, into which LiteRT's converter puts a ReLU that follows,
+    become operations of their own. Squares, negative numbers, and what is subtracted from itself
+    become products. The file computes the same afterwards.
 
     Args:
         path: A `.tflite`, which is written anew.
@@ -182,19 +215,62 @@ def separate_activations(path: Path) -> None:
     kept = []
     for each in graph.operators:
         kept.append(each)
-        if model.operatorCodes[each.opcodeIndex].builtinCode != operation.TRANSPOSE_CONV:
+        code = model.operatorCodes[each.opcodeIndex].builtinCode
+        if code == operation.SQUARE:
+            _make_product(model, graph, each, None)
+        elif code == operation.NEG:
+            _make_product(model, graph, each, -1.0)
+        elif code == operation.SUB and each.inputs[0] == each.inputs[1]:
+            _make_product(model, graph, each, 0.0)
+        if code != operation.TRANSPOSE_CONV:
             continue
         activation = each.builtinOptions.fusedActivationFunction
         if activation == schema.ActivationFunctionType.RELU:
             each.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
             kept.append(_append_relu(model, graph, each))
     graph.operators = kept
+    _drop_unused_codes(model)
     for code in model.operatorCodes:
         if code.builtinCode == operation.TRANSPOSE_CONV:
             code.version = min(code.version, _VERSION)
     builder = flatbuffers.Builder(path.stat().st_size)
     builder.Finish(model.Pack(builder), b"TFL3")
     path.write_bytes(bytes(builder.Output()))
+
+
+def _make_product(model: Any, graph: Any, each: Any, factor: float | None) -> None:
+    """Turns an operation of a tensor into its product with a number, or with itself for None."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    given = other = each.inputs[0]
+    if factor is not None:
+        other = _append_number(model, graph, factor, graph.tensors[given].type)
+    each.inputs = [given, other]
+    each.opcodeIndex = _find_code(model, schema.BuiltinOperator.MUL)
+    if graph.tensors[given].type == schema.TensorType.INT8:
+        code = model.operatorCodes[each.opcodeIndex]
+        code.version = max(code.version, _INT8_VERSION)
+    each.builtinOptionsType = schema.BuiltinOptions.MulOptions
+    each.builtinOptions = schema.MulOptionsT()
+
+
+def _append_number(model: Any, graph: Any, number: float, kind: int) -> int:
+    """Gives a graph a number in [-1, 1], float32 or int8, and returns the index of its tensor."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer, tensor = schema.BufferT(), schema.TensorT()
+    values = np.array(number, np.float32)
+    if kind == schema.TensorType.INT8:
+        values = np.array(round(number * _LARGEST_INT8), np.int8)
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale = [1 / _LARGEST_INT8]
+        tensor.quantization.zeroPoint = [0]
+    buffer.data = list(values.tobytes())
+    model.buffers.append(buffer)
+    tensor.name, tensor.shape = f"number_{len(graph.tensors)}", []
+    tensor.type, tensor.buffer = kind, len(model.buffers) - 1
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
 
 
 def _append_relu(model: Any, graph: Any, convolution: Any) -> Any:
@@ -224,6 +300,15 @@ def _find_code(model: Any, builtin: int) -> int:
     code.version = 1
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
+
+
+def _drop_unused_codes(model: Any) -> None:
+    """Takes operations from a file's list that no longer occur."""
+    used = sorted({each.opcodeIndex for graph in model.subgraphs for each in graph.operators})
+    for graph in model.subgraphs:
+        for each in graph.operators:
+            each.opcodeIndex = used.index(each.opcodeIndex)
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
 
 
 def check_operations(path: Path, name: str) -> None:

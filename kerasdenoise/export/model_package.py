@@ -256,12 +256,15 @@ def write_saved_model(
         facts: What else the card says, by what it is called.
 
     Raises:
-        UsageError: If there is a model of that name already.
+        UsageError: If there is a model of that name already, or the order does not fit it.
         ModelError: If an exported file does not compute what the network does.
     """
     from kerasdenoise.export.files import write_files
+    from kerasdenoise.export.kinds import check_integers
 
     replaces = check_free(target, overwrite=overwrite)
+    if order is not None:
+        check_integers(denoiser, order.variants)
     _round_weights(denoiser)
     with new_folder(target, replaces=replaces, option="--output") as folder:
         metadata = _write_files(denoiser, recipe, folder, target.name)

@@ -255,6 +255,8 @@ class IterationGates(keras.layers.Layer):
         ModelError: If a setting is not above 0.
     """
 
+    _softplus = staticmethod(softplus)
+
     def __init__(
         self,
         steps: int,
@@ -285,7 +287,7 @@ class IterationGates(keras.layers.Layer):
         """T, the number of steps, not rounded, of the shape of `noise_level`."""
         scale = keras.ops.exp(-2 * self._log_epsilon) / (8 * math.pi * self.tau)
         wanted = keras.ops.square(noise_level) * scale
-        return 1 + softplus(wanted - 1) - softplus(wanted - self.steps)
+        return 1 + self._softplus(wanted - 1) - self._softplus(wanted - self.steps)
 
     def call(self, noise_level: Tensor) -> Tensor:
         """Returns the gates."""

@@ -10,7 +10,7 @@ import numpy as np
 from kerasdenoise.errors import ModelError
 from kerasdenoise.tensors import Tensor
 
-# A kernel with fewer input channels is faster in two steps; see `_correlate`.
+# A kernel with fewer input channels is faster in two steps; see `correlate`.
 _FEW_INPUTS = 4
 
 
@@ -144,7 +144,7 @@ class LambdaLayer(keras.layers.Layer):
         # Networks call the layer twice per step; batch normalization learns only once.
         matrix = self._values(inputs, training=training, update=not summarize)
         matrix = keras.ops.cast(matrix, self.compute_dtype)
-        values = matrix if layered else _project(inputs, matrix)
+        values = matrix if layered else project(inputs, matrix)
         if summarize:
             keys = self._find_keys(inputs)
             denominator = keras.ops.logsumexp(keys, axis=-1, keepdims=True)
@@ -219,7 +219,7 @@ class LambdaLayer(keras.layers.Layer):
         lambdas = self._find_lambdas(values, self._embedding)
         heads = []
         for start in range(0, self.heads * depth, depth):
-            queries = _project(inputs, matrix[:, start : start + depth])
+            queries = project(inputs, matrix[:, start : start + depth])
             queries = keras.ops.reshape(queries, (batch, 1, pixels, depth))
             heads.append(keras.ops.sum(queries * lambdas, axis=-1))
         result = keras.ops.transpose(keras.ops.concatenate(heads, axis=1), (0, 2, 1))
@@ -237,13 +237,13 @@ class LambdaLayer(keras.layers.Layer):
         lambdas = self._find_lambdas(values, keras.ops.matmul(self._embedding, folded))
         # The pixel and a one, for each head.
         repeat = np.tile(np.eye(extended), heads)
-        repeated = _project(inputs, keras.ops.convert_to_tensor(repeat, self.compute_dtype))
+        repeated = project(inputs, keras.ops.convert_to_tensor(repeat, self.compute_dtype))
         products = lambdas * keras.ops.reshape(
             repeated, (batch, 1, height * width, heads * extended)
         )
         # Sums over each head's share, as a convolution: LiteRT's sums are slow on short axes.
         ones = np.kron(np.eye(heads), np.ones((extended, 1)))
-        result = _convolve(
+        result = convolve(
             keras.ops.reshape(products, (-1, height, width, heads * extended)),
             keras.ops.convert_to_tensor(ones.reshape(1, 1, -1, heads), self.compute_dtype),
         )
@@ -258,7 +258,7 @@ class LambdaLayer(keras.layers.Layer):
         values = keras.ops.reshape(values, (batch, pixels, wide, intra))
         values = keras.ops.transpose(values, (0, 2, 1, 3))
         values = keras.ops.reshape(values, (batch * wide, height, width, intra))
-        lambdas = _correlate(values, kernel)
+        lambdas = correlate(values, kernel)
         return keras.ops.reshape(lambdas, (batch, wide, pixels, kernel.shape[-1]))
 
     def mac_per_position(self) -> int:
@@ -390,7 +390,7 @@ class _LayeredProjection(keras.layers.Layer):
         del training, update  # there are no statistics
         ops = keras.ops
         kernel = ops.reshape(self.kernel, (1, 1, *self.kernel.shape))
-        projected = _convolve(ops.cast(inputs, self.variable_dtype), kernel)
+        projected = convolve(ops.cast(inputs, self.variable_dtype), kernel)
         projected = projected - ops.mean(projected, axis=-1, keepdims=True)
         power = ops.mean(ops.square(projected), axis=-1, keepdims=True)
         return projected * ops.rsqrt(power + self.epsilon) * self.gamma + self.beta
@@ -402,17 +402,18 @@ _PROJECTIONS: dict[str, type[keras.layers.Layer]] = {
 }
 
 
-def _project(inputs: Tensor, matrix: Tensor) -> Tensor:
+def project(inputs: Tensor, matrix: Tensor) -> Tensor:
     """Multiplies each pixel, with a one appended, by a matrix (channels + 1, filters)."""
     kernel = keras.ops.expand_dims(keras.ops.expand_dims(matrix[:-1], 0), 0)
-    return _convolve(inputs, kernel) + matrix[-1]
+    return convolve(inputs, kernel) + matrix[-1]
 
 
-def _convolve(inputs: Tensor, kernel: Tensor) -> Tensor:
+def convolve(inputs: Tensor, kernel: Tensor) -> Tensor:
+    """Convolves with a kernel (rows, columns, channels, filters), zero beyond the borders."""
     return keras.ops.conv(inputs, kernel, padding="same", data_format="channels_last")
 
 
-def _correlate(inputs: Tensor, kernel: Tensor) -> Tensor:
+def correlate(inputs: Tensor, kernel: Tensor) -> Tensor:
     """Convolves with an odd square kernel, zero beyond the borders.
 
     With one input channel, LiteRT spends most of the time fetching single numbers. So a first
@@ -421,12 +422,12 @@ def _correlate(inputs: Tensor, kernel: Tensor) -> Tensor:
     """
     side, _, channels, filters = kernel.shape
     if channels >= _FEW_INPUTS or side == 1:
-        return _convolve(inputs, kernel)
+        return convolve(inputs, kernel)
     row = np.eye(side * channels).reshape(1, side, channels, side * channels)
     row = keras.ops.convert_to_tensor(row, inputs.dtype)
-    gathered = _convolve(inputs, row)
+    gathered = convolve(inputs, row)
     column = keras.ops.reshape(kernel, (side, 1, side * channels, filters))
-    return _convolve(gathered, column)
+    return convolve(gathered, column)
 
 
 def _uniform(channels: int) -> keras.initializers.Initializer:

@@ -55,6 +55,8 @@ class EdgeIndicator(keras.layers.Layer):
         ModelError: If there are fewer than 0 convolutions or less than one channel.
     """
 
+    _softplus = staticmethod(softplus)
+
     def __init__(self, convolutions: int = 0, width: int = 8, **options: Any) -> None:
         super().__init__(**{"dtype": "float32", **options})
         if convolutions < 0 or width < 1:
@@ -109,7 +111,7 @@ class EdgeIndicator(keras.layers.Layer):
         x = keras.ops.relu(keras.ops.concatenate([right, below, -right, -below], axis=-1))
         for layer in self._hidden:
             x = layer(x)
-        return softplus(self._last(x))
+        return self._softplus(self._last(x))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape of the indicator."""
@@ -222,6 +224,8 @@ class P1Coefficient(keras.layers.Layer):
             not 1 to 3, or above 1 though pieces do not meet.
     """
 
+    _softplus = staticmethod(softplus)
+
     def __init__(
         self,
         pieces: int = 20,
@@ -285,7 +289,7 @@ class P1Coefficient(keras.layers.Layer):
         if self.monotone:
             logits = [thetas[..., :1]]
             for i in range(1, self.count):
-                logits.append(logits[-1] - softplus(thetas[..., i : i + 1]))
+                logits.append(logits[-1] - self._softplus(thetas[..., i : i + 1]))
             thetas = keras.ops.concatenate(logits, axis=-1)
         return (1 + self.backward) * keras.ops.sigmoid(thetas) - self.backward
 

@@ -145,7 +145,8 @@ def to_contrast(values: Tensor) -> Tensor:
     most 2/e for the exponential function and 1/2 for the rational one, for any contrast. The
     derivative with respect to the contrast itself has no such bound.
     """
-    return SMALLEST_CONTRAST * (1 + keras.ops.exp(keras.ops.minimum(values, _LARGEST_EXPONENT)))
+    # 1 + exp(a) is 1 / sigmoid(-a): not all accelerators of phones have exponentials.
+    return SMALLEST_CONTRAST / keras.ops.sigmoid(keras.ops.maximum(-values, -_LARGEST_EXPONENT))
 
 
 def from_contrast(contrast: float) -> float:

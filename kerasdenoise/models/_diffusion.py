@@ -10,6 +10,7 @@ import keras
 from kerasdenoise.layers.lambda_layer import LambdaLayer
 from kerasdenoise.models import border_unet
 from kerasdenoise.models._parts import Inputs
+from kerasdenoise.models._primitives import Primitives
 
 # What the lambda layer sees beside the whole image, in pixels.
 _WINDOW = 7
@@ -38,18 +39,19 @@ def find_borders(noisy: Any) -> Any:
     return border(noisy, training=False)[..., :1]
 
 
-def choose_for_pixels(inputs: Inputs, start: Sequence[float], name: str) -> Any:
+def choose_for_pixels(inputs: Inputs, start: Sequence[float], name: str, make: Primitives) -> Any:
     """Chooses them by the whole image and by what surrounds the pixel.
 
     Args:
         inputs: The network's, by which they are chosen.
         start: What every pixel has at first.
         name: Name of the lambda layer.
+        make: What that is made of.
 
     Returns:
         The numbers, float32 (batch, height, width, as many as `start`).
     """
-    layer = LambdaLayer(8, 8, 2, 1, _WINDOW, dtype="float32", name=name)
+    layer = make.layer(LambdaLayer, 8, 8, 2, 1, _WINDOW, dtype="float32", name=name)
     read = keras.layers.Conv2D(
         len(start),
         1,
@@ -58,4 +60,4 @@ def choose_for_pixels(inputs: Inputs, start: Sequence[float], name: str) -> Any:
         dtype="float32",
         name=f"{name}_read",
     )
-    return read(inputs.pass_context(layer, inputs.seen))
+    return read(make.pass_context(inputs, layer, inputs.seen))

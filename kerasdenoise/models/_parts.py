@@ -121,15 +121,20 @@ def copy_weights(
         target: The network that gets them; its layers of other names stay as they are.
         change: By names of layers, what becomes of their weights on the way.
     """
-    own = {layer.name: layer for layer in find_layers(target) if _holds_weights(layer)}
-    for layer in find_layers(source):
-        if layer.name in own and _holds_weights(layer):
+    own = {layer.name: layer for layer in _list_weighted(target)}
+    for layer in _list_weighted(source):
+        if layer.name in own:
             adapt = (change or {}).get(layer.name, np.asarray)
             own[layer.name].set_weights([adapt(weight) for weight in layer.get_weights()])
 
 
-def _holds_weights(layer: keras.Layer) -> bool:
-    return bool(layer.weights) and not isinstance(layer, keras.Model)
+def _list_weighted(network: keras.Model) -> Iterator[keras.Layer]:
+    """Lists the layers with weights, each with those inside it, whose names may not be unique."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _list_weighted(layer)
+        elif layer.weights:
+            yield layer
 
 
 @contextlib.contextmanager

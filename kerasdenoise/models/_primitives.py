@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerasdenoise.models._convolutions import Window
-from kerasdenoise.models._parts import NOISE_LEVEL, copy_weights
+from kerasdenoise.models._parts import NOISE_LEVEL, Inputs, copy_weights
 
 # A symbolic tensor, or what stands for one while a network is built.
 Value = Any
@@ -109,6 +109,20 @@ class Primitives:
     def subtract(self, x: Value, y: Value, name: str) -> Value:
         """Subtracts the second from the first, in float32."""
         return keras.layers.Subtract(name=name, dtype="float32")([x, y])
+
+    def layer(self, kind: type[Any], *args: Any, **options: Any) -> Any:
+        """Makes a layer of this package, of which accelerators may need another form.
+
+        Args:
+            kind: The layer's class.
+            *args: What that takes.
+            **options: What that takes.
+        """
+        return kind(*args, **options)
+
+    def pass_context(self, inputs: Inputs, layer: keras.layers.Layer, x: Value) -> Value:
+        """Applies a layer that needs a statistic of the whole image; see `Inputs.pass_context`."""
+        return inputs.pass_context(layer, x)
 
     def _make(self, filters: int, kernel: int, name: str, **options: Any) -> keras.layers.Conv2D:
         options = {"padding": "same", "kernel_initializer": "he_normal", **options}

@@ -11,11 +11,13 @@ from kerasdenoise.errors import ModelError
 from kerasdenoise.layers.lambda_layer import LambdaLayer
 from kerasdenoise.models._convolutions import check_activation, convolve
 from kerasdenoise.models._parts import Inputs
+from kerasdenoise.models._primitives import Primitives
 from kerasdenoise.runtime import keras_defaults
 
 
-def _make_lambda_layer(config: Config) -> LambdaLayer:
-    return LambdaLayer(
+def _make_lambda_layer(config: Config, make: Primitives) -> LambdaLayer:
+    return make.layer(
+        LambdaLayer,
         config.out_channels,
         config.key_depth,
         config.heads,
@@ -71,7 +73,7 @@ class Config:
     noise_level: bool = False
 
     def __post_init__(self) -> None:
-        _make_lambda_layer(self)  # refuses what it cannot be
+        _make_lambda_layer(self, Primitives())  # refuses what it cannot be
         if self.channels < 1:
             raise ModelError(f"lambda_net channels {self.channels}", "is below 1", "give 1 or 3")
         if self.out_channels < 2:
@@ -108,7 +110,7 @@ PRESETS = {
 
 
 @keras_defaults()
-def build(config: Config) -> keras.Model:
+def build(config: Config, make: Primitives | None = None) -> keras.Model:
     """Builds the network: noisy image to denoised image in [0, 1].
 
     The network of the student paper on denoising with LambdaNetworks: a `LambdaLayer`, two 1x1
@@ -133,13 +135,15 @@ def build(config: Config) -> keras.Model:
 
     Args:
         config: The network's shape.
+        make: What its lambda layer is made of.
 
     Returns:
         A functional model from (batch, height, width, channels) to the same shape, float32,
         of any size.
     """
+    make = make or Primitives()
     inputs = Inputs(config)
-    encoded = inputs.pass_context(_make_lambda_layer(config), inputs.seen)
+    encoded = make.pass_context(inputs, _make_lambda_layer(config, make), inputs.seen)
     kernel = config.decoder_kernel
     x = convolve(encoded, config.out_channels // 2, kernel, "decoder_0_conv", use_bias=False)
     x = _normalize(x, config, "decoder_0_normalization")

@@ -18,12 +18,14 @@ from kerasdenoise.models._diffusion import (
     find_borders,
 )
 from kerasdenoise.models._parts import Inputs
+from kerasdenoise.models._primitives import Primitives
 from kerasdenoise.runtime import keras_defaults
 
 
-def _make_coefficient(config: Config) -> P1Coefficient:
+def _make_coefficient(config: Config, make: Primitives) -> P1Coefficient:
     calls = config.steps if config.recompute or not config.shared else 1
-    return P1Coefficient(
+    return make.layer(
+        P1Coefficient,
         config.pieces,
         config.monotone,
         config.continuous,
@@ -102,7 +104,7 @@ class Config:
             )
         # The layers refuse what is left.
         DiffusionStep(None, self.tau, name="step")
-        _make_coefficient(self)
+        _make_coefficient(self, Primitives())
 
     @property
     def stride(self) -> int:
@@ -136,7 +138,7 @@ PRESETS = {
 
 
 @keras_defaults()
-def build(config: Config) -> keras.Model:
+def build(config: Config, make: Primitives | None = None) -> keras.Model:
     """Builds the network: noisy image to denoised image, not clipped.
 
     Diffusion with a coefficient that is a P1 function of an edge indicator, from the slides on
@@ -154,23 +156,27 @@ def build(config: Config) -> keras.Model:
 
     Args:
         config: The diffusion's settings.
+        make: What its layers are made of.
 
     Returns:
         A functional model from (batch, height, width, channels) to the same shape, float32;
         sides are multiples of `config.stride`.
     """
+    make = make or Primitives()
     inputs = Inputs(config)
-    indicator = EdgeIndicator(config.stem, name="indicator")
-    evaluate = _make_coefficient(config)
-    step = DiffusionStep(None, config.tau, name="step")
+    indicator = make.layer(EdgeIndicator, config.stem, name="indicator")
+    evaluate = _make_coefficient(config, make)
+    step = make.layer(DiffusionStep, None, config.tau, name="step")
     first = indicator(inputs.noisy)
-    top = inputs.pass_context(GlobalMaximum(name="top"), first)
-    functions = _choose_functions(inputs, evaluate, config)
+    top = make.pass_context(inputs, make.layer(GlobalMaximum, name="top"), first)
+    functions = _choose_functions(inputs, evaluate, config, make)
     border = find_borders(inputs.noisy) if config.border else None
     mix = BorderMix(config.hard_border, name="border_mix")
     gates = None
     if inputs.noise_level is not None:
-        gates = IterationGates(config.steps, config.tau, name="gates")(inputs.noise_level)
+        gates = make.layer(IterationGates, config.steps, config.tau, name="gates")(
+            inputs.noise_level
+        )
     u, edges, coefficient = inputs.noisy, first, None
     for n in range(config.steps):
         if n and config.recompute:
@@ -185,7 +191,7 @@ def build(config: Config) -> keras.Model:
 
 
 def _choose_functions(
-    inputs: Inputs, evaluate: P1Coefficient, config: Config
+    inputs: Inputs, evaluate: P1Coefficient, config: Config, make: Primitives
 ) -> list[tuple[Any, ...]]:
     """Gives the functions that all steps share, or those of each: at borders and elsewhere."""
     each = 2 if config.border else 1
@@ -194,9 +200,10 @@ def _choose_functions(
     if config.values == "global":
         thetas = SharedValues(start, name="thetas")(inputs.noisy)
     elif config.values == "pixel":
-        thetas = choose_for_pixels(inputs, start, "thetas")
+        thetas = choose_for_pixels(inputs, start, "thetas", make)
     else:
-        thetas = inputs.pass_context(ImageRegressor(start, name="thetas"), inputs.seen)
+        layer = make.layer(ImageRegressor, start, name="thetas")
+        thetas = make.pass_context(inputs, layer, inputs.seen)
     size = evaluate.count
     single = [thetas[..., size * i : size * (i + 1)] for i in range(count)]
     return [tuple(single[i : i + each]) for i in range(0, count, each)]

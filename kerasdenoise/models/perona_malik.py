@@ -23,14 +23,21 @@ from kerasdenoise.models._diffusion import (
     find_borders,
 )
 from kerasdenoise.models._parts import Inputs
+from kerasdenoise.models._primitives import Primitives
 from kerasdenoise.runtime import keras_defaults
 
 
-def _make_step(config: Config, name: str) -> DiffusionStep:
+def _make_step(config: Config, name: str, make: Primitives) -> DiffusionStep:
     # A tenth of the strongest reaction that is stable.
     reaction = 0.1 * (1 / config.tau - 4) if config.reaction and config.tau > 0 else None
-    return DiffusionStep(
-        config.function, config.tau, config.argument, config.learn_tau, reaction, name=name
+    return make.layer(
+        DiffusionStep,
+        config.function,
+        config.tau,
+        config.argument,
+        config.learn_tau,
+        reaction,
+        name=name,
     )
 
 
@@ -98,7 +105,7 @@ class Config:
                 raise ModelError(
                     f"contrast {contrast:g}", "is below 1/255", "give one such as 25/255"
                 )
-        _make_step(self, "step")  # refuses a step that is not stable
+        _make_step(self, "step", Primitives())  # refuses a step that is not stable
 
     @property
     def stride(self) -> int:
@@ -127,7 +134,7 @@ PRESETS = {
 
 
 @keras_defaults()
-def build(config: Config) -> keras.Model:
+def build(config: Config, make: Primitives | None = None) -> keras.Model:
     """Builds the network: noisy image to denoised image, within the range of the noisy one.
 
     Perona and Malik's diffusion ("Scale-space and edge detection using anisotropic diffusion",
@@ -145,28 +152,32 @@ def build(config: Config) -> keras.Model:
 
     Args:
         config: The diffusion's settings.
+        make: What its layers are made of.
 
     Returns:
         A functional model from (batch, height, width, channels) to the same shape, float32;
         sides are multiples of `config.stride`.
     """
+    make = make or Primitives()
     inputs = Inputs(config)
-    contrasts = _choose_contrasts(inputs, config)
+    contrasts = _choose_contrasts(inputs, config, make)
     gates = None
     if inputs.noise_level is not None:
-        gates = IterationGates(config.steps, config.tau, name="gates")(inputs.noise_level)
-    step = _make_step(config, "step") if config.shared else None
+        gates = make.layer(IterationGates, config.steps, config.tau, name="gates")(
+            inputs.noise_level
+        )
+    step = _make_step(config, "step", make) if config.shared else None
     options = {"noisy": inputs.noisy} if config.reaction else {}
     u = inputs.noisy
     for n in range(config.steps):
         if gates is not None:
             options["gate"] = gates[..., n : n + 1]
         contrast = contrasts[0 if config.shared else n]
-        u = (step or _make_step(config, f"step_{n}"))(u, contrast=contrast, **options)
+        u = (step or _make_step(config, f"step_{n}", make))(u, contrast=contrast, **options)
     return inputs.make_network(u, "perona_malik")
 
 
-def _choose_contrasts(inputs: Inputs, config: Config) -> list[Any]:
+def _choose_contrasts(inputs: Inputs, config: Config, make: Primitives) -> list[Any]:
     """Gives the contrast that all steps share, or that of each."""
     start = [config.border_contrast, config.contrast] if config.border else [config.contrast]
     start = start * (1 if config.shared else config.steps)
@@ -177,9 +188,10 @@ def _choose_contrasts(inputs: Inputs, config: Config) -> list[Any]:
         values = to_contrast(layer(inputs.noisy))
     elif config.scope == "pixel":
         logits = [from_contrast(contrast) for contrast in start]
-        values = to_contrast(choose_for_pixels(inputs, logits, "contrast"))
+        values = to_contrast(choose_for_pixels(inputs, logits, "contrast", make))
     else:
-        values = inputs.pass_context(ContrastRegressor(start, name="contrast"), inputs.seen)
+        layer = make.layer(ContrastRegressor, start, name="contrast")
+        values = make.pass_context(inputs, layer, inputs.seen)
     single = [values[..., i : i + 1] for i in range(len(start))]
     if not config.border:
         return single

@@ -33,6 +33,11 @@ _SAMPLES = 200_000
 # For a tensor that is zero throughout.
 _LEAST = _PIXEL / 100
 
+_NO_INTEGERS = (
+    "has layers of which the integers are not known",
+    "train a network of convolutions with ReLU, and sums: unet",
+)
+
 
 @keras.saving.register_keras_serializable("kerasdenoise")
 class Rounded(keras.layers.Layer):
@@ -193,6 +198,14 @@ class RoundingPrimitives(Primitives):
         """Subtracts the second from the first."""
         return _Value(self._base.subtract(self._round(x), self._round(y), name), name)
 
+    def layer(self, kind: type[Any], *args: Any, **options: Any) -> Any:
+        """Refuses a layer of this package.
+
+        Raises:
+            RecipeError: Always, as its integers are not known.
+        """
+        raise RecipeError(f"{kind.__name__} in integers", *_NO_INTEGERS)
+
     def _share_scale(self, values: Sequence[_Value]) -> Any:
         """Has all of these rounded alike, unless some of them are rounded otherwise already."""
         known = list({id(each.rounder): each.rounder for each in values if each.rounder}.values())
@@ -242,11 +255,7 @@ def build_rounded(architecture: str, config: Config) -> keras.Model:
         )
     build = find_builder(architecture, config)
     if build is None:
-        raise RecipeError(
-            f"{architecture} in integers",
-            "has layers of which the integers are not known",
-            "train a network of convolutions with ReLU, and sums: unet",
-        )
+        raise RecipeError(f"{architecture} in integers", *_NO_INTEGERS)
     return build(RoundingPrimitives(Primitives(RoundedConv2D)))
 
 

@@ -13,8 +13,8 @@ from kerasdenoise.errors import ModelError, UsageError
 from kerasdenoise.export import gpu
 from kerasdenoise.export.gpu import CHROMIUM, GpuResult, check_gpu, find_driver
 from kerasdenoise.export.kinds import write_kind
-from kerasdenoise.export.mobile import make_mobile, separate_activations
-from kerasdenoise.models import find_builder, get_architecture, get_parts
+from kerasdenoise.export.mobile import make_mobile, replace_operations
+from kerasdenoise.models import find_builder, get_architecture, get_parts, make_config
 
 SHIPPED = sorted((Path(__file__).parents[2] / "saved_models").glob("*/mobile_*.tflite"))
 
@@ -35,7 +35,21 @@ def test_the_graph_for_phones_runs_whole(tmp_path: Path):
     build = find_builder("unet", config)
     # 9 cells, which LiteRT would enlarge wrongly at once.
     write_kind(make_mobile(network, build, 72, 72), tmp_path / "mobile.tflite", "float32")
-    separate_activations(tmp_path / "mobile.tflite")
+    replace_operations(tmp_path / "mobile.tflite")
+    result = check_gpu(tmp_path / "mobile.tflite")
+    assert result.exact
+    assert result.passed, result
+
+
+@needs_driver
+@pytest.mark.parametrize("architecture", ["lambda_net", "perona_malik", "p1_diffusion"])
+def test_own_layers_for_phones_run_whole(architecture: str, tmp_path: Path):
+    config = make_config(architecture, {"preset": "tiny"})
+    keras.utils.set_random_seed(0)
+    network = get_architecture(architecture).build(config)
+    build = find_builder(architecture, config)
+    write_kind(make_mobile(network, build, 40, 40), tmp_path / "mobile.tflite", "float32")
+    replace_operations(tmp_path / "mobile.tflite")
     result = check_gpu(tmp_path / "mobile.tflite")
     assert result.exact
     assert result.passed, result

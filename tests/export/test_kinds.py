@@ -7,12 +7,25 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdenoise.errors import ModelError, RecipeError
-from kerasdenoise.export.kinds import draw_noisy_patches, fix_scales, has_fixed_scales, write_int8
+from kerasdenoise.errors import ModelError, RecipeError, UsageError
+from kerasdenoise.export.kinds import (
+    Variant,
+    check_integers,
+    draw_noisy_patches,
+    fix_scales,
+    has_fixed_scales,
+    write_int8,
+)
 from kerasdenoise.export.litert import export_litert
-from kerasdenoise.export.mobile import MobilePrimitives, fix_size
+from kerasdenoise.export.mobile import (
+    MobilePrimitives,
+    check_operations,
+    fix_size,
+    make_mobile,
+    replace_operations,
+)
 from kerasdenoise.inference.engines import LiteRTEngine
-from kerasdenoise.models import find_builder, get_architecture, get_parts, make_config
+from kerasdenoise.models import build, find_builder, get_architecture, get_parts, make_config
 from kerasdenoise.models._parts import find_layers
 from kerasdenoise.models.unet import Config
 from kerasdenoise.training.fake_quantization import Rounded, build_rounded, set_scales
@@ -76,6 +89,43 @@ def test_a_network_that_is_told_the_level_is_refused(tmp_path: Path):
     with pytest.raises(ModelError, match="more than an image"):
         write_int8(get_architecture("unet").build(config), tmp_path / INT8, _patches(1))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "variant", "said"),
+    [
+        ("lambda_net", Variant("int16x8", "mobile", 48), r"--int16x8: .*LambdaLayer.*--float16"),
+        ("lambda_net", Variant("int8"), "--int8: .*LambdaLayer.*--target mobile"),
+        ("lambda_net", Variant("int8", "mobile", 48), None),
+        ("perona_malik", Variant("int8", "mobile", 48), "--int8: .*DiffusionStep.*--float16"),
+        ("p1_diffusion", Variant("int8"), "--int8: .*DiffusionStep.*--float16"),
+        ("p1_diffusion", Variant("float16", "mobile", 48), None),
+        ("reaction_diffusion", Variant("int16x8"), "--int16x8: .*ReactionDiffusionStep"),
+        ("reaction_diffusion", Variant("int8"), None),
+    ],
+)
+def test_layers_without_integers_are_refused(architecture: str, variant: Variant, said: str | None):
+    network = build(architecture, preset="tiny")
+    if said is None:
+        check_integers(network, [Variant(), variant])
+        return
+    with pytest.raises(UsageError, match=said):
+        check_integers(network, [Variant(), variant])
+
+
+def test_a_lambda_layer_for_phones_is_integers(tmp_path: Path):
+    keras.utils.set_random_seed(0)
+    network = build("lambda_net", preset="tiny")
+    builder = find_builder("lambda_net", make_config("lambda_net", {"preset": "tiny"}))
+    pixels = np.random.default_rng(1).random((4, 32, 32, 3), np.float32)
+    write_int8(make_mobile(network, builder, 32, 32), tmp_path / INT8, [pixels])
+    replace_operations(tmp_path / INT8)
+    check_operations(tmp_path / INT8, "lambda_net")
+    assert {np.dtype(tensor["dtype"]).kind for tensor in _tensors(tmp_path / INT8)} <= {"i", "u"}
+    expected = np.asarray(network(pixels[:1]))
+    assert np.abs(expected - expected.mean()).max() > 0.02
+    (denoised,) = LiteRTEngine(tmp_path / INT8)({"noisy": pixels[:1]}).values()
+    assert np.sqrt(np.mean(np.square(denoised - expected))) < 0.01
 
 
 def test_patches_hold_the_recipes_noise_as_pictures_do(recipe: Recipe, photos: Path):

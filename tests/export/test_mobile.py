@@ -11,13 +11,15 @@ from keras import layers, ops
 
 from kerasdenoise.errors import ModelError
 from kerasdenoise.export.kinds import write_kind
-from kerasdenoise.export.mobile import check_operations, make_mobile, separate_activations
+from kerasdenoise.export.mobile import check_operations, make_mobile, replace_operations
+from kerasdenoise.export.mobile_layers import decay, softplus
 from kerasdenoise.inference.engines import LiteRTEngine
 from kerasdenoise.models import (
     Primitives,
     find_builder,
     get_architecture,
     list_architectures,
+    make_config,
     unet,
 )
 from kerasdenoise.models._parts import find_layers
@@ -25,18 +27,30 @@ from kerasdenoise.models._parts import find_layers
 # What phones lack of these architectures.
 LACKING = {
     "autoencoder": "DEPTH_TO_SPACE, SPACE_TO_DEPTH",
-    "ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN, SPACE_TO_DEPTH, SQUARE, TILE",
+    "ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN, SPACE_TO_DEPTH, TILE",
     "detail_ddim": "ATAN2, COS, DEPTH_TO_SPACE, FLOOR_MOD, LOG, ROUND, SPACE_TO_DEPTH, TILE",
-    "lambda_net": "BATCH_MATMUL",
     "latent_ddim": "ATAN2, COS, DEPTH_TO_SPACE, SIN, SPACE_TO_DEPTH, TILE",
-    "p1_diffusion": "EXP, LOG, NEG",
-    "perona_malik": "EXP, SQUARE",
-    "reaction_diffusion": "SQUARE",
     "stabilized": "DEPTH_TO_SPACE, FLOOR, GATHER, LESS, SELECT, SPACE_TO_DEPTH",
 }
 
 # Sizes at which LiteRT's GPU accelerator enlarges rightly.
 SIDES = {"poisson_autoencoder": 400}
+
+
+# Networks of this package's layers, of which phones need another form.
+OWN_LAYERS: list[tuple[str, dict[str, Any]]] = [
+    ("lambda_net", {"preset": "tiny"}),
+    ("lambda_net", {"preset": "tiny", "normalization": "layer"}),
+    ("lambda_net", {"preset": "tiny", "window": None, "intra_depth": 1, "noise_level": True}),
+    ("perona_malik", {"steps": 2}),
+    ("perona_malik", {"steps": 2, "argument": "norm", "scope": "global", "border": True}),
+    ("perona_malik", {"steps": 3, "scope": "pixel", "reaction": True, "noise_level": True}),
+    ("p1_diffusion", {"preset": "tiny"}),
+    ("p1_diffusion", {"steps": 2, "pieces": 3, "stem": 0, "continuous": False}),
+    ("p1_diffusion", {"steps": 3, "pieces": 4, "monotone": True, "noise_level": True}),
+    ("p1_diffusion", {"steps": 2, "pieces": 3, "values": "pixel", "degree": 3}),
+    ("p1_diffusion", {"steps": 2, "pieces": 1, "values": "global", "border": True}),
+]
 
 
 def _two_users(make: Primitives, x: Any) -> Any:
@@ -102,6 +116,58 @@ def test_the_network_stays_as_it_was(tmp_path: Path):
     network.save(tmp_path / "still.keras")
 
 
+@pytest.mark.parametrize(("architecture", "values"), OWN_LAYERS)
+def test_own_layers_compute_the_same(architecture: str, values: dict[str, Any]):
+    config = make_config(architecture, values)
+    keras.utils.set_random_seed(0)
+    network = get_architecture(architecture).build(config)
+    rng = np.random.default_rng(2)
+    for weight in network.trainable_variables:
+        fan_in = max(1, int(np.prod(weight.shape[:-1])))
+        weight.assign_add(rng.normal(0, 0.3 * fan_in**-0.5, weight.shape))
+    mobile = make_mobile(network, find_builder(architecture, config), 16, 24)
+    given = [rng.random((1, 16, 24, channels), np.float32) / 4 for channels in (3, 1)]
+    given = given[: len(network.inputs)]
+    expected = ops.convert_to_numpy(network(given if len(given) > 1 else given[0]))
+    assert np.abs(expected - given[0]).max() > 1e-3  # it does something
+    computed = ops.convert_to_numpy(mobile(given if len(given) > 1 else given[0]))
+    np.testing.assert_allclose(computed, expected, atol=2e-6)
+
+
+def test_exponentials_and_logarithms_are_those_of_numpy():
+    x = np.concatenate([np.linspace(-30, 30, 601), [-100, 100]]).astype(np.float32)
+    exact = np.logaddexp(0, x.astype(np.float64))
+    np.testing.assert_allclose(ops.convert_to_numpy(softplus(x)), exact, rtol=3e-7, atol=3e-7)
+    x = np.abs(x)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(decay(x)), np.exp(-x.astype(np.float64)), rtol=1e-5, atol=1e-30
+    )
+
+
+def test_squares_and_negative_numbers_become_products(tmp_path: Path):
+    noisy = keras.Input((8, 8, 3), batch_size=1, name="noisy")
+    nothing = layers.Subtract()([noisy, noisy])
+    network = keras.Model(
+        noisy, nothing + ops.square(noisy) * ops.sigmoid(ops.negative(noisy)), name="products"
+    )
+    path = tmp_path / "mobile.tflite"
+    write_kind(network, path, "float32")
+    with pytest.raises(ModelError, match="NEG, SQUARE"):
+        check_operations(path, "products")
+    replace_operations(path)
+    check_operations(path, "products")
+    pixels = np.random.default_rng(0).random((1, 8, 8, 3), np.float32)
+    (computed,) = LiteRTEngine(path)({"noisy": pixels}).values()
+    np.testing.assert_allclose(computed, pixels**2 / (1 + np.exp(pixels)), atol=1e-6)
+    path = tmp_path / "integers.tflite"
+    write_kind(network, path, "int8", [pixels])
+    (before,) = LiteRTEngine(path)({"noisy": pixels}).values()
+    replace_operations(path)
+    check_operations(path, "products")
+    (after,) = LiteRTEngine(path)({"noisy": pixels}).values()
+    np.testing.assert_allclose(after, before, atol=1.1 / 255)
+
+
 @pytest.mark.parametrize("architecture", list_architectures())
 def test_each_architecture_is_taken_or_refused_in_one_line(architecture: str, tmp_path: Path):
     module = get_architecture(architecture)
@@ -115,7 +181,7 @@ def test_each_architecture_is_taken_or_refused_in_one_line(architecture: str, tm
     path = tmp_path / "mobile.tflite"
     build = find_builder(architecture, config)
     write_kind(make_mobile(network, build, side, side), path, "float32")
-    separate_activations(path)
+    replace_operations(path)
     if architecture in LACKING:
         with pytest.raises(
             ModelError, match=f"needs {LACKING[architecture]}, which not all phone GPUs"
@@ -145,7 +211,7 @@ def test_a_transposed_convolution_is_of_the_version_that_gpus_know(tmp_path: Pat
         return {code.builtinCode: code.version for code in codes}
 
     assert versions()[BuiltinOperator.TRANSPOSE_CONV] > 3
-    separate_activations(path)
+    replace_operations(path)
     assert versions() == {BuiltinOperator.TRANSPOSE_CONV: 3, BuiltinOperator.RELU: 1}
     pixels = np.random.default_rng(0).normal(size=(1, 8, 8, 3)).astype(np.float32)
     (computed,) = LiteRTEngine(path)({"noisy": pixels}).values()

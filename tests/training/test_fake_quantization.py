@@ -161,6 +161,8 @@ def test_scales_fit_what_is_seen(network: keras.Model, rounded: keras.Model):
 def test_a_network_of_other_layers_is_refused():
     with pytest.raises(RecipeError, match="integers are not known"):
         build_rounded("dncnn", make_config("dncnn", {"preset": "tiny"}))
+    with pytest.raises(RecipeError, match=r"LambdaLayer .*integers are not known.*unet"):
+        build_rounded("lambda_net", make_config("lambda_net", {"preset": "tiny"}))
 
 
 def test_a_network_that_is_told_the_level_is_refused():
