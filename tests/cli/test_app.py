@@ -239,7 +239,7 @@ def test_a_page_is_not_written_over_something_else(command: Callable, tmp_path: 
     (tmp_path / "there").mkdir()
     outcome = command("app", "--output", "there")
     assert outcome.code == 2
-    assert outcome.only_error.startswith("kerasdenoise: there: exists")
+    assert outcome.only_error.startswith("kerasdenoise: there: already exists")
     assert list((tmp_path / "there").iterdir()) == []
     outcome = command("app", "--output", "new", "--open")
     assert outcome.code == 2

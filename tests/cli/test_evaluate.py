@@ -154,7 +154,7 @@ def test_json_is_written_to_a_file_but_over_none(command: Command, photos: Path,
     target.write_text("precious")
     refused = command(*evaluate)
     assert (refused.code, refused.out) == (2, "")
-    assert re.search(r"figures\.json: exists.*--overwrite", refused.only_error)
+    assert re.search(r"figures\.json: already exists.*--overwrite", refused.only_error)
     assert target.read_text() == "precious"
     assert command(*evaluate, "--overwrite").code == 0
     assert json.loads(target.read_text(encoding="utf-8"))["results"]
@@ -240,7 +240,7 @@ NOISE = ["--noise", "gaussian:25"]
         (["tyny", "set", *NOISE], "model tyny: unknown; .*tiny"),
         (["tiny", "none", *NOISE], "none: no such folder; .*images"),
         (["tiny", "set/a.jpg", *NOISE], "not a folder"),
-        (["tiny", "empty", *NOISE], r"empty: .*no image; .*\.bmp"),
+        (["tiny", "empty", *NOISE], r"empty: .*no images; .*\.bmp"),
         (["tiny", "empty", "--pairs"], "empty: .*no image"),
         (["tiny", "set", "--pairs"], r"\*_real\.\*.*\*_mean\.\*"),
         (["tiny", "set", "--noise", "gauss:25"], "kind of noise"),

@@ -88,7 +88,7 @@ def test_what_cannot_be_exported_is_refused(
     ("options", "said"),
     [
         (["--target", "mobile", "--size", "30"], "--size 30: .*multiple of 8"),
-        (["--target", "mobile", "--size", "dynamic"], "edge of a tile"),
+        (["--target", "mobile", "--size", "dynamic"], "--size dynamic: .*--size 256"),
         (["--name", "other"], "--name: .*training runs"),
         (["--name", "a/b"], "--name a/b: .*path"),
         (["--add", "--output", "here"], "--add: .*--output"),

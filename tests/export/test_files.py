@@ -68,7 +68,7 @@ def test_a_size_that_does_not_fit_is_refused(variant: Variant, said: str):
 
 def test_a_size_of_which_a_photo_gets_nothing_is_refused():
     Variant(size=56).check(8, 24)
-    with pytest.raises(UsageError, match=r"tile: 24 pixels .*; give 56"):
+    with pytest.raises(UsageError, match=r"--size 48: .*24.*; give at least 56"):
         Variant(size=48).check(8, 24)
 
 
@@ -187,7 +187,7 @@ def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(saved_models: Pa
     order = _order(Variant(size=SIZE))
     folder = deliver_files("quick", order, tmp_path, overwrite=False)
     (folder / "model_96.tflite").write_bytes(b"mine")
-    with pytest.raises(UsageError, match=r"model_96\.tflite: exists"):
+    with pytest.raises(UsageError, match=r"model_96\.tflite: already exists"):
         deliver_files("quick", order, tmp_path, overwrite=False)
     assert (folder / "model_96.tflite").read_bytes() == b"mine"
     deliver_files("quick", _order(Variant(size=SIZE + 8)), tmp_path, overwrite=False)

@@ -144,7 +144,7 @@ class TestReplacing:
 
     def test_a_model_that_is_there_is_kept(self, saved_models: Path, run: tuple):
         before = _content(saved_models)
-        with pytest.raises(UsageError, match=r"quick: exists.*--name.*--overwrite"):
+        with pytest.raises(UsageError, match=r"quick: already exists.*--name.*--overwrite"):
             write_saved_model(run[1], run[0], saved_models / "quick")
         assert _content(saved_models) == before
 

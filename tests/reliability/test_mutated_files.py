@@ -46,14 +46,16 @@ def test_the_same_numbers_give_the_same_files():
 
 def test_only_its_own_section_is_replaced(tmp_path: Path):
     page = tmp_path / "page.md"
-    page.write_text("above\n<!-- damaged files -->old<!-- end of damaged files -->\nbelow\n")
+    page.write_text(
+        "above\n<!-- damaged files -->earlier figures<!-- end of damaged files -->\nbelow\n"
+    )
     rows = {"PNG": [_row("rejected"), _row("died")], "JPEG": [_row("read and written")]}
     summary = mutated_files.summarize(rows, 0)
     write_section(page, "damaged files", mutated_files.describe(summary))
     text = page.read_text("utf-8")
     assert text.startswith("above\n<!-- damaged files -->\n## Damaged files")
     assert text.endswith("<!-- end of damaged files -->\nbelow\n")
-    assert "old" not in text
+    assert "earlier figures" not in text
     assert "|  | read and written | rejected | died |" in text
     assert "| PNG | 0 | 1 | 1 |" in text
     assert "1 of them ended" in " ".join(text.split())

@@ -18,18 +18,23 @@ from kerasdenoise.training import tasks
 from kerasdenoise.training.noise_level import give_inputs, measure_noise
 from kerasdenoise.training.recipe import parse_recipe
 from kerasdenoise.training.tasks import TASKS, Task, build_task, find_task
+from kerasdenoise.training.tasks.checkerboard import Checkerboard
 from kerasdenoise.training.tasks.detail import Detail
 from kerasdenoise.training.tasks.diffusion import Diffusion
+from kerasdenoise.training.tasks.neighbor2neighbor import Neighbor2Neighbor
 from kerasdenoise.training.tasks.noise2noise import Noise2Noise
+from kerasdenoise.training.tasks.pairs import Pairs
 from kerasdenoise.training.tasks.supervised import Supervised
 from kerasdenoise.training.tasks.task import Example
+from kerasdenoise.training.tasks.zero_shot import ZeroShot
 
 # Those that differ by what they draw alone.
 DRAWING = {
     task.objective: task
     for task in TASKS
-    # Two need networks of their own.
-    if task.__init__ is Task.__init__ and task not in (Diffusion, Detail)
+    # Two need networks of their own, and four make smaller images of what they are given.
+    if task.__init__ is Task.__init__
+    and task not in (Diffusion, Detail, Neighbor2Neighbor, ZeroShot, Checkerboard, Pairs)
 }
 UNBIASED = [
     "gaussian:25",
