@@ -1,6 +1,6 @@
 """The devices that share each step of a run, of one machine or of several hosts.
 
-Why a run on several devices is the same run: docs/decisions/025-several-devices.md.
+Why a run on several devices is the same run: docs/decisions/026-several-devices.md.
 """
 
 from __future__ import annotations
