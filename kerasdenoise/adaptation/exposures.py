@@ -168,7 +168,7 @@ def find_bursts(survey: Survey) -> tuple[list[Exposures], list[str]]:
         if len(current) > 1:
             bursts.append(Exposures(*map(tuple, zip(*current, strict=True))))  # pyright: ignore
         elif current:
-            notes.append(f"{current[0][0].file}: no other photo beside it shows the same scene")
+            notes.append(f"{current[0][0].file}: neither neighbor shows the same scene")
 
     for photo in survey.photos:
         try:
@@ -241,7 +241,7 @@ def _align(first: Photo, second: Photo) -> tuple[int, int]:
     if part > _PART:
         raise InputError(
             second.file,
-            f"is shifted from {first.file.name} by {part:.1f} pixels more than whole ones",
+            f"is shifted from {first.file.name} by a fraction of a pixel ({part:.1f})",
             "give photos from a tripod",
         )
     return down, across

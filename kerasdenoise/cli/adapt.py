@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     type=click.Path(),
     nargs=2,
     metavar="NOISY CLEAN",
-    help="In place of FOLDER: two folders with photos of the same names.",
+    help="Instead of FOLDER: two folders whose photos have the same names.",
 )
 @click.option("--camera", metavar="NAME", help="Only photos of this camera; all for any.")
 @click.option("-r", "--recursive", is_flag=True, help="Include subfolders.")
@@ -142,11 +142,11 @@ def _match(photos: list[Path], others: list[Path]) -> tuple[list[Path], list[Pat
     if not both:
         raise UsageError(
             "--pairs",
-            f"has no photos of the same name, as {photos[0].name} and {others[0].name}",
-            "name the photos of a scene alike in both folders",
+            f"finds no name in both folders (for example, only {photos[0].name} is in the first)",
+            "give the photos of a scene the same name in both folders",
         )
     if alone := len(photos) - len(both):
-        say(f"skipped {alone} of {len(photos)} photos, which have no other of that name")
+        say(f"skipped {alone} of {len(photos)} photos, because the other folder has no such name")
     noisy, clean = map(list, zip(*both, strict=True))
     return noisy, clean
 

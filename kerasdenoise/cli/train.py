@@ -81,13 +81,13 @@ _FIRST_LINE, _LATER = 10, 3
     "--devices",
     type=click.IntRange(min=1),
     metavar="N",
-    help="GPUs, of each host, that share each step; needs JAX.  [default: 1]",
+    help="GPUs per host that share each step; needs JAX.  [default: 1]",
 )
 @click.option(
     "--hosts",
     "address",
     metavar="HOST:PORT",
-    help="Train on several hosts, which meet at this address of the first.",
+    help="Train on several hosts: the address of the first.",
 )
 @click.option(
     "--host-count", "count", type=click.IntRange(min=2), metavar="N", help="Number of hosts."
@@ -121,7 +121,7 @@ def command(
         return
     for option, given in (("minutes", "--minutes"), ("noises", "--noise"), ("steps", "--steps")):
         if asked[option]:
-            raise UsageError(given, "is not for several hosts", "leave it out; see --stop-at")
+            raise UsageError(given, "cannot be used with --hosts", "leave it out; see --stop-at")
     if not _is_recipe(asked["recipe"]):
         raise UsageError(
             asked["recipe"], "has no recipe yet, which all hosts need", "name the file of a recipe"

@@ -156,7 +156,9 @@ def _encode(
 
 def _check_choices(quality: Quality, bit_depth: int | None) -> None:
     if isinstance(quality, int) and not 1 <= quality <= 100:
-        raise UsageError(f"quality {quality}", "not between 1 and 100", "the default is 95")
+        raise UsageError(
+            f"quality {quality}", "not between 1 and 100", "give a number from 1 to 100"
+        )
     if isinstance(quality, str) and quality != "keep":
         raise UsageError(f"quality {quality}", "unknown", "give keep, or a number up to 100")
     if bit_depth not in (None, 8, 16, 32):

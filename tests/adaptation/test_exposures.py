@@ -95,5 +95,5 @@ def test_a_shift_by_half_a_pixel_is_refused(expose: Expose, show: Scene, tmp_pat
     between = (show() + show(0, (20, 21))) / 2
     file = tmp_path / "between.tif"
     tifffile.imwrite(file, between.astype(np.float32))
-    with pytest.raises(UsageError, match="more than whole ones"):
+    with pytest.raises(UsageError, match="fraction of a pixel"):
         pair_up(noisy, {noisy.photos[0].file: file})

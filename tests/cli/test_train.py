@@ -155,7 +155,7 @@ _HOSTS = ("--hosts", "10.0.0.1:8476", "--host-count", 2, "--host-index", 1)
         ((RECIPE, "--host-index", 0), "belong together"),
         ((RECIPE, *_HOSTS[2:], "--hosts", "10.0.0.1"), "--hosts 10.0.0.1: is not HOST:PORT"),
         ((RECIPE, *_HOSTS[:4], "--host-index", 2), "--host-index 2: is not below --host-count 2"),
-        ((RECIPE, *_HOSTS, "--minutes", 3), "--minutes: is not for several hosts"),
+        ((RECIPE, *_HOSTS, "--minutes", 3), "--minutes: cannot be used with --hosts"),
         (("dncnn", *_HOSTS), "dncnn: has no recipe yet"),
     ],
 )

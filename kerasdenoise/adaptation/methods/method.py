@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import tomli_w
@@ -25,7 +26,7 @@ def find_source(base: ModelInfo) -> str:
     return base.name if is_named else base.folder.resolve().as_posix()
 
 
-class Method:
+class Method(ABC):
     """A way of learning. Each is a subclass in a file of its own, listed in `METHODS`.
 
     Attributes:
@@ -57,18 +58,18 @@ class Method:
         return False
 
     @classmethod
+    @abstractmethod
     def warn(cls, survey: Survey) -> str:
         """Says why it will hardly succeed; empty if nothing speaks against it."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def plan_model(cls, base: ModelInfo, survey: Survey, crops: Crops) -> dict[str, Any]:
         """Returns the entries of the recipe's section `[model]`.
 
         Raises:
             ModelError: The model is no start for this method.
         """
-        raise NotImplementedError
 
     @classmethod
     def find_multiple(cls, base: ModelInfo, survey: Survey) -> int:

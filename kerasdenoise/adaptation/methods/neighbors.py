@@ -57,7 +57,7 @@ def start_from(base: ModelInfo) -> dict[str, Any]:
     if base.takes_noise_level:
         raise ModelError(
             base.name,
-            "must be told the level of the noise, which nobody knows",
+            "needs the noise level, which is unknown for these photos",
             "give --from a model that estimates it, such as photo",
         )
     return {
